@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+#   make                 module and tools
+#   make module KDIR=... module, for the kernel whose build directory is KDIR
+#   make tools           vnimesh, vnimeshd, vnimesh-coordinator, ...
+#   make selftests       helper programs of the tests
+#   make install         module and tools (DESTDIR, PREFIX)
+#   make check, demo     all tests, a demonstration; both in a virtual machine
+
+VERSION := 0.1.0
+KDIR    ?= /lib/modules/$(shell uname -r)/build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+export VERSION PREFIX DESTDIR
+
+all: module tools
+
+module:
+	@test -e $(KDIR)/Makefile || { \
+		echo "make: no kernel headers in $(KDIR)." >&2; \
+		echo "Install them (Debian: linux-headers-amd64) or name another" \
+			"kernel: make module KDIR=/lib/modules/VERSION/build" >&2; \
+		exit 1; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+# A subdirectory takes part once it has a Makefile.
+subdir = if [ -e $(1)/Makefile ]; then $(MAKE) -C $(1) $(2); \
+	else echo "$(1): nothing to $(2)"; fi
+
+tools:
+	@$(call subdir,tools,all)
+
+# The helpers use the tools' library.
+selftests: tools
+	@$(call subdir,selftests,all)
+
+install-module: module
+	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) \
+		INSTALL_MOD_DIR=updates modules_install
+	@$(if $(DESTDIR),:,depmod -a)
+
+install-tools:
+	@$(call subdir,tools,install)
+
+install: install-module install-tools
+
+check demo:
+	selftests/$@
+
+clean:
+	@test ! -e $(KDIR)/Makefile || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	@$(call subdir,tools,clean)
+	@$(call subdir,selftests,clean)
+
+.PHONY: all module tools selftests install install-module install-tools \
+	check demo clean

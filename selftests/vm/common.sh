@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Names and helpers that the VM scripts share. Sourced, never run.
+
+vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+selftests_dir=$(dirname "$vm_dir")
+top_dir=$(dirname "$selftests_dir")
+
+export LC_ALL=C
+cache=${VNIMESH_CACHE:-/var/cache/vnimesh}
+suite=${VNIMESH_SUITE:-bookworm}
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+
+hash_of() { sha256sum | cut -c1-12; }
+
+# One package name per line, comments stripped.
+packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$selftests_dir/packages.$1"; }
+
+# The chroot depends on the package lists and on the script that makes it;
+# the image (kernel, initramfs, squashfs) also on the script that packs it.
+# So an edit of the packing does not cost a new debootstrap.
+root_key=$(
+	{ packages build; packages run; cat "$vm_dir/rootfs"; echo "$suite"; } | hash_of)
+image_key=$({ echo "$root_key"; cat "$vm_dir/image"; } | hash_of)
+root_cache=$cache/root-$root_key
+root=$root_cache/root
+image=$cache/image-$image_key
+
+out=${VNIMESH_OUT:-$cache/out-$(printf '%s' "$top_dir" | hash_of)}
+
+need_root() {
+	[ "$(id -u)" = 0 ] || die "must be run as root (sudo), it mounts and uses chroot"
+}
+
+# in_root DIR [-v SRC:DST]... CMD...: run CMD in the chroot DIR. All mounts live
+# in a mount namespace of their own, so that an interrupted run leaves none.
+in_root() {
+	local dir=$1 binds=()
+	shift
+	while [ "${1-}" = -v ]; do
+		binds+=("$2")
+		shift 2
+	done
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	unshare --mount --propagation private --pid --fork --kill-child -- \
+		bash -euc '
+		dir=$1 n=$2
+		shift 2
+		mount -t proc proc "$dir/proc"
+		mount -t tmpfs -o mode=1777 tmpfs "$dir/dev/shm"
+		mount -t tmpfs -o mode=1777 tmpfs "$dir/tmp"
+		for ((; n > 0; n--)); do
+			mkdir -p "$dir/${1#*:}"
+			mount --bind "${1%%:*}" "$dir/${1#*:}"
+			shift
+		done
+		exec chroot "$dir" /usr/bin/env -i \
+			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+			HOME=/root TMPDIR=/tmp LC_ALL=C TERM="${TERM:-dumb}" \
+			DEBIAN_FRONTEND=noninteractive "$@"
+		' in_root "$dir" "${#binds[@]}" "${binds[@]}" "$@"
+}
