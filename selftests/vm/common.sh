@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Names and helpers that the VM scripts share. Sourced, never run.
 
 vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -61,4 +61,41 @@ in_root() {
 			HOME=/root TMPDIR=/tmp LC_ALL=C TERM="${TERM:-dumb}" \
 			DEBIAN_FRONTEND=noninteractive "$@"
 		' in_root "$dir" "${#binds[@]}" "${binds[@]}" "$@"
+}
+
+# What the outer runners (check, demo) need before anything can boot.
+prepare() {
+	local missing=() package started=$SECONDS
+
+	for package in $(packages host); do
+		if ! dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
+			grep -q '^install ok installed'; then
+			missing+=("$package")
+		fi
+	done
+	if [ ${#missing[@]} -gt 0 ]; then
+		echo "# installing ${missing[*]}"
+		export DEBIAN_FRONTEND=noninteractive
+		local apt=(apt-get -o DPkg::Lock::Timeout=300 -q -y)
+		# The machine's package lists may be missing or out of date.
+		"${apt[@]}" install --no-install-recommends "${missing[@]}" >"$1/apt.log" 2>&1 ||
+			{ "${apt[@]}" update &&
+				"${apt[@]}" install --no-install-recommends "${missing[@]}"; } \
+				>"$1/apt.log" 2>&1 ||
+			{ tail -n 20 "$1/apt.log"; die "cannot install ${missing[*]}"; }
+	fi
+
+	"$vm_dir/rootfs" || exit
+	echo "# compiling (log: $1/build.log)"
+	started=$SECONDS
+	if ! "$vm_dir/build" >"$1/build.log" 2>&1; then
+		grep -E -B 2 -A 6 'error|Error|undefined reference' "$1/build.log" | tail -n 60
+		die "the build failed, see $1/build.log"
+	fi
+	echo "# compiled in $((SECONDS - started)) s"
+}
+
+# The runners are started by people and by CI; both may forget sudo.
+become_root() {
+	[ "$(id -u)" = 0 ] || exec sudo -E -- "$@"
 }
