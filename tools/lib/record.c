@@ -49,7 +49,7 @@ static int parse_addr(struct ip_addr *a, const void *data, int len)
 static int parse_prefix(struct ip_prefix *p, const struct nlattr *nest)
 {
 	const struct nlattr *attr = nla_data(nest);
-	int rem, ret = -EBADMSG;
+	int rem, ret = 0;
 
 	memset(p, 0, sizeof(*p));
 	nla_for_each_nested(attr, (struct nlattr *)nest, rem) {
