@@ -50,11 +50,10 @@ static void print_number(const struct vnm_field *f, const void *p, FILE *out)
 		[VNM_K_US] = "us",
 		[VNM_K_MS] = "ms",
 		[VNM_K_SEC] = "s",
-		[VNM_K_STATS] = NULL,
 	};
 	uint32_t v = *(const uint32_t *)p;
 
-	fprintf(out, "%u%s", v, units[f->kind] ? units[f->kind] : "");
+	fprintf(out, "%u%s", v, f->kind == VNM_K_U32 ? "" : units[f->kind]);
 }
 
 static void print_value(const struct vnm_field *f, const void *p, FILE *out)
