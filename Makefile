@@ -29,11 +29,11 @@ subdir = if [ -e $(1)/Makefile ]; then $(MAKE) -C $(1) $(2); \
 	else echo "$(1): nothing to $(2)"; fi
 
 tools:
-	@$(call subdir,tools,all)
+	+@$(call subdir,tools,all)
 
 # The helpers use the tools' library.
 selftests: tools
-	@$(call subdir,selftests,all)
+	+@$(call subdir,selftests,all)
 
 install-module: module
 	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) \
@@ -41,7 +41,7 @@ install-module: module
 	@$(if $(DESTDIR),:,depmod -a)
 
 install-tools:
-	@$(call subdir,tools,install)
+	+@$(call subdir,tools,install)
 
 install: install-module install-tools
 
@@ -50,8 +50,8 @@ check demo:
 
 clean:
 	@test ! -e $(KDIR)/Makefile || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
-	@$(call subdir,tools,clean)
-	@$(call subdir,selftests,clean)
+	+@$(call subdir,tools,clean)
+	+@$(call subdir,selftests,clean)
 
 .PHONY: all module tools selftests install install-module install-tools \
 	check demo clean

@@ -63,9 +63,10 @@ in_root() {
 		' in_root "$dir" "${#binds[@]}" "${binds[@]}" "$@"
 }
 
-# What the outer runners (check, demo) need before anything can boot.
-prepare() {
-	local missing=() package started=$SECONDS
+# What the outer runners (check, demo) need before anything can boot; the
+# argument is a directory for logs.
+prepare_host() {
+	local missing=() package
 
 	for package in $(packages host); do
 		if ! dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
@@ -84,7 +85,12 @@ prepare() {
 				>"$1/apt.log" 2>&1 ||
 			{ tail -n 20 "$1/apt.log"; die "cannot install ${missing[*]}"; }
 	fi
+}
 
+prepare() {
+	local started
+
+	prepare_host "$1"
 	"$vm_dir/rootfs" || exit
 	echo "# compiling (log: $1/build.log)"
 	started=$SECONDS
