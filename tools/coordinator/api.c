@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The routes, and what several answers share. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "defaults.h"
+#include "mem.h"
+#include "problem.h"
+
+static struct watches *watches;
+static uint32_t lease_ms;
+
+const struct route api_routes[] = {
+	{ "/v1/nodes", HTTP_POST, true, api_post_node },
+	{ "/v1/nodes", HTTP_GET, false, api_get_nodes },
+	{ "/v1/nodes/*/report", HTTP_POST, true, api_post_report },
+	{ "/v1/watch", HTTP_GET, false, api_get_watch },
+	{ "/v1/services", HTTP_GET, false, api_get_services },
+	{ "/v1/services/*", HTTP_GET, false, api_get_service },
+	{ "/v1/services/*", HTTP_PUT, true, api_put_service },
+	{ "/v1/services/*", HTTP_DELETE, false, api_delete_service },
+	{ "/v1/services/*/check", HTTP_POST, false, api_post_check },
+	{ "/v1/mesh", HTTP_GET, false, api_get_mesh },
+	{ "/v1/status", HTTP_GET, false, api_get_status },
+	{ 0 },
+};
+
+void api_init(struct watches *w, uint32_t lease)
+{
+	watches = w;
+	lease_ms = lease;
+}
+
+struct watches *api_watches(void)
+{
+	return watches;
+}
+
+uint32_t api_lease_ms(void)
+{
+	return lease_ms;
+}
+
+struct node *api_find_node(struct request *rq, const char *text,
+			   const char *field)
+{
+	struct node *node = NULL;
+
+	if (*text && strlen(text) < 10 && !text[strspn(text, "0123456789")])
+		node = registry_node(rq->reg, strtoul(text, NULL, 10));
+	if (!node)
+		problem(rq, 404, field, "there is no node \"%.63s\"", text);
+	return node;
+}
+
+static uint64_t age_ms(const struct node *node)
+{
+	return (loop_now() - node->heard_us) / LOOP_USEC_PER_MSEC;
+}
+
+json_t *api_node(const struct node *node)
+{
+	return record_node(&node->def, node->stale, age_ms(node));
+}
+
+json_t *api_nodes(struct registry *reg, uint64_t after)
+{
+	json_t *list = mem_checked(json_array());
+	const struct node *node;
+	uint32_t id;
+
+	if (!after) {
+		for (id = 0; id < reg->nodes_end; id++)
+			if (reg->nodes[id])
+				record_append(list, api_node(reg->nodes[id]));
+		return list;
+	}
+	TAILQ_FOREACH_REVERSE(node, &reg->nodes_changed, node_list, changed) {
+		if (node->rev <= after)
+			break;
+		record_append(list, api_node(node));
+	}
+	return list;
+}
+
+static void append_service(void *data, const struct service *svc)
+{
+	record_append(data, record_service(&svc->def));
+}
+
+json_t *api_services(struct registry *reg, uint64_t after)
+{
+	json_t *list = mem_checked(json_array());
+	const struct service *svc;
+
+	if (!after) {
+		registry_each_service(reg, append_service, list);
+		return list;
+	}
+	TAILQ_FOREACH_REVERSE(svc, &reg->services_changed, service_list,
+			      changed) {
+		if (svc->rev <= after)
+			break;
+		record_append(list, record_service(&svc->def));
+	}
+	return list;
+}
+
+json_t *api_members(const struct service *svc)
+{
+	json_t *list = mem_checked(json_array());
+	const struct member *m;
+
+	TAILQ_FOREACH(m, &svc->members, on_svc)
+		record_append(list, record_member(&m->def, &m->soft,
+						  member_stale(m),
+						  age_ms(m->node)));
+	return list;
+}
+
+static void set_members(void *data, const struct service *svc)
+{
+	record_set(data, svc->def.tag, api_members(svc));
+}
+
+int api_get_mesh(struct request *rq)
+{
+	struct registry *reg = rq->reg;
+	json_t *members = mem_checked(json_object());
+
+	rq->reply = mem_checked(json_object());
+	watch_stamp(reg, rq->reply);
+	record_set(rq->reply, "mesh", record_mesh(&reg->mesh));
+	record_set(rq->reply, "nodes", api_nodes(reg, 0));
+	record_set(rq->reply, "services", api_services(reg, 0));
+	registry_each_service(reg, set_members, members);
+	record_set(rq->reply, "members", members);
+	return 200;
+}
+
+int api_get_status(struct request *rq)
+{
+	struct registry *reg = rq->reg;
+	json_t *obj = mem_checked(json_object());
+
+	rq->reply = obj;
+	record_set(obj, "version", json_string(VNIMESH_VERSION));
+	watch_stamp(reg, obj);
+	record_set(obj, "uptime_ms",
+		   json_integer((loop_now() - reg->start_us) /
+				LOOP_USEC_PER_MSEC));
+	record_set(obj, "nodes", json_integer(reg->nr_nodes));
+	record_set(obj, "services", json_integer(reg->nr_services));
+	record_set(obj, "members", json_integer(reg->nr_members));
+	record_set(obj, "watchers", json_integer(watches_count(watches)));
+	record_set(obj, "requests", json_integer(http_requests(rq->http)));
+	return 200;
+}

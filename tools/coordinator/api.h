@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The requests of Documentation/api.md, one handler each. */
+#ifndef COORDINATOR_API_H
+#define COORDINATOR_API_H
+
+#include "http.h"
+#include "watch.h"
+
+/* The handlers' surroundings; set once, before the server starts. */
+void api_init(struct watches *watches, uint32_t lease_ms);
+
+extern const struct route api_routes[];
+
+struct watches *api_watches(void);
+uint32_t api_lease_ms(void);
+
+int api_post_node(struct request *rq);
+int api_get_nodes(struct request *rq);
+int api_post_report(struct request *rq);
+int api_get_watch(struct request *rq);
+int api_get_services(struct request *rq);
+int api_get_service(struct request *rq);
+int api_put_service(struct request *rq);
+int api_delete_service(struct request *rq);
+int api_post_check(struct request *rq);
+int api_get_mesh(struct request *rq);
+int api_get_status(struct request *rq);
+
+/* Shared pieces of answers, new JSON values. The lists hold what changed after
+ * @after, or with 0 everything, in order of id or tag.
+ */
+json_t *api_node(const struct node *node);
+json_t *api_nodes(struct registry *reg, uint64_t after);
+json_t *api_services(struct registry *reg, uint64_t after);
+json_t *api_members(const struct service *svc);
+
+/* The node that path or argument text names: NULL with a problem. */
+struct node *api_find_node(struct request *rq, const char *text,
+			   const char *field);
+
+#endif

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Joining: POST /v1/nodes, and the list of nodes. */
+#include <string.h>
+
+#include "api.h"
+#include "json.h"
+#include "lease.h"
+#include "log.h"
+#include "mem.h"
+#include "plan.h"
+#include "problem.h"
+
+static bool read_join(struct jread *rd, struct node_def *def)
+{
+	struct jobj root;
+	uint32_t port = def->port;
+
+	if (!jread_root(rd, &root))
+		return false;
+	jget_name(&root, "name", JREQ, def->name);
+	jget_addr(&root, "underlay", JREQ, 0, &def->underlay);
+	jget_u32(&root, "port", JOPT, 1, 65535, &port);
+	jget_name(&root, "zone", JOPT, def->zone);
+	jget_int(&root, "epoch", JREQ, 1, JINT_MAX, &def->epoch);
+	def->port = port;
+	return jread_ok(rd);
+}
+
+/* The first id from 1 that is free and usable; 0: none is left. */
+static uint32_t free_id(struct registry *reg)
+{
+	uint32_t last = plan_last(&reg->mesh);
+	uint32_t id;
+
+	for (id = 1; id <= last; id++)
+		if (!registry_node(reg, id) && plan_usable(&reg->mesh, id))
+			return id;
+	return 0;
+}
+
+static bool same_underlay(const struct node_def *a, const struct node_def *b)
+{
+	return ip_equal(&a->underlay, &b->underlay) && a->port == b->port;
+}
+
+/* Whether a live node of another name has this underlay address and port. */
+static struct node *underlay_holder(struct registry *reg,
+				    const struct node_def *def)
+{
+	struct node *node;
+
+	TAILQ_FOREACH(node, &reg->nodes_changed, changed)
+		if (lease_live(node) && strcmp(node->def.name, def->name) &&
+		    same_underlay(&node->def, def))
+			return node;
+	return NULL;
+}
+
+static int join_known(struct request *rq, struct node *node,
+		      const struct node_def *def)
+{
+	struct registry *reg = rq->reg;
+	struct node_def merged = node->def;
+	struct member *m;
+
+	if (node->def.epoch != def->epoch &&
+	    !same_underlay(&node->def, def) && lease_live(node))
+		return problem(rq, 409, "name",
+			       "name: node %u is held by another agent, whose lease has not lapsed",
+			       node->def.id);
+
+	strcpy(merged.zone, def->zone);
+	merged.underlay = def->underlay;
+	merged.port = def->port;
+	merged.epoch = def->epoch;
+	if (merged.epoch == node->def.epoch &&
+	    same_underlay(&merged, &node->def) &&
+	    !strcmp(merged.zone, node->def.zone))
+		return 0;
+
+	store_begin(reg->store);
+	store_put_node(reg->store, &merged);
+	if (store_commit(reg->store))
+		return problem_store(rq);
+	if (merged.epoch != node->def.epoch) {
+		/* Another life of the agent: what the last one said stands,
+		 * stale, until the new one has said all it has to say.
+		 */
+		node->seq = -1;
+		TAILQ_FOREACH(m, &node->members, on_node) {
+			m->confirmed = false;
+			m->soft.seq = -1;
+			registry_touch_members(reg, m->svc, true);
+		}
+	}
+	node->def = merged;
+	registry_touch_node(reg, node, true);
+	return 0;
+}
+
+static int join_new(struct request *rq, struct node_def *def,
+		    struct node **ret)
+{
+	struct registry *reg = rq->reg;
+	uint32_t id = free_id(reg);
+
+	if (!id)
+		return problem(rq, 507, NULL,
+			       "no node id is left: all %u blocks of the mesh's prefixes are handed out",
+			       reg->nr_nodes);
+	plan_node(&reg->mesh, id, def);
+	store_begin(reg->store);
+	store_put_node(reg->store, def);
+	if (store_commit(reg->store))
+		return problem_store(rq);
+	*ret = registry_add_node(reg, def);
+	log_info("node %u \"%s\": joined", id, def->name);
+	return 0;
+}
+
+int api_post_node(struct request *rq)
+{
+	struct registry *reg = rq->reg;
+	struct node_def def = { .port = reg->mesh.port };
+	struct node *node;
+	struct jread rd;
+	int status = 0;
+
+	jread_buf(&rd, rq->body, rq->body_len, JREAD_LENIENT);
+	if (!read_join(&rd, &def))
+		status = problem_json(rq, &rd);
+	jread_free(&rd);
+	if (status)
+		return status;
+
+	node = underlay_holder(reg, &def);
+	if (node)
+		return problem(rq, 409, "underlay",
+			       "underlay: address and port are those of node %u \"%s\", whose lease has not lapsed",
+			       node->def.id, node->def.name);
+	node = registry_node_named(reg, def.name);
+	status = node ? join_known(rq, node, &def) : join_new(rq, &def, &node);
+	if (status)
+		return status;
+
+	lease_renew(reg, node);
+	rq->reply = mem_checked(json_object());
+	record_set(rq->reply, "mesh", record_mesh(&reg->mesh));
+	record_set(rq->reply, "node", api_node(node));
+	record_set(rq->reply, "lease_ms", json_integer(api_lease_ms()));
+	return 200;
+}
+
+int api_get_nodes(struct request *rq)
+{
+	rq->reply = mem_checked(json_object());
+	watch_stamp(rq->reg, rq->reply);
+	record_set(rq->reply, "nodes", api_nodes(rq->reg, 0));
+	return 200;
+}

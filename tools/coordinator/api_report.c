@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * POST /v1/nodes/ID/report: what an agent says about its own members. All
+ * of it is checked, then stored in one transaction, then taken over, so that
+ * a refusal at any point has changed nothing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "json.h"
+#include "lease.h"
+#include "mem.h"
+#include "problem.h"
+#include "report.h"
+#include "service.h"
+
+/* One step of the way from what is known to what the report says. */
+struct step {
+	struct member *m;		/* NULL: a new one */
+	const struct report_member *said; /* NULL: it goes */
+	bool store;
+};
+
+struct work {
+	struct request *rq;
+	struct registry *reg;
+	struct node *node;
+	struct report rep;
+	struct service_plan services;
+	struct step *steps;
+	unsigned int nr_steps;
+	unsigned int after;		/* members once all is done */
+};
+
+/* Who has not said all it has to say is asked to. */
+static int resync(struct work *work, const char *why)
+{
+	int status = problem(work->rq, 409, "seq", "seq: %s: send a full report",
+			     why);
+
+	record_set(work->rq->reply, "resync", json_true());
+	record_set(work->rq->reply, "seq", json_integer(work->node->seq));
+	return status;
+}
+
+static int check_order(struct work *work)
+{
+	const struct report *rep = &work->rep;
+	struct node *node = work->node;
+
+	if (rep->epoch != node->def.epoch)
+		return problem(work->rq, 409, "epoch",
+			       "epoch: not the one that registered node %u: register first",
+			       node->def.id);
+	if (rep->full)
+		return rep->seq > node->seq ?
+		       0 : resync(work, "not above the last one");
+	if (node->seq < 0)
+		return resync(work, "nothing is known to build on");
+	if (rep->seq != node->seq + 1)
+		return resync(work, "not the one that follows the last one");
+	return 0;
+}
+
+static void add_step(struct work *work, struct member *m,
+		     const struct report_member *said, bool store)
+{
+	work->steps[work->nr_steps].m = m;
+	work->steps[work->nr_steps].said = said;
+	work->steps[work->nr_steps].store = store;
+	work->nr_steps++;
+}
+
+static void plan_removal(struct work *work, struct member *m)
+{
+	add_step(work, m, NULL, true);
+	work->after--;
+}
+
+static void plan_member(struct work *work, const struct report_member *said)
+{
+	struct member *m = registry_member(work->node, said->def.tag,
+					   said->def.vni);
+
+	if (!m) {
+		add_step(work, NULL, said, true);
+		work->after++;
+		return;
+	}
+	m->kept = true;
+	/* Within an epoch an older fact never replaces a newer one. */
+	if (said->soft.seq < m->soft.seq)
+		return;
+	add_step(work, m, said, !record_same_member(&m->def, &said->def));
+}
+
+/* Removals come first, then what is there: a member in both stays. */
+static void plan_members(struct work *work)
+{
+	const struct report *rep = &work->rep;
+	struct member *m;
+	unsigned int i;
+
+	work->after = work->node->nr_members;
+	work->steps = mem_zero(rep->nr_members + work->node->nr_members,
+			       sizeof(*work->steps));
+	TAILQ_FOREACH(m, &work->node->members, on_node)
+		m->kept = !rep->full;
+	for (i = 0; i < rep->nr_removed; i++) {
+		m = registry_member(work->node, rep->removed[i].tag,
+				    rep->removed[i].vni);
+		if (m)
+			m->kept = false;
+	}
+	for (i = 0; i < rep->nr_members; i++)
+		plan_member(work, &rep->members[i]);
+	TAILQ_FOREACH(m, &work->node->members, on_node)
+		if (!m->kept)
+			plan_removal(work, m);
+}
+
+static int plan_services(struct work *work)
+{
+	struct registry *reg = work->reg;
+	struct service_def def;
+	struct service *svc;
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < work->rep.nr_services; i++) {
+		def = work->rep.services[i];
+		def.creator = work->node->def.id;
+		svc = registry_service(reg, def.tag);
+		if (!svc) {
+			status = service_plan_create(&work->services, work->rq,
+						     &def);
+			if (status)
+				return status;
+		} else if (svc->def.creator == work->node->def.id) {
+			service_plan_change(&work->services, svc, &def);
+		}
+	}
+
+	/* A member of a tag that nobody described: every port, as it is. */
+	for (i = 0; i < work->rep.nr_members; i++) {
+		if (registry_service(reg, work->rep.members[i].def.tag))
+			continue;
+		memset(&def, 0, sizeof(def));
+		strcpy(def.tag, work->rep.members[i].def.tag);
+		def.policy = VNIMESH_POLICY_OPTIMAL;
+		def.creator = work->node->def.id;
+		status = service_plan_create(&work->services, work->rq, &def);
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
+static int store_all(struct work *work)
+{
+	struct store *store = work->reg->store;
+	struct member_def def;
+	bool any = work->services.nr;
+	unsigned int i;
+
+	for (i = 0; i < work->nr_steps; i++)
+		any |= work->steps[i].store;
+	if (!any)
+		return 0;
+
+	store_begin(store);
+	service_plan_store(&work->services);
+	for (i = 0; i < work->nr_steps; i++) {
+		const struct step *step = &work->steps[i];
+
+		if (!step->said) {
+			store_del_member(store, step->m->def.tag,
+					 step->m->def.vni);
+		} else if (step->store) {
+			def = step->said->def;
+			def.node = work->node->def.id;
+			store_put_member(store, &def);
+		}
+	}
+	return store_commit(store) ? problem_store(work->rq) : 0;
+}
+
+/* Takes over what is said of a member. A change of what the store keeps, or
+ * from or to health 0, decides routing; other scores can wait for each other.
+ */
+static void apply_member(struct work *work, struct member *m,
+			 const struct report_member *said, bool changed)
+{
+	bool urgent = changed || !m->confirmed ||
+		      !m->soft.health != !said->soft.health;
+	bool moved = urgent || !record_same_soft(&m->soft, &said->soft);
+
+	m->def = said->def;
+	m->def.node = work->node->def.id;
+	m->soft = said->soft;
+	m->confirmed = true;
+	if (moved)
+		registry_touch_members(work->reg, m->svc, urgent);
+}
+
+static void apply(struct work *work)
+{
+	struct registry *reg = work->reg;
+	unsigned int i;
+
+	service_plan_apply(&work->services);
+	for (i = 0; i < work->nr_steps; i++) {
+		struct step *step = &work->steps[i];
+
+		if (!step->said) {
+			registry_drop_member(reg, step->m);
+			continue;
+		}
+		if (!step->m)
+			step->m = registry_add_member(
+				reg,
+				registry_service(reg, step->said->def.tag),
+				work->node, &step->said->def);
+		apply_member(work, step->m, step->said, step->store);
+	}
+	work->node->seq = work->rep.seq;
+	lease_renew(reg, work->node);
+}
+
+/* After the form: what the report means for what is known. */
+static int process(struct work *work)
+{
+	char field[64];
+	char text[128];
+	int status;
+
+	if (!report_owned(&work->rep, &work->node->def, field, text))
+		return problem(work->rq, 403, field, "%s: %s", field, text);
+	status = check_order(work);
+	if (status)
+		return status;
+	plan_members(work);
+	if (work->after > NODE_MEMBERS_MAX)
+		return problem(work->rq, 507, "members",
+			       "members: a node has at most %u",
+			       NODE_MEMBERS_MAX);
+	status = plan_services(work);
+	if (!status)
+		status = store_all(work);
+	if (status) {
+		service_plan_undo(&work->services);
+		return status;
+	}
+	apply(work);
+
+	work->rq->reply = mem_checked(json_object());
+	record_set(work->rq->reply, "lease_ms", json_integer(api_lease_ms()));
+	watch_stamp(work->reg, work->rq->reply);
+	return 200;
+}
+
+int api_post_report(struct request *rq)
+{
+	struct work work = { .rq = rq, .reg = rq->reg };
+	struct jread rd;
+	int status;
+
+	work.node = api_find_node(rq, rq->arg, NULL);
+	if (!work.node)
+		return 404;
+	service_plan_init(&work.services, rq->reg);
+	jread_buf(&rd, rq->body, rq->body_len, JREAD_LENIENT);
+	status = report_read(&work.rep, &rd) ? process(&work) :
+					       problem_json(rq, &rd);
+	jread_free(&rd);
+	report_free(&work.rep);
+	free(work.steps);
+	return status;
+}

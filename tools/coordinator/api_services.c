@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Service_Registry and Service_Discovery. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "check.h"
+#include "json.h"
+#include "log.h"
+#include "mem.h"
+#include "problem.h"
+#include "service.h"
+
+/* Services at an address, or all. */
+struct filter {
+	json_t *list;
+	const struct ip_addr *addr;	/* no family: all */
+};
+
+static void filter_service(void *data, const struct service *svc)
+{
+	const struct filter *filter = data;
+
+	if (!filter->addr->family ||
+	    ip_equal(&svc->def.address4, filter->addr) ||
+	    ip_equal(&svc->def.address6, filter->addr))
+		record_append(filter->list, record_service(&svc->def));
+}
+
+int api_get_services(struct request *rq)
+{
+	struct interest in = { .services = true };
+	const char *text = http_arg(rq, "address");
+	struct registry *reg = rq->reg;
+	struct ip_addr addr = { 0 };
+	struct filter filter;
+	struct since since;
+	int status;
+
+	if (text && !ip_parse(text, &addr))
+		return problem(rq, 400, "address",
+			       "address: must be an IPv4 or IPv6 address");
+	status = watch_since(rq, &since);
+	if (status)
+		return status;
+	status = watch_wait(api_watches(), rq, &in, &since);
+	if (status != 1)
+		return status;
+
+	filter.list = mem_checked(json_array());
+	filter.addr = &addr;
+	registry_each_service(reg, filter_service, &filter);
+	rq->reply = mem_checked(json_object());
+	watch_stamp(reg, rq->reply);
+	record_set(rq->reply, "services", filter.list);
+	return 200;
+}
+
+/* The service of the path: NULL with a problem. */
+static struct service *find_service(struct request *rq)
+{
+	struct service *svc = registry_service(rq->reg, rq->arg);
+
+	if (!svc)
+		problem(rq, 404, NULL, "there is no service \"%.63s\"",
+			rq->arg);
+	return svc;
+}
+
+static bool passing(const struct member *m)
+{
+	return m->def.state == VNIMESH_STATE_UP && m->soft.health > 0;
+}
+
+/* 0: on the node itself, 1: in its zone, 2: elsewhere. */
+static unsigned int distance(const struct member *m, const struct node *near)
+{
+	if (!near || m->node == near)
+		return 0;
+	return strcmp(m->node->def.zone, near->def.zone) ? 2 : 1;
+}
+
+/* Members that pass, if asked for, the near ones first. */
+static json_t *pick(const struct service *svc, bool only_passing,
+		    const struct node *near)
+{
+	json_t *all = api_members(svc);
+	json_t *list = mem_checked(json_array());
+	const struct member *m;
+	unsigned int d;
+	size_t i;
+
+	for (d = 0; d <= 2; d++) {
+		i = 0;
+		TAILQ_FOREACH(m, &svc->members, on_svc) {
+			json_t *obj = json_array_get(all, i++);
+
+			if (distance(m, near) == d &&
+			    (!only_passing || passing(m)))
+				record_append(list, json_incref(obj));
+		}
+	}
+	json_decref(all);
+	return list;
+}
+
+int api_get_service(struct request *rq)
+{
+	const char *near_text = http_arg(rq, "near");
+	struct interest in = { .definitions = true, .nr_tags = 1 };
+	struct node *near = NULL;
+	int64_t only_passing = 0;
+	struct service *svc;
+	struct since since;
+	int status;
+
+	if (http_arg_int(rq, "passing", 0, 1, &only_passing) < 0)
+		return 400;
+	if (near_text) {
+		near = api_find_node(rq, near_text, "near");
+		if (!near)
+			return 404;
+	}
+	svc = find_service(rq);
+	if (!svc)
+		return 404;
+	status = watch_since(rq, &since);
+	if (status)
+		return status;
+	in.tags = mem_zero(1, sizeof(*in.tags));
+	strcpy(in.tags[0], svc->def.tag);
+	status = watch_wait(api_watches(), rq, &in, &since);
+	free(in.tags);
+	if (status != 1)
+		return status;
+
+	rq->reply = mem_checked(json_object());
+	watch_stamp(rq->reg, rq->reply);
+	record_set(rq->reply, "service", record_service(&svc->def));
+	record_set(rq->reply, "members", pick(svc, only_passing, near));
+	return 200;
+}
+
+int api_put_service(struct request *rq)
+{
+	struct registry *reg = rq->reg;
+	struct service_def def = { 0 };
+	struct service_plan plan;
+	struct service *svc;
+	struct jobj root;
+	struct jread rd;
+	int status = 0;
+
+	if (!tag_valid(rq->arg))
+		return problem(rq, 400, "tag",
+			       "tag: 1 to %u of a-z 0-9 -, no - at the ends",
+			       TAG_MAX);
+	strcpy(def.tag, rq->arg);
+	jread_buf(&rd, rq->body, rq->body_len, JREAD_LENIENT);
+	if (jread_root(&rd, &root))
+		record_read_service(&root, &def);
+	if (!jread_ok(&rd))
+		status = problem_json(rq, &rd);
+	jread_free(&rd);
+	if (status)
+		return status;
+
+	service_plan_init(&plan, reg);
+	svc = registry_service(reg, def.tag);
+	if (svc) {
+		service_plan_change(&plan, svc, &def);
+	} else {
+		status = service_plan_create(&plan, rq, &def);
+		if (status) {
+			service_plan_undo(&plan);
+			return status;
+		}
+	}
+	store_begin(reg->store);
+	service_plan_store(&plan);
+	if (store_commit(reg->store)) {
+		service_plan_undo(&plan);
+		return problem_store(rq);
+	}
+	service_plan_apply(&plan);
+	svc = registry_service(reg, def.tag);
+	rq->reply = mem_checked(json_object());
+	watch_stamp(reg, rq->reply);
+	record_set(rq->reply, "service", record_service(&svc->def));
+	return 200;
+}
+
+int api_delete_service(struct request *rq)
+{
+	struct service *svc = find_service(rq);
+	struct registry *reg = rq->reg;
+
+	if (!svc)
+		return 404;
+	if (svc->nr_members)
+		return problem(rq, 409, NULL, "the service has %u members",
+			       svc->nr_members);
+	store_begin(reg->store);
+	store_del_service(reg->store, svc->def.tag);
+	store_put_resting(reg->store, svc->def.tag, &svc->def.address4);
+	if (store_commit(reg->store))
+		return problem_store(rq);
+	log_info("service \"%s\": deleted", svc->def.tag);
+	pool_rest(&reg->pool, svc->def.tag, &svc->def.address4, loop_now());
+	registry_drop_service(reg, svc);
+	rq->reply = mem_checked(json_object());
+	watch_stamp(reg, rq->reply);
+	return 200;
+}
+
+int api_post_check(struct request *rq)
+{
+	struct service *svc = find_service(rq);
+
+	if (!svc)
+		return 404;
+	rq->reply = mem_checked(json_object());
+	record_set(rq->reply, "id", json_integer(checks_ask(rq->reg, svc)));
+	record_set(rq->reply, "members", json_integer(svc->nr_members));
+	return 202;
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* GET /v1/watch: one blocking query for everything an agent needs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "check.h"
+#include "mem.h"
+#include "problem.h"
+
+/* A comma separated list of tags from argument @name into @in->tags, after
+ * those already there. False with a problem.
+ */
+static bool read_tags(struct request *rq, const char *name,
+		      struct interest *in)
+{
+	const char *text = http_arg(rq, name);
+	size_t n;
+
+	for (; text && *text; text += n + (text[n] == ',')) {
+		n = strcspn(text, ",");
+		if (in->nr_tags == WATCH_TAGS_MAX) {
+			problem(rq, 400, name, "%s: at most %u tags", name,
+				WATCH_TAGS_MAX);
+			return false;
+		}
+		in->tags = mem_resize(in->tags, in->nr_tags + 1,
+				      sizeof(*in->tags));
+		memset(in->tags[in->nr_tags], 0, sizeof(*in->tags));
+		if (n <= TAG_MAX)
+			memcpy(in->tags[in->nr_tags], text, n);
+		if (!tag_valid(in->tags[in->nr_tags])) {
+			problem(rq, 400, name, "%s: \"%.*s\" is not a tag",
+				name, n > 80 ? 80 : (int)n, text);
+			return false;
+		}
+		in->nr_tags++;
+	}
+	return true;
+}
+
+static json_t *tombstones(struct registry *reg, uint64_t after)
+{
+	json_t *list = mem_checked(json_array());
+	const struct tombstone *t;
+
+	TAILQ_FOREACH_REVERSE(t, &reg->tombstones, tombstone_list, list) {
+		if (t->rev <= after)
+			break;
+		record_append(list, json_string(t->tag));
+	}
+	return list;
+}
+
+/* The tags of @in whose lists changed after @after; in a full answer (@full)
+ * also those that nobody serves or knows; those of @fresh in any case.
+ */
+static json_t *members(struct registry *reg, const struct interest *in,
+		       const struct interest *fresh, uint64_t after, bool full)
+{
+	json_t *obj = mem_checked(json_object());
+	const struct service *svc;
+	unsigned int i;
+
+	for (i = 0; i < in->nr_tags; i++) {
+		svc = registry_service(reg, in->tags[i]);
+		if (svc && svc->members_rev > after)
+			record_set(obj, in->tags[i], api_members(svc));
+		else if (full)
+			record_set(obj, in->tags[i], json_array());
+	}
+	for (i = 0; i < fresh->nr_tags; i++) {
+		svc = registry_service(reg, fresh->tags[i]);
+		record_set(obj, fresh->tags[i],
+			   svc ? api_members(svc) : json_array());
+	}
+	return obj;
+}
+
+static void answer(struct request *rq, const struct interest *in,
+		   const struct interest *fresh, const struct since *since)
+{
+	uint64_t after = since->given ? since->index : 0;
+	struct registry *reg = rq->reg;
+	json_t *obj = mem_checked(json_object());
+
+	rq->reply = obj;
+	watch_stamp(reg, obj);
+	record_set(obj, "full", json_boolean(!since->given));
+	record_set(obj, "mesh", record_mesh(&reg->mesh));
+	record_set(obj, "nodes", api_nodes(reg, after));
+	record_set(obj, "nodes_removed", json_array());
+	record_set(obj, "services", api_services(reg, after));
+	record_set(obj, "services_removed",
+		   since->given ? tombstones(reg, after) : json_array());
+	record_set(obj, "members",
+		   members(reg, in, fresh, after, !since->given));
+	record_set(obj, "checks",
+		   in->checks ? checks_list(in->checks, after) : json_array());
+}
+
+static int watch(struct request *rq, struct interest *in,
+		 struct interest *fresh)
+{
+	const char *node = http_arg(rq, "node");
+	struct since since;
+	int status = watch_since(rq, &since);
+
+	/* After a wait the index may have become too old: a tombstone went. */
+	if (status)
+		return status;
+	if (node) {
+		in->checks = api_find_node(rq, node, "node");
+		if (!in->checks)
+			return 404;
+		if (since.given)
+			checks_taken(in->checks, since.index);
+	}
+	if (!read_tags(rq, "tags", in) || !read_tags(rq, "fresh", fresh))
+		return 400;
+	in->nr_tags = watch_sort_tags(in->tags, in->nr_tags);
+	in->nodes = true;
+	in->services = true;
+	if (fresh->nr_tags)
+		since.wait_ms = 0;
+	status = watch_wait(api_watches(), rq, in, &since);
+	if (status != 1)
+		return status;
+	answer(rq, in, fresh, &since);
+	return 200;
+}
+
+int api_get_watch(struct request *rq)
+{
+	struct interest fresh = { 0 };
+	struct interest in = { 0 };
+	int status = watch(rq, &in, &fresh);
+
+	free(in.tags);
+	free(fresh.tags);
+	return status;
+}

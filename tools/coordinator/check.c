@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "loop.h"
+#include "mem.h"
+
+static void drop(struct node *node, struct check *c)
+{
+	TAILQ_REMOVE(&node->checks, c, list);
+	node->nr_checks--;
+	free(c);
+}
+
+static struct check *find(struct node *node, const struct member_def *def)
+{
+	struct check *c;
+
+	TAILQ_FOREACH(c, &node->checks, list)
+		if (c->vni == def->vni && !strcmp(c->tag, def->tag))
+			return c;
+	return NULL;
+}
+
+static void ask(struct registry *reg, struct member *m)
+{
+	struct node *node = m->node;
+	struct check *c = find(node, &m->def);
+
+	/* Asked again: the later request stands for both. */
+	if (c)
+		drop(node, c);
+	else if (node->nr_checks >= CHECKS_PER_NODE)
+		drop(node, TAILQ_FIRST(&node->checks));
+
+	c = mem_zero(1, sizeof(*c));
+	c->id = ++reg->check_id;
+	c->at_us = loop_now();
+	c->vni = m->def.vni;
+	strcpy(c->tag, m->def.tag);
+	registry_touch_checks(reg, node);
+	c->rev = node->checks_rev;
+	TAILQ_INSERT_TAIL(&node->checks, c, list);
+	node->nr_checks++;
+}
+
+int64_t checks_ask(struct registry *reg, struct service *svc)
+{
+	struct member *m;
+
+	TAILQ_FOREACH(m, &svc->members, on_svc)
+		ask(reg, m);
+	return reg->check_id;
+}
+
+void checks_taken(struct node *node, uint64_t index)
+{
+	struct check *c;
+
+	while ((c = TAILQ_FIRST(&node->checks)) && c->rev <= index)
+		drop(node, c);
+}
+
+json_t *checks_list(const struct node *node, uint64_t after)
+{
+	json_t *list = mem_checked(json_array());
+	const struct check *c;
+	json_t *obj;
+
+	TAILQ_FOREACH(c, &node->checks, list) {
+		if (c->rev <= after)
+			continue;
+		obj = mem_checked(json_object());
+		record_set(obj, "id", json_integer(c->id));
+		record_set(obj, "tag", json_string(c->tag));
+		record_set(obj, "vni", json_integer(c->vni));
+		record_append(list, obj);
+	}
+	return list;
+}
+
+void checks_expire(struct registry *reg, uint64_t now_us)
+{
+	struct node *node;
+	struct check *c;
+	uint32_t id;
+
+	for (id = 0; id < reg->nodes_end; id++) {
+		node = reg->nodes[id];
+		while (node && (c = TAILQ_FIRST(&node->checks)) &&
+		       c->at_us + CHECK_KEEP_MS * LOOP_USEC_PER_MSEC <= now_us)
+			drop(node, c);
+	}
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Requests to check members now. Each waits in its node's queue until the
+ * node's watcher comes back with an index that shows it got it, or until it is
+ * too old. Ids rise as long as the coordinator runs.
+ */
+#ifndef COORDINATOR_CHECK_H
+#define COORDINATOR_CHECK_H
+
+#include "registry.h"
+
+/* One request for each member of @svc; returns the last id. */
+int64_t checks_ask(struct registry *reg, struct service *svc);
+
+/* The node's watcher has seen everything up to @index. */
+void checks_taken(struct node *node, uint64_t index);
+
+/* Those asked for after @after, as a new JSON array. */
+json_t *checks_list(const struct node *node, uint64_t after);
+
+void checks_expire(struct registry *reg, uint64_t now_us);
+
+#endif

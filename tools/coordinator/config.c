@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/vnimesh.h>
+
+#include "config.h"
+#include "json.h"
+#include "limits.h"
+
+/* A block needs the host's own address and one more; IPv4 keeps the first
+ * and the last address of a block free.
+ */
+#define BLOCK4_MAX		30
+#define BLOCK6_MAX		126
+#define VNI_BLOCK_DEFAULT	256
+#define VNI_BLOCK_MAX		65536
+
+/* "ADDRESS:PORT", IPv6 addresses in brackets. */
+static void read_listen(struct jobj *root, struct config *cfg)
+{
+	const char *text = "127.0.0.1:7900";
+	char addr[IP_TEXT_MAX];
+	const char *colon;
+	unsigned long port;
+	const char *from;
+	size_t n;
+
+	jget_str(root, "listen", JOPT, 64, &text);
+	colon = strrchr(text, ':');
+	from = text;
+	n = colon ? (size_t)(colon - text) : 0;
+	if (n > 2 && text[0] == '[' && text[n - 1] == ']') {
+		from++;
+		n -= 2;
+	} else if (memchr(text, ':', n)) {
+		n = 0;
+	}
+	if (!n || n >= sizeof(addr))
+		goto bad;
+	memcpy(addr, from, n);
+	addr[n] = '\0';
+	if (!ip_parse(addr, &cfg->listen))
+		goto bad;
+	n = strlen(colon + 1);
+	if (!n || n > 5 || strspn(colon + 1, "0123456789") != n)
+		goto bad;
+	port = strtoul(colon + 1, NULL, 10);
+	if (port > 65535)
+		goto bad;
+	cfg->listen_port = port;
+	return;
+
+bad:
+	jread_fail(root, "listen",
+		   "must be ADDRESS:PORT, an IPv6 address in brackets");
+}
+
+static void read_prefixes(struct jobj *obj, struct mesh *mesh)
+{
+	jget_prefix(obj, "prefix4", JREQ, AF_INET, &mesh->prefix4);
+	jget_prefix(obj, "prefix6", JREQ, AF_INET6, &mesh->prefix6);
+	jget_prefix(obj, "service_prefix4", JREQ, AF_INET, &mesh->service4);
+	jget_prefix(obj, "service_prefix6", JREQ, AF_INET6, &mesh->service6);
+	if (!jread_ok(obj->rd))
+		return;
+
+	jget_u32(obj, "block4", JOPT, mesh->prefix4.len + 1, BLOCK4_MAX,
+		 &mesh->block4);
+	jget_u32(obj, "block6", JOPT, mesh->prefix6.len + 1, BLOCK6_MAX,
+		 &mesh->block6);
+	if (mesh->block4 <= mesh->prefix4.len)
+		jread_fail(obj, "block4", "must be longer than prefix4");
+	if (mesh->block6 <= mesh->prefix6.len)
+		jread_fail(obj, "block6", "must be longer than prefix6");
+	if (mesh->service4.len < 8 || mesh->service4.len > BLOCK4_MAX)
+		jread_fail(obj, "service_prefix4",
+			   "must have a length of 8 to %u", BLOCK4_MAX);
+	if (mesh->service6.len != 64)
+		jread_fail(obj, "service_prefix6", "must have a length of 64");
+	if (ip_within(&mesh->prefix4.addr, &mesh->service4))
+		jread_fail(obj, "service_prefix4", "must not contain prefix4");
+	if (ip_within(&mesh->prefix6.addr, &mesh->service6))
+		jread_fail(obj, "service_prefix6", "must not contain prefix6");
+}
+
+static void read_mesh(struct jobj *root, struct mesh *mesh)
+{
+	struct jobj obj;
+
+	if (!jget_obj(root, "mesh", JREQ, &obj))
+		return;
+	jget_u32(&obj, "id", JREQ, 1, VNIMESH_ID_MAX, &mesh->id);
+	jget_u32(&obj, "port", JOPT, 1, 65535, &mesh->port);
+	jget_u32(&obj, "vni_block", JOPT, 2, VNI_BLOCK_MAX, &mesh->vni_block);
+	read_prefixes(&obj, mesh);
+	jobj_end(&obj);
+}
+
+static void read_root(struct jobj *root, struct config *cfg)
+{
+	const char *store = NULL;
+
+	read_listen(root, cfg);
+	jget_bool(root, "insecure", JOPT, &cfg->insecure);
+	if (jget_str(root, "store", JREQ, sizeof(cfg->store) - 1, &store))
+		strcpy(cfg->store, store);
+	if (store && !*store)
+		jread_fail(root, "store", "must not be empty");
+	jget_u32(root, "lease_ms", JOPT, LEASE_MIN_MS, LEASE_MAX_MS,
+		 &cfg->lease_ms);
+	read_mesh(root, &cfg->mesh);
+	jobj_end(root);
+
+	if (jread_ok(root->rd) && !ip_loopback(&cfg->listen) && !cfg->insecure)
+		jread_fail(root, "listen",
+			   "beyond loopback there is neither encryption nor authentication: set \"insecure\": true to accept that");
+}
+
+bool config_read(struct config *cfg, const char *file, char *err, size_t len)
+{
+	struct jobj root;
+	struct jread rd;
+	bool ok;
+
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->lease_ms = LEASE_DEFAULT_MS;
+	cfg->mesh.port = VNIMESH_PORT_DEFAULT;
+	cfg->mesh.block4 = 24;
+	cfg->mesh.block6 = 64;
+	cfg->mesh.vni_block = VNI_BLOCK_DEFAULT;
+
+	if (jread_file(&rd, file, JREAD_STRICT) && jread_root(&rd, &root))
+		read_root(&root, cfg);
+	ok = jread_ok(&rd);
+	if (!ok)
+		jread_error(&rd, err, len);
+	jread_free(&rd);
+	return ok;
+}

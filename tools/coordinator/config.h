@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The coordinator's configuration file; vnimesh-coordinator(8) describes it. */
+#ifndef COORDINATOR_CONFIG_H
+#define COORDINATOR_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ip.h"
+
+/* What the mesh is numbered with. The store keeps a copy from the first start
+ * on: identities handed out under one set are wrong under another.
+ */
+struct mesh {
+	uint32_t id;
+	uint32_t port;			/* underlay UDP */
+	struct ip_prefix prefix4;	/* cut into blocks, one per node */
+	struct ip_prefix prefix6;
+	uint32_t block4;		/* prefix length of a block */
+	uint32_t block6;
+	uint32_t vni_block;		/* VNIs per node */
+	struct ip_prefix service4;
+	struct ip_prefix service6;	/* always a /64 */
+	char uuid[37];			/* made at the first start */
+};
+
+struct config {
+	struct ip_addr listen;
+	uint16_t listen_port;		/* 0: any free one */
+	bool insecure;
+	char store[512];
+	uint32_t lease_ms;
+	struct mesh mesh;
+};
+
+/* False with a message, "FILE: field ...", in @err. */
+bool config_read(struct config *cfg, const char *file, char *err, size_t len);
+
+#endif

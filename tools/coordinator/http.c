@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "http.h"
+#include "log.h"
+#include "mem.h"
+#include "problem.h"
+
+/* File descriptors that are not connections: store, epoll, signals, stdio. */
+#define FDS_OWN		64
+
+struct http {
+	struct loop *loop;
+	struct registry *reg;
+	const struct route *routes;
+	struct MHD_Daemon *mhd;
+	struct source *io;
+	struct source *timer;
+	struct source *kick;
+	uint64_t requests;
+	uint16_t port;
+};
+
+static const struct {
+	const char *name;
+	unsigned int bit;
+} methods[] = {
+	{ "GET", HTTP_GET },
+	{ "HEAD", HTTP_GET },
+	{ "POST", HTTP_POST },
+	{ "PUT", HTTP_PUT },
+	{ "DELETE", HTTP_DELETE },
+};
+
+#define NR_METHODS	(sizeof(methods) / sizeof(methods[0]))
+
+/* Lets the library work, then arms the timer that it asks for: it holds back
+ * work that no event on its epoll descriptor announces.
+ */
+static void pump(struct http *http)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	MHD_run(http->mhd);
+	if (MHD_get_timeout(http->mhd, &ms) != MHD_YES)
+		source_timer_stop(http->timer);
+	else if (!ms)
+		source_defer(http->kick);
+	else
+		source_timer_set(http->timer,
+				 loop_now() + ms * LOOP_USEC_PER_MSEC);
+}
+
+static void on_io(void *data, int fd, uint32_t events)
+{
+	(void)fd;
+	(void)events;
+	pump(data);
+}
+
+static void on_timer(void *data, uint64_t now_us)
+{
+	(void)now_us;
+	pump(data);
+}
+
+static void on_kick(void *data)
+{
+	pump(data);
+}
+
+/* Compares @path with a route's; the "*" segment goes to *arg (allocated). */
+static bool path_matches(const char *route, const char *path, char **arg)
+{
+	const char *from = NULL;
+	size_t n = 0;
+
+	while (*route) {
+		if (*route == '*') {
+			from = path;
+			n = strcspn(path, "/");
+			if (!n)
+				return false;
+			path += n;
+			route++;
+		} else if (*route++ != *path++) {
+			return false;
+		}
+	}
+	if (*path)
+		return false;
+	if (from)
+		*arg = mem_checked(strndup(from, n));
+	return true;
+}
+
+static void list_methods(unsigned int bits, char *buf, size_t len)
+{
+	size_t used = 0;
+	size_t i;
+
+	buf[0] = '\0';
+	for (i = 0; i < NR_METHODS; i++)
+		if (methods[i].bit & bits && used < len)
+			used += snprintf(buf + used, len - used, "%s%s",
+					 used ? ", " : "", methods[i].name);
+}
+
+static int find_route(struct request *rq, const char *path, const char *method)
+{
+	const struct route *route;
+	unsigned int bit = 0;
+	unsigned int allowed = 0;
+	char buf[64];
+	size_t i;
+
+	for (i = 0; i < NR_METHODS; i++)
+		if (!strcmp(methods[i].name, method))
+			bit = methods[i].bit;
+	for (route = rq->http->routes; route->path; route++) {
+		if (!path_matches(route->path, path, &rq->arg))
+			continue;
+		allowed |= route->method;
+		if (route->method == bit) {
+			rq->route = route;
+			return 0;
+		}
+		free(rq->arg);
+		rq->arg = NULL;
+	}
+	if (!allowed)
+		return problem(rq, 404, NULL, "there is no such path");
+	list_methods(allowed, buf, sizeof(buf));
+	rq->allow = mem_checked(strdup(buf));
+	return problem(rq, 405, NULL, "this path takes %s", buf);
+}
+
+static bool is_json(const char *type)
+{
+	static const char want[] = "application/json";
+	size_t n = sizeof(want) - 1;
+
+	return type && !strncasecmp(type, want, n) &&
+	       (!type[n] || type[n] == ';' || type[n] == ' ');
+}
+
+static const char *header(const struct request *rq, const char *name)
+{
+	return MHD_lookup_connection_value(rq->conn, MHD_HEADER_KIND, name);
+}
+
+static int too_large(struct request *rq)
+{
+	return problem(rq, 413, NULL, "a body has at most %d bytes", BODY_MAX);
+}
+
+/* What can be refused before the body is read. */
+static int check_head(struct request *rq, const char *path, const char *method)
+{
+	const char *length = header(rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	int status = find_route(rq, path, method);
+
+	if (status)
+		return status;
+	if (length && strtoull(length, NULL, 10) > BODY_MAX)
+		return too_large(rq);
+	if (rq->route->body &&
+	    !is_json(header(rq, MHD_HTTP_HEADER_CONTENT_TYPE)))
+		return problem(rq, 415, NULL,
+			       "the body must be application/json");
+	return 0;
+}
+
+/* False: end the connection. */
+static bool take_body(struct request *rq, const char *data, size_t len)
+{
+	if (rq->status || !rq->route->body ||
+	    rq->body_len + len > BODY_MAX) {
+		if (!rq->status && rq->route->body)
+			rq->status = too_large(rq);
+		rq->discarded += len;
+		return rq->discarded <= BODY_DRAIN_MAX;
+	}
+	rq->body = mem_resize(rq->body, rq->body_len + len, 1);
+	memcpy(rq->body + rq->body_len, data, len);
+	rq->body_len += len;
+	return true;
+}
+
+static enum MHD_Result reply(struct request *rq)
+{
+	struct MHD_Response *response;
+	enum MHD_Result ret;
+	char *text = NULL;
+	size_t n = 0;
+
+	if (rq->reply) {
+		text = mem_checked(json_dumps(rq->reply, JSON_COMPACT));
+		n = strlen(text);
+		text = mem_resize(text, n + 1, 1);
+		text[n++] = '\n';
+	}
+	response = mem_checked(MHD_create_response_from_buffer(
+		n, text, MHD_RESPMEM_MUST_FREE));
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				rq->status >= 400 ? "application/problem+json" :
+						    "application/json");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+				"no-store");
+	if (rq->allow)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
+					rq->allow);
+	ret = MHD_queue_response(rq->conn, rq->status, response);
+	MHD_destroy_response(response);
+	return ret;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
+				  const char *url, const char *method,
+				  const char *version, const char *data,
+				  size_t *len, void **ctx)
+{
+	struct request *rq = *ctx;
+	struct http *http = cls;
+
+	(void)version;
+	if (!rq) {
+		rq = mem_zero(1, sizeof(*rq));
+		rq->http = http;
+		rq->reg = http->reg;
+		rq->conn = conn;
+		*ctx = rq;
+		http->requests++;
+		rq->status = check_head(rq, url, method);
+		/* An answer now spares the client from sending it all. */
+		return rq->status == 413 ? reply(rq) : MHD_YES;
+	}
+	if (*len) {
+		bool more = take_body(rq, data, *len);
+
+		*len = 0;
+		return more ? MHD_YES : MHD_NO;
+	}
+	if (!rq->status)
+		rq->status = rq->route->fn(rq);
+	return rq->status ? reply(rq) : MHD_YES;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct request *rq = *ctx;
+
+	(void)cls;
+	(void)conn;
+	(void)code;
+	if (!rq)
+		return;
+	json_decref(rq->reply);
+	free((char *)rq->allow);
+	free(rq->arg);
+	free(rq->body);
+	free(rq);
+	*ctx = NULL;
+}
+
+void http_wait(struct request *rq, loop_io_fn gone, void *data)
+{
+	const union MHD_ConnectionInfo *info;
+
+	/* The library does not look at a suspended connection; we do. */
+	info = MHD_get_connection_info(rq->conn,
+				       MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info)
+		loop_io(rq->http->loop, &rq->hangup, info->connect_fd,
+			EPOLLRDHUP, gone, data);
+	rq->waited = true;
+	MHD_suspend_connection(rq->conn);
+}
+
+void http_wake(struct request *rq)
+{
+	source_free(&rq->hangup);
+	MHD_resume_connection(rq->conn);
+	source_defer(rq->http->kick);
+}
+
+const char *http_arg(const struct request *rq, const char *name)
+{
+	return MHD_lookup_connection_value(rq->conn, MHD_GET_ARGUMENT_KIND,
+					   name);
+}
+
+int http_arg_int(struct request *rq, const char *name, int64_t min, int64_t max,
+		 int64_t *ret)
+{
+	const char *text = http_arg(rq, name);
+	int64_t value;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	value = strtoll(text, NULL, 10);
+	if (!*text || text[strspn(text, "0123456789")] || errno ||
+	    value < min || value > max) {
+		problem(rq, 400, name, "%s: must be %" PRId64 " to %" PRId64,
+			name, min, max);
+		return -1;
+	}
+	*ret = value;
+	return 1;
+}
+
+uint16_t http_port(const struct http *http)
+{
+	return http->port;
+}
+
+uint64_t http_requests(const struct http *http)
+{
+	return http->requests;
+}
+
+/* As many connections as the limit on open files leaves room for. */
+static unsigned int connection_limit(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim))
+		return CONNECTIONS_MAX;
+	lim.rlim_cur = lim.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &lim);
+	getrlimit(RLIMIT_NOFILE, &lim);
+	if (lim.rlim_cur < FDS_OWN * 2)
+		return FDS_OWN;
+	if (lim.rlim_cur > CONNECTIONS_MAX + FDS_OWN)
+		return CONNECTIONS_MAX;
+	return lim.rlim_cur - FDS_OWN;
+}
+
+static void on_mhd_log(void *cls, const char *fmt, va_list ap)
+{
+	char line[256];
+
+	(void)cls;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_warning("http: %s", line);
+}
+
+static int listen_socket(const struct config *cfg, uint16_t *port)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	bool v4 = cfg->listen.family == AF_INET;
+	struct sockaddr *sa = v4 ? (void *)&in : (void *)&in6;
+	socklen_t len = v4 ? sizeof(in) : sizeof(in6);
+	int one = 1;
+	int fd;
+
+	memcpy(&in.sin_addr, cfg->listen.b, 4);
+	memcpy(&in6.sin6_addr, cfg->listen.b, 16);
+	in.sin_port = htons(cfg->listen_port);
+	in6.sin6_port = htons(cfg->listen_port);
+
+	fd = socket(cfg->listen.family,
+		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, sa, len) || listen(fd, SOMAXCONN) ||
+	    getsockname(fd, sa, &len)) {
+		close(fd);
+		return -1;
+	}
+	*port = ntohs(v4 ? in.sin_port : in6.sin6_port);
+	return fd;
+}
+
+static bool start_daemon(struct http *http, int fd)
+{
+	const union MHD_DaemonInfo *info;
+
+	http->mhd = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+		NULL, NULL, on_request, http,
+		MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+		MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S,
+		MHD_OPTION_END);
+	if (!http->mhd)
+		return false;
+	info = MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+	return info && !loop_io(http->loop, &http->io, info->epoll_fd, EPOLLIN,
+				on_io, http) &&
+	       !loop_timer(http->loop, &http->timer, on_timer, http) &&
+	       !loop_defer(http->loop, &http->kick, on_kick, http);
+}
+
+struct http *http_start(struct loop *loop, const struct config *cfg,
+			struct registry *reg, const struct route *routes,
+			char *err, size_t len)
+{
+	struct http *http = mem_zero(1, sizeof(*http));
+	char addr[IP_TEXT_MAX];
+	int fd;
+
+	http->loop = loop;
+	http->reg = reg;
+	http->routes = routes;
+	fd = listen_socket(cfg, &http->port);
+	if (fd < 0) {
+		snprintf(err, len, "cannot listen on %s port %u: %s",
+			 ip_text(&cfg->listen, addr), cfg->listen_port,
+			 strerror(errno));
+		free(http);
+		return NULL;
+	}
+	if (start_daemon(http, fd)) {
+		source_defer(http->kick);
+		return http;
+	}
+	snprintf(err, len, "cannot start the HTTP server");
+	if (!http->mhd)
+		close(fd);
+	http_stop(http);
+	return NULL;
+}
+
+void http_stop(struct http *http)
+{
+	if (!http)
+		return;
+	source_free(&http->io);
+	source_free(&http->timer);
+	source_free(&http->kick);
+	if (http->mhd)
+		MHD_stop_daemon(http->mhd);
+	free(http);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * HTTP around the event loop: connections, bodies, routing, replies, and
+ * requests that wait. libmicrohttpd parses; it runs on the loop's thread.
+ *
+ * A route's handler sets rq->reply and returns the status, or calls
+ * http_wait() and returns 0: it is then called again, with rq->waited set,
+ * after http_wake() or when the wait is over or the client gone. It must then
+ * answer.
+ *
+ * Ownership: a request belongs to the server and dies with its connection's
+ * turn; the server drops rq->reply after sending.
+ */
+#ifndef COORDINATOR_HTTP_H
+#define COORDINATOR_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "config.h"
+#include "limits.h"
+#include "loop.h"
+#include "registry.h"
+
+struct http;
+struct request;
+struct watcher;
+
+typedef int (*http_handler)(struct request *rq);
+
+#define HTTP_GET	(1u << 0)
+#define HTTP_POST	(1u << 1)
+#define HTTP_PUT	(1u << 2)
+#define HTTP_DELETE	(1u << 3)
+
+/* @path: segments; "*" matches any one segment, the handler's rq->arg. */
+struct route {
+	const char *path;
+	unsigned int method;		/* one of HTTP_... */
+	bool body;			/* JSON, required */
+	http_handler fn;
+};
+
+struct request {
+	struct http *http;
+	struct registry *reg;
+	const struct route *route;
+	char *arg;			/* the path's "*" segment, or NULL */
+	char *body;
+	size_t body_len;
+	json_t *reply;
+	bool waited;
+	struct watcher *watcher;	/* while it waits; see watch.h */
+	/* the server's */
+	struct MHD_Connection *conn;
+	struct source *hangup;
+	size_t discarded;
+	int status;			/* 0: no answer yet */
+	const char *allow;
+};
+
+
+/* Listens. NULL with a message in @err. @routes ends with a NULL path. */
+struct http *http_start(struct loop *loop, const struct config *cfg,
+			struct registry *reg, const struct route *routes,
+			char *err, size_t len);
+
+/* All waiting requests must have been woken. */
+void http_stop(struct http *http);
+
+uint16_t http_port(const struct http *http);
+uint64_t http_requests(const struct http *http);
+
+/* A query argument, or NULL. */
+const char *http_arg(const struct request *rq, const char *name);
+
+/* An integer argument: 0 and *ret untouched when it is absent, 1 when there;
+ * -1 and a problem in the reply when it is not an integer of that range.
+ */
+int http_arg_int(struct request *rq, const char *name, int64_t min, int64_t max,
+		 int64_t *ret);
+
+/* Suspends; calls @gone when the client hangs up while it waits. */
+void http_wait(struct request *rq, loop_io_fn gone, void *data);
+void http_wake(struct request *rq);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every default, interval and cap of the coordinator, each with its reason. */
+#ifndef COORDINATOR_LIMITS_H
+#define COORDINATOR_LIMITS_H
+
+/* Three reports of an agent that reports once a second. */
+#define LEASE_DEFAULT_MS	3000
+#define LEASE_MIN_MS		100
+#define LEASE_MAX_MS		3600000
+
+/* The lease clock ticks eight times in a lease. One tick of delay is normal on
+ * a busy host; more means that reports are waiting unread in the sockets. What
+ * can go unnoticed is below two ticks, a quarter of a lease.
+ */
+#define LEASE_TICKS		8
+
+/* A released service address may still be in some client's cache. */
+#define REST_MS			600000
+
+/* Below the usual idle limits of what stands between agent and coordinator. */
+#define WAIT_MAX_MS		60000
+#define WAIT_DEFAULT_MS		30000
+
+/* How often watchers wake: scores move all the time, so they are gathered;
+ * registrations and state changes go out almost at once, but a burst of them
+ * (a host that comes up) makes a few answers and not hundreds.
+ */
+#define SOFT_GAP_MS		50
+#define HARD_GAP_MS		5
+
+/* A full report of NODE_MEMBERS_MAX members of some 400 bytes fits. */
+#define BODY_MAX		(1 << 20)
+#define NODE_MEMBERS_MAX	2048
+
+/* A body whose length was not announced is read on and thrown away beyond
+ * BODY_MAX, so that the refusal can be sent; but not without end.
+ */
+#define BODY_DRAIN_MAX		(8 << 20)
+
+/* Headers; a watch names up to WATCH_TAGS_MAX tags of 64 bytes in its URL. */
+#define CONNECTION_MEMORY	(96 << 10)
+#define WATCH_TAGS_MAX		512
+
+/* An agent keeps two connections; a host may carry many agents in tests. */
+#define CONNECTIONS_MAX		4096
+#define CONNECTIONS_PER_IP	1024
+#define CONNECTION_IDLE_S	90
+#define WATCHERS_MAX		2048
+
+/* Every node knows every node: beyond this the tables would be the problem. */
+#define NODES_MAX		65535
+
+/* A member that is asked again before its agent took the first request is
+ * asked once; an agent that is away need not run what is a minute old.
+ */
+#define CHECKS_PER_NODE		256
+#define CHECK_KEEP_MS		60000
+
+/* Removed services remembered for watchers; who is further behind relists. */
+#define TOMBSTONES_MAX		1024
+
+/* A check's answer in words is for a person's eyes. */
+#define OUTPUT_MAX		255
+
+#endif

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* vnimesh-coordinator: Global_Mesh_Table and Service_Registry of a mesh. */
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+
+#include "api.h"
+#include "config.h"
+#include "defaults.h"
+#include "lease.h"
+#include "log.h"
+
+#define ERROR_MAX	1024
+
+struct coordinator {
+	struct config cfg;
+	struct loop *loop;
+	struct store *store;
+	struct registry reg;
+	bool loaded;
+	struct watches *watches;
+	struct leases *leases;
+	struct http *http;
+	struct source *sigterm;
+	struct source *sigint;
+};
+
+static void usage(FILE *to)
+{
+	fputs("Usage: vnimesh-coordinator --config FILE [--check]\n"
+	      "       vnimesh-coordinator --help | --version\n",
+	      to);
+}
+
+static void on_signal(void *data, int signo)
+{
+	struct coordinator *co = data;
+
+	log_info("stopping on signal %d", signo);
+	loop_notify("STOPPING=1");
+	loop_exit(co->loop, 0);
+}
+
+/* False with a message in @err. */
+static bool start(struct coordinator *co, char *err, size_t len)
+{
+	if (loop_new(&co->loop) ||
+	    loop_signal(co->loop, &co->sigterm, SIGTERM, on_signal, co) ||
+	    loop_signal(co->loop, &co->sigint, SIGINT, on_signal, co)) {
+		snprintf(err, len, "cannot start the event loop");
+		return false;
+	}
+	co->store = store_open(co->cfg.store, err, len);
+	if (!co->store)
+		return false;
+	co->loaded = registry_init(&co->reg, &co->cfg, co->store, err, len);
+	if (!co->loaded)
+		return false;
+	if (watches_new(&co->watches, co->loop, &co->reg) ||
+	    leases_new(&co->leases, co->loop, &co->reg)) {
+		snprintf(err, len, "cannot start the timers");
+		return false;
+	}
+	api_init(co->watches, co->cfg.lease_ms);
+	co->http = http_start(co->loop, &co->cfg, &co->reg, api_routes, err,
+			      len);
+	return co->http;
+}
+
+static void stop(struct coordinator *co)
+{
+	if (co->http) {
+		watches_close(co->watches);
+		http_stop(co->http);
+	}
+	leases_free(co->leases);
+	watches_free(co->watches);
+	if (co->loaded)
+		registry_free(&co->reg);
+	store_close(co->store);
+	source_free(&co->sigterm);
+	source_free(&co->sigint);
+	loop_free(co->loop);
+}
+
+static void announce(const struct coordinator *co)
+{
+	bool v6 = co->cfg.listen.family == AF_INET6;
+	char addr[IP_TEXT_MAX];
+
+	ip_text(&co->cfg.listen, addr);
+	if (!ip_loopback(&co->cfg.listen))
+		log_warning("insecure: whoever reaches %s can register and remove services",
+			    addr);
+	log_info("mesh %u %s: %u nodes, %u services, %u members",
+		 co->reg.mesh.id, co->reg.mesh.uuid, co->reg.nr_nodes,
+		 co->reg.nr_services, co->reg.nr_members);
+	log_info("listening on %s%s%s:%u", v6 ? "[" : "", addr, v6 ? "]" : "",
+		 http_port(co->http));
+	loop_notify("READY=1");
+}
+
+static int run(const struct config *cfg)
+{
+	struct coordinator co = { .cfg = *cfg };
+	char err[ERROR_MAX];
+	int code = 1;
+
+	if (start(&co, err, sizeof(err))) {
+		announce(&co);
+		code = loop_run(co.loop);
+		if (code < 0) {
+			log_error("event loop: %s", strerror(-code));
+			code = 1;
+		}
+	} else {
+		log_error("%s", err);
+	}
+	stop(&co);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
+	};
+	const char *file = NULL;
+	char err[ERROR_MAX];
+	struct config cfg;
+	bool check = false;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:hV", options, NULL)) >= 0) {
+		switch (opt) {
+		case 'c':
+			file = optarg;
+			break;
+		case 'k':
+			check = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		case 'V':
+			puts("vnimesh-coordinator " VNIMESH_VERSION);
+			return 0;
+		default:
+			usage(stderr);
+			return 1;
+		}
+	}
+	if (!file || optind < argc) {
+		usage(stderr);
+		return 1;
+	}
+
+	/* A client that is gone is an error of one write, not the end. */
+	signal(SIGPIPE, SIG_IGN);
+	setvbuf(stderr, NULL, _IOLBF, 0);
+	if (!config_read(&cfg, file, err, sizeof(err))) {
+		log_error("%s", err);
+		return 1;
+	}
+	return check ? 0 : run(&cfg);
+}

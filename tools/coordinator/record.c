@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <string.h>
+
+#include "mem.h"
+#include "record.h"
+
+const char *const record_states[] = { "up", "drain", "maint", "down", NULL };
+const char *const record_policies[] = { "optimal", NULL };
+
+bool record_same_ports(const struct jport *a, unsigned int nr_a,
+		       const struct jport *b, unsigned int nr_b)
+{
+	unsigned int i;
+
+	if (nr_a != nr_b)
+		return false;
+	for (i = 0; i < nr_a; i++)
+		if (a[i].proto != b[i].proto || a[i].port != b[i].port ||
+		    a[i].target != b[i].target || strcmp(a[i].name, b[i].name))
+			return false;
+	return true;
+}
+
+bool record_same_member(const struct member_def *a, const struct member_def *b)
+{
+	return a->weight == b->weight && a->state == b->state &&
+	       ip_equal(&a->address4, &b->address4) &&
+	       ip_equal(&a->address6, &b->address6) &&
+	       record_same_ports(a->ports, a->nr_ports, b->ports, b->nr_ports);
+}
+
+bool record_same_soft(const struct member_soft *a, const struct member_soft *b)
+{
+	return a->health == b->health && a->latency_us == b->latency_us &&
+	       !strcmp(a->output, b->output);
+}
+
+void record_read_service(struct jobj *obj, struct service_def *svc)
+{
+	unsigned int policy = 0;
+
+	jget_word(obj, "policy", JOPT, record_policies, &policy);
+	svc->policy = policy + 1;
+	jget_ports(obj, "ports", JOPT, svc->ports, &svc->nr_ports);
+}
+
+/* Cuts a text at a character's start, so that it stays valid UTF-8. */
+static void copy_text(char *to, size_t size, const char *from)
+{
+	size_t n = strnlen(from, size);
+
+	if (n == size) {
+		n--;
+		while (n && (from[n] & 0xc0) == 0x80)
+			n--;
+	}
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
+void record_read_member(struct jobj *obj, struct member_def *def,
+			struct member_soft *soft)
+{
+	const char *output = "";
+	unsigned int state = 0;
+
+	def->weight = VNIMESH_WEIGHT_DEFAULT;
+	soft->health = VNIMESH_HEALTH_MAX;
+
+	jget_tag(obj, "tag", JREQ, def->tag);
+	jget_u32(obj, "vni", JREQ, 1, UINT32_MAX, &def->vni);
+	jget_u32(obj, "node", JOPT, 1, UINT32_MAX, &def->node);
+	jget_addr(obj, "address4", JOPT, AF_INET, &def->address4);
+	jget_addr(obj, "address6", JOPT, AF_INET6, &def->address6);
+	if (jread_ok(obj->rd) && !def->address4.family && !def->address6.family)
+		jread_fail(obj, "address4", "address4 or address6 is required");
+	jget_ports(obj, "ports", JOPT, def->ports, &def->nr_ports);
+	jget_u32(obj, "weight", JOPT, 0, VNIMESH_WEIGHT_MAX, &def->weight);
+	jget_word(obj, "state", JOPT, record_states, &state);
+	def->state = state + 1;
+	jget_u32(obj, "health", JOPT, 0, VNIMESH_HEALTH_MAX, &soft->health);
+	jget_u32(obj, "latency_us", JOPT, 0, VNIMESH_LATENCY_MAX,
+		 &soft->latency_us);
+	jget_str(obj, "output", JOPT, SIZE_MAX, &output);
+	copy_text(soft->output, sizeof(soft->output), output);
+	jget_int(obj, "epoch", JOPT, 0, JINT_MAX, &soft->epoch);
+	jget_int(obj, "seq", JOPT, 0, JINT_MAX, &soft->seq);
+}
+
+void record_set(json_t *obj, const char *key, json_t *value)
+{
+	mem_checked(value);
+	if (json_object_set_new(obj, key, value))
+		mem_checked(NULL);
+}
+
+void record_append(json_t *list, json_t *value)
+{
+	mem_checked(value);
+	if (json_array_append_new(list, value))
+		mem_checked(NULL);
+}
+
+static void set_addr(json_t *obj, const char *key, const struct ip_addr *addr)
+{
+	char buf[IP_TEXT_MAX];
+
+	if (addr->family)
+		record_set(obj, key, json_string(ip_text(addr, buf)));
+}
+
+static void set_prefix(json_t *obj, const char *key,
+		       const struct ip_prefix *prefix)
+{
+	char buf[IP_TEXT_MAX];
+
+	record_set(obj, key, json_string(ip_prefix_text(prefix, buf)));
+}
+
+json_t *record_mesh(const struct mesh *mesh)
+{
+	json_t *obj = mem_checked(json_object());
+
+	record_set(obj, "id", json_integer(mesh->id));
+	record_set(obj, "uuid", json_string(mesh->uuid));
+	record_set(obj, "port", json_integer(mesh->port));
+	set_prefix(obj, "prefix4", &mesh->prefix4);
+	set_prefix(obj, "prefix6", &mesh->prefix6);
+	set_prefix(obj, "service_prefix4", &mesh->service4);
+	set_prefix(obj, "service_prefix6", &mesh->service6);
+	return obj;
+}
+
+json_t *record_node(const struct node_def *node, bool stale, uint64_t age_ms)
+{
+	json_t *obj = mem_checked(json_object());
+	char buf4[IP_TEXT_MAX];
+	char buf6[IP_TEXT_MAX];
+
+	record_set(obj, "node", json_integer(node->id));
+	record_set(obj, "name", json_string(node->name));
+	record_set(obj, "zone", json_string(node->zone));
+	set_addr(obj, "underlay", &node->underlay);
+	record_set(obj, "port", json_integer(node->port));
+	record_set(obj, "prefixes",
+		   json_pack("[s, s]", ip_prefix_text(&node->prefix4, buf4),
+			     ip_prefix_text(&node->prefix6, buf6)));
+	record_set(obj, "vni", json_integer(node->vni));
+	record_set(obj, "vni_first", json_integer(node->vni_first));
+	record_set(obj, "vni_count", json_integer(node->vni_count));
+	set_addr(obj, "address4", &node->address4);
+	set_addr(obj, "address6", &node->address6);
+	record_set(obj, "epoch", json_integer(node->epoch));
+	record_set(obj, "stale", json_boolean(stale));
+	record_set(obj, "age_ms", json_integer(age_ms));
+	return obj;
+}
+
+json_t *record_service(const struct service_def *svc)
+{
+	json_t *obj = mem_checked(json_object());
+
+	record_set(obj, "tag", json_string(svc->tag));
+	set_addr(obj, "address4", &svc->address4);
+	set_addr(obj, "address6", &svc->address6);
+	record_set(obj, "policy",
+		   json_string(record_policies[svc->policy - 1]));
+	record_set(obj, "ports", jports_pack(svc->ports, svc->nr_ports));
+	return obj;
+}
+
+json_t *record_member(const struct member_def *def,
+		      const struct member_soft *soft, bool stale,
+		      uint64_t age_ms)
+{
+	json_t *obj = mem_checked(json_object());
+
+	record_set(obj, "tag", json_string(def->tag));
+	record_set(obj, "vni", json_integer(def->vni));
+	record_set(obj, "node", json_integer(def->node));
+	set_addr(obj, "address4", &def->address4);
+	set_addr(obj, "address6", &def->address6);
+	record_set(obj, "ports", jports_pack(def->ports, def->nr_ports));
+	record_set(obj, "weight", json_integer(def->weight));
+	record_set(obj, "state", json_string(record_states[def->state - 1]));
+	record_set(obj, "health", json_integer(soft->health));
+	record_set(obj, "latency_us", json_integer(soft->latency_us));
+	record_set(obj, "output", json_string(soft->output));
+	record_set(obj, "stale", json_boolean(stale));
+	record_set(obj, "epoch", json_integer(soft->epoch));
+	record_set(obj, "seq", json_integer(soft->seq));
+	record_set(obj, "age_ms", json_integer(age_ms));
+	return obj;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The objects as values: what the store keeps of them (..._def), what only
+ * memory has (member_soft), and their JSON forms, which are the same on every
+ * channel.
+ */
+#ifndef COORDINATOR_RECORD_H
+#define COORDINATOR_RECORD_H
+
+#include <linux/vnimesh.h>
+
+#include "config.h"
+#include "json.h"
+#include "limits.h"
+
+struct node_def {
+	uint32_t id;
+	char name[JNAME_MAX + 1];
+	char zone[JNAME_MAX + 1];
+	struct ip_addr underlay;
+	uint16_t port;
+	struct ip_prefix prefix4;
+	struct ip_prefix prefix6;
+	struct ip_addr address4;
+	struct ip_addr address6;
+	uint32_t vni;
+	uint32_t vni_first;
+	uint32_t vni_count;
+	int64_t epoch;			/* of the agent that registered last */
+};
+
+struct service_def {
+	char tag[TAG_MAX + 1];
+	struct ip_addr address4;
+	struct ip_addr address6;
+	enum vnimesh_policy policy;
+	uint32_t creator;		/* node id; 0: through the API */
+	unsigned int nr_ports;
+	struct jport ports[JPORTS_MAX];
+};
+
+struct member_def {
+	char tag[TAG_MAX + 1];
+	uint32_t vni;
+	uint32_t node;
+	struct ip_addr address4;	/* at least one of the two */
+	struct ip_addr address6;
+	uint32_t weight;
+	enum vnimesh_state state;
+	unsigned int nr_ports;
+	struct jport ports[JPORTS_MAX];
+};
+
+struct member_soft {
+	uint32_t health;
+	uint32_t latency_us;
+	int64_t epoch;
+	int64_t seq;
+	char output[OUTPUT_MAX + 1];
+};
+
+/* Words in the order of the enums, the first one standing for value 1. */
+extern const char *const record_states[];
+extern const char *const record_policies[];
+
+bool record_same_ports(const struct jport *a, unsigned int nr_a,
+		       const struct jport *b, unsigned int nr_b);
+bool record_same_member(const struct member_def *a, const struct member_def *b);
+bool record_same_soft(const struct member_soft *a, const struct member_soft *b);
+
+/* Read @obj; errors go to its reader. */
+void record_read_service(struct jobj *obj, struct service_def *svc);
+void record_read_member(struct jobj *obj, struct member_def *def,
+			struct member_soft *soft);
+
+/* New JSON objects, never NULL. */
+json_t *record_mesh(const struct mesh *mesh);
+json_t *record_node(const struct node_def *node, bool stale, uint64_t age_ms);
+json_t *record_service(const struct service_def *svc);
+json_t *record_member(const struct member_def *def,
+		      const struct member_soft *soft, bool stale,
+		      uint64_t age_ms);
+
+/* Add @value (consumed) as @key; abort without memory. */
+void record_set(json_t *obj, const char *key, json_t *value);
+void record_append(json_t *list, json_t *value);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the coordinator knows, in memory: nodes, services, members, and when
+ * each last changed. The store has the durable part; every change goes there
+ * first.
+ *
+ * Revisions: one counter, raised by each change and never by time. An object
+ * remembers the revision of its last change and sits in a list ordered by it,
+ * so "what changed after N" is a walk from the list's end. A watcher is shown
+ * a change only once it is published: at once for what decides routing
+ * (publish soon), gathered for scores (see watch.h).
+ *
+ * Ownership: the registry owns all objects; nodes live as long as it does, a
+ * service until registry_del_service(), a member until its agent removes it.
+ */
+#ifndef COORDINATOR_REGISTRY_H
+#define COORDINATOR_REGISTRY_H
+
+#include <sys/queue.h>
+
+#include "pool.h"
+#include "record.h"
+#include "store.h"
+
+struct member {
+	struct member_def def;
+	struct member_soft soft;
+	struct node *node;
+	struct service *svc;
+	bool confirmed;			/* by the agent since our start or its */
+	bool kept;			/* mark of the full report at hand */
+	TAILQ_ENTRY(member) on_node;
+	TAILQ_ENTRY(member) on_svc;	/* by VNI */
+};
+TAILQ_HEAD(member_list, member);
+
+/* A request to check a member now, until its node's watcher has taken it. */
+struct check {
+	int64_t id;
+	uint64_t rev;
+	uint64_t at_us;
+	char tag[TAG_MAX + 1];
+	uint32_t vni;
+	TAILQ_ENTRY(check) list;
+};
+TAILQ_HEAD(check_list, check);
+
+struct node {
+	struct node_def def;
+	struct member_list members;
+	unsigned int nr_members;
+	struct check_list checks;
+	unsigned int nr_checks;
+	uint64_t checks_rev;
+	uint64_t rev;
+	uint64_t heard_us;		/* the last accepted report or join */
+	uint64_t lease_us;		/* when the lease lapses */
+	int64_t seq;			/* of that report, -1: a full one is due */
+	bool stale;
+	TAILQ_ENTRY(node) changed;
+};
+TAILQ_HEAD(node_list, node);
+
+struct service {
+	struct service_def def;
+	struct member_list members;
+	unsigned int nr_members;
+	uint64_t rev;			/* of the definition */
+	uint64_t members_rev;
+	TAILQ_ENTRY(service) changed;
+	TAILQ_ENTRY(service) members_changed;
+};
+TAILQ_HEAD(service_list, service);
+
+/* A service that is gone, for watchers that saw it. */
+struct tombstone {
+	char tag[TAG_MAX + 1];
+	uint64_t rev;
+	TAILQ_ENTRY(tombstone) list;
+};
+TAILQ_HEAD(tombstone_list, tombstone);
+
+struct registry {
+	struct mesh mesh;
+	uint64_t lease_us_len;
+	struct store *store;
+	char incarnation[17];
+	uint64_t start_us;
+
+	uint64_t rev;
+	uint64_t published;		/* what watchers may see, <= rev */
+	bool urgent;			/* publish soon, not with the scores */
+	uint64_t nodes_rev;
+	uint64_t services_rev;		/* removals included */
+	uint64_t floor;			/* who is behind this relists */
+
+	struct node **nodes;		/* by id, NULL: not handed out */
+	uint32_t nodes_end;		/* one above the largest id in use */
+	unsigned int nr_nodes;
+	unsigned int nr_services;
+	unsigned int nr_members;
+	void *by_name;			/* tsearch() trees */
+	void *by_tag;
+	void *by_address6;
+	struct node_list nodes_changed;
+	struct service_list services_changed;
+	struct service_list members_changed;
+	struct tombstone_list tombstones;
+	unsigned int nr_tombstones;
+	struct pool pool;		/* IPv4 service addresses */
+	int64_t check_id;
+
+	/* Called when rev has moved on; publishes, in its own time. */
+	void (*on_change)(void *data);
+	void *on_change_data;
+};
+
+/* Loads the store. False with a message in @err: naming the field when the
+ * mesh parameters differ from the store's.
+ */
+bool registry_init(struct registry *reg, const struct config *cfg,
+		   struct store *store, char *err, size_t len);
+void registry_free(struct registry *reg);
+
+struct node *registry_node(struct registry *reg, uint32_t id);
+struct node *registry_node_named(struct registry *reg, const char *name);
+struct service *registry_service(struct registry *reg, const char *tag);
+struct service *registry_service_at6(struct registry *reg,
+				     const struct ip_addr *address6);
+/* Among the node's, at most NODE_MEMBERS_MAX. */
+struct member *registry_member(struct node *node, const char *tag,
+			       uint32_t vni);
+
+/* Memory only: the store has been told. The objects are copied from @def. */
+struct node *registry_add_node(struct registry *reg,
+			       const struct node_def *def);
+struct service *registry_add_service(struct registry *reg,
+				     const struct service_def *def);
+void registry_drop_service(struct registry *reg, struct service *svc);
+struct member *registry_add_member(struct registry *reg, struct service *svc,
+				   struct node *node,
+				   const struct member_def *def);
+void registry_drop_member(struct registry *reg, struct member *m);
+
+/* Notes a change; @urgent: it decides routing. */
+void registry_touch_node(struct registry *reg, struct node *node, bool urgent);
+void registry_touch_service(struct registry *reg, struct service *svc);
+void registry_touch_members(struct registry *reg, struct service *svc,
+			    bool urgent);
+/* The node and the services of all its members. */
+void registry_touch_all_of(struct registry *reg, struct node *node);
+void registry_touch_checks(struct registry *reg, struct node *node);
+
+bool member_stale(const struct member *m);
+
+/* Calls @fn for each service, by tag. */
+void registry_each_service(const struct registry *reg,
+			   void (*fn)(void *data, const struct service *svc),
+			   void *data);
+
+#endif

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "report.h"
+
+static void read_members(struct report *rep, struct jobj *root)
+{
+	struct jarr arr;
+	struct jobj obj;
+	unsigned int i;
+
+	if (!jget_arr(root, "members", JOPT, NODE_MEMBERS_MAX, &arr))
+		return;
+	rep->members = mem_zero(arr.n, sizeof(*rep->members));
+	for (i = 0; i < arr.n; i++) {
+		struct report_member *m = &rep->members[i];
+
+		m->soft.seq = rep->seq;
+		m->soft.epoch = rep->epoch;
+		if (!jarr_obj(&arr, i, &obj))
+			return;
+		record_read_member(&obj, &m->def, &m->soft);
+		if (jread_ok(obj.rd) && m->soft.epoch != rep->epoch)
+			jread_fail(&obj, "epoch",
+				   "must be the report's own epoch");
+		if (!jread_ok(obj.rd))
+			return;
+	}
+	rep->nr_members = arr.n;
+}
+
+static void read_removed(struct report *rep, struct jobj *root)
+{
+	struct jarr arr;
+	struct jobj obj;
+	unsigned int i;
+
+	if (!jget_arr(root, "removed", JOPT, NODE_MEMBERS_MAX, &arr))
+		return;
+	rep->removed = mem_zero(arr.n, sizeof(*rep->removed));
+	for (i = 0; i < arr.n; i++) {
+		if (!jarr_obj(&arr, i, &obj))
+			return;
+		jget_tag(&obj, "tag", JREQ, rep->removed[i].tag);
+		jget_u32(&obj, "vni", JREQ, 1, UINT32_MAX,
+			 &rep->removed[i].vni);
+		if (!jread_ok(obj.rd))
+			return;
+	}
+	rep->nr_removed = arr.n;
+}
+
+static void read_services(struct report *rep, struct jobj *root)
+{
+	struct jarr arr;
+	struct jobj obj;
+	unsigned int i;
+
+	if (!jget_arr(root, "services", JOPT, NODE_MEMBERS_MAX, &arr))
+		return;
+	rep->services = mem_zero(arr.n, sizeof(*rep->services));
+	for (i = 0; i < arr.n; i++) {
+		if (!jarr_obj(&arr, i, &obj))
+			return;
+		jget_tag(&obj, "tag", JREQ, rep->services[i].tag);
+		record_read_service(&obj, &rep->services[i]);
+		if (!jread_ok(obj.rd))
+			return;
+	}
+	rep->nr_services = arr.n;
+}
+
+static int cmp_member(const void *a, const void *b)
+{
+	const struct report_member *const *x = a;
+	const struct report_member *const *y = b;
+	int ret = strcmp((*x)->def.tag, (*y)->def.tag);
+
+	if (ret)
+		return ret;
+	if ((*x)->def.vni != (*y)->def.vni)
+		return (*x)->def.vni < (*y)->def.vni ? -1 : 1;
+	/* Equal: by position, so that the later one is blamed. */
+	return *x == *y ? 0 : *x < *y ? -2 : 2;
+}
+
+/* The index of a member that repeats an earlier one, or -1. */
+static int repeated(const struct report *rep)
+{
+	const struct report_member **sorted;
+	int ret = -1;
+	unsigned int i;
+
+	sorted = mem_zero(rep->nr_members, sizeof(*sorted));
+	for (i = 0; i < rep->nr_members; i++)
+		sorted[i] = &rep->members[i];
+	qsort(sorted, rep->nr_members, sizeof(*sorted), cmp_member);
+	for (i = 1; i < rep->nr_members && ret < 0; i++)
+		if (cmp_member(&sorted[i - 1], &sorted[i]) == -2)
+			ret = sorted[i] - rep->members;
+	free(sorted);
+	return ret;
+}
+
+bool report_read(struct report *rep, struct jread *rd)
+{
+	struct jobj root;
+	struct jarr arr;
+	int again;
+
+	memset(rep, 0, sizeof(*rep));
+	if (!jread_root(rd, &root))
+		return false;
+	jget_int(&root, "epoch", JREQ, 1, JINT_MAX, &rep->epoch);
+	jget_int(&root, "seq", JREQ, 0, JINT_MAX, &rep->seq);
+	jget_bool(&root, "full", JOPT, &rep->full);
+	read_services(rep, &root);
+	read_members(rep, &root);
+	read_removed(rep, &root);
+	if (!jread_ok(rd))
+		return false;
+
+	again = repeated(rep);
+	if (again >= 0 &&
+	    jget_arr(&root, "members", JREQ, NODE_MEMBERS_MAX, &arr))
+		jarr_fail(&arr, again, "same tag and VNI as an earlier one");
+	return jread_ok(rd);
+}
+
+static bool vni_owned(const struct node_def *node, uint32_t vni)
+{
+	return vni >= node->vni_first &&
+	       vni - node->vni_first < node->vni_count;
+}
+
+static bool address_owned(const struct ip_addr *addr,
+			  const struct ip_prefix *prefix)
+{
+	return !addr->family || ip_within(addr, prefix);
+}
+
+static bool foreign(char field[64], char text[128], const char *list,
+		    unsigned int i, const char *key, const char *what)
+{
+	snprintf(field, 64, "%s[%u].%s", list, i, key);
+	snprintf(text, 128, "%s", what);
+	return false;
+}
+
+bool report_owned(const struct report *rep, const struct node_def *node,
+		  char field[64], char text[128])
+{
+	const struct member_def *def;
+	unsigned int i;
+
+	for (i = 0; i < rep->nr_members; i++) {
+		def = &rep->members[i].def;
+		if (def->node && def->node != node->id)
+			return foreign(field, text, "members", i, "node",
+				       "another node's member");
+		if (!vni_owned(node, def->vni))
+			return foreign(field, text, "members", i, "vni",
+				       "outside the node's range");
+		if (!address_owned(&def->address4, &node->prefix4))
+			return foreign(field, text, "members", i, "address4",
+				       "outside the node's prefixes");
+		if (!address_owned(&def->address6, &node->prefix6))
+			return foreign(field, text, "members", i, "address6",
+				       "outside the node's prefixes");
+	}
+	for (i = 0; i < rep->nr_removed; i++)
+		if (!vni_owned(node, rep->removed[i].vni))
+			return foreign(field, text, "removed", i, "vni",
+				       "outside the node's range");
+	return true;
+}
+
+void report_free(struct report *rep)
+{
+	free(rep->members);
+	free(rep->removed);
+	free(rep->services);
+}

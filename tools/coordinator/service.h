@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Creating and changing services as a plan: addresses are set aside first,
+ * the store is told within the caller's transaction, and only then is the
+ * memory changed. Until service_plan_apply() everything can be undone.
+ */
+#ifndef COORDINATOR_SERVICE_H
+#define COORDINATOR_SERVICE_H
+
+#include "http.h"
+#include "registry.h"
+
+struct service_step {
+	struct service_def def;
+	bool create;
+	bool was_resting;
+};
+
+struct service_plan {
+	struct registry *reg;
+	struct service_step *steps;
+	unsigned int nr;
+};
+
+void service_plan_init(struct service_plan *plan, struct registry *reg);
+
+/* Adds a new tag with addresses of its own, once however often it is named.
+ * 0, or the status of a problem in @rq.
+ */
+int service_plan_create(struct service_plan *plan, struct request *rq,
+			const struct service_def *def);
+
+/* Adds new ports and policy for @svc, if they are new. */
+void service_plan_change(struct service_plan *plan, struct service *svc,
+			 const struct service_def *def);
+
+void service_plan_store(struct service_plan *plan);
+
+/* One of the two ends the plan. */
+void service_plan_apply(struct service_plan *plan);
+void service_plan_undo(struct service_plan *plan);
+
+#endif

@@ -1,0 +1,644 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The store in an SQLite file: one connection, write-ahead log, every commit
+ * synchronous. Addresses are text and ports JSON, so that a person can read
+ * the file with sqlite3(1).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "mem.h"
+#include "store.h"
+#include "uuid.h"
+
+#define SCHEMA_VERSION	1
+
+/* Somebody reads the file with a tool: wait rather than refuse. */
+#define BUSY_MS		2000
+
+static const char schema[] =
+	"CREATE TABLE mesh (field TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+	"CREATE TABLE nodes ("
+	" id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+	" zone TEXT NOT NULL, underlay TEXT NOT NULL, port INTEGER NOT NULL,"
+	" prefix4 TEXT NOT NULL UNIQUE, prefix6 TEXT NOT NULL UNIQUE,"
+	" address4 TEXT NOT NULL, address6 TEXT NOT NULL,"
+	" vni INTEGER NOT NULL, vni_first INTEGER NOT NULL UNIQUE,"
+	" vni_count INTEGER NOT NULL, epoch INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE services ("
+	" tag TEXT PRIMARY KEY, address4 TEXT NOT NULL UNIQUE,"
+	" address6 TEXT NOT NULL UNIQUE, policy INTEGER NOT NULL,"
+	" creator INTEGER NOT NULL, ports TEXT NOT NULL) STRICT;"
+	"CREATE TABLE members ("
+	" tag TEXT NOT NULL REFERENCES services(tag), vni INTEGER NOT NULL,"
+	" node INTEGER NOT NULL REFERENCES nodes(id),"
+	" address4 TEXT NOT NULL, address6 TEXT NOT NULL,"
+	" weight INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" ports TEXT NOT NULL, PRIMARY KEY (tag, vni)) STRICT;"
+	"CREATE TABLE resting ("
+	" tag TEXT PRIMARY KEY, address4 TEXT NOT NULL UNIQUE) STRICT;";
+
+enum {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_PUT_NODE,
+	SQL_PUT_SERVICE,
+	SQL_DEL_SERVICE,
+	SQL_PUT_MEMBER,
+	SQL_DEL_MEMBER,
+	SQL_PUT_RESTING,
+	SQL_DEL_RESTING,
+	SQL_PUT_MESH,
+	SQL_GET_MESH,
+	SQL_ALL_NODES,
+	SQL_ALL_SERVICES,
+	SQL_ALL_MEMBERS,
+	SQL_ALL_RESTING,
+	NR_SQL,
+};
+
+/* Upserts, not REPLACE: that would delete the row that members refer to. */
+static const char *const sql[NR_SQL] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_PUT_NODE] =
+		"INSERT INTO nodes (id, name, zone, underlay, port, prefix4,"
+		" prefix6, address4, address6, vni, vni_first, vni_count,"
+		" epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" ON CONFLICT (id) DO UPDATE SET zone = excluded.zone,"
+		" underlay = excluded.underlay, port = excluded.port,"
+		" epoch = excluded.epoch",
+	[SQL_PUT_SERVICE] =
+		"INSERT INTO services (tag, address4, address6, policy,"
+		" creator, ports) VALUES (?, ?, ?, ?, ?, ?)"
+		" ON CONFLICT (tag) DO UPDATE SET policy = excluded.policy,"
+		" creator = excluded.creator, ports = excluded.ports",
+	[SQL_DEL_SERVICE] = "DELETE FROM services WHERE tag = ?",
+	[SQL_PUT_MEMBER] =
+		"INSERT INTO members (tag, vni, node, address4, address6,"
+		" weight, state, ports) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+		" ON CONFLICT (tag, vni) DO UPDATE SET"
+		" address4 = excluded.address4, address6 = excluded.address6,"
+		" weight = excluded.weight, state = excluded.state,"
+		" ports = excluded.ports",
+	[SQL_DEL_MEMBER] = "DELETE FROM members WHERE tag = ? AND vni = ?",
+	[SQL_PUT_RESTING] = "INSERT INTO resting (tag, address4) VALUES (?, ?)",
+	[SQL_DEL_RESTING] = "DELETE FROM resting WHERE tag = ?",
+	[SQL_PUT_MESH] = "INSERT INTO mesh (field, value) VALUES (?, ?)",
+	[SQL_GET_MESH] = "SELECT value FROM mesh WHERE field = ?",
+	[SQL_ALL_NODES] =
+		"SELECT id, name, zone, underlay, port, prefix4, prefix6,"
+		" address4, address6, vni, vni_first, vni_count, epoch"
+		" FROM nodes ORDER BY id",
+	[SQL_ALL_SERVICES] =
+		"SELECT tag, address4, address6, policy, creator, ports"
+		" FROM services ORDER BY tag",
+	[SQL_ALL_MEMBERS] =
+		"SELECT tag, vni, node, address4, address6, weight, state,"
+		" ports FROM members ORDER BY tag, vni",
+	[SQL_ALL_RESTING] = "SELECT tag, address4 FROM resting",
+};
+
+struct sqlite_store {
+	struct store base;
+	sqlite3 *db;
+	sqlite3_stmt *stmt[NR_SQL];
+	int lock;			/* held as long as the store is open */
+	bool failed;			/* the transaction at hand */
+};
+
+static struct sqlite_store *to_sqlite(struct store *store)
+{
+	return (struct sqlite_store *)store;
+}
+
+/* Keeps the first error of a transaction: later ones only follow from it. */
+static void note_error(struct sqlite_store *st, const char *what)
+{
+	if (!st->failed)
+		snprintf(st->base.error, sizeof(st->base.error), "%s: %s", what,
+			 sqlite3_errmsg(st->db));
+	st->failed = true;
+}
+
+/* Binds by position what the format says: i integer, s string. */
+static sqlite3_stmt *fill(struct sqlite_store *st, int which, const char *fmt,
+			  va_list ap)
+{
+	sqlite3_stmt *stmt = st->stmt[which];
+	int err = SQLITE_OK;
+	int i;
+
+	for (i = 0; fmt[i] && err == SQLITE_OK; i++) {
+		if (fmt[i] == 'i')
+			err = sqlite3_bind_int64(stmt, i + 1,
+						 va_arg(ap, int64_t));
+		else
+			err = sqlite3_bind_text(stmt, i + 1,
+						va_arg(ap, const char *), -1,
+						SQLITE_TRANSIENT);
+	}
+	if (err != SQLITE_OK)
+		note_error(st, "bind");
+	return stmt;
+}
+
+static void run(struct sqlite_store *st, int which, const char *fmt, ...)
+{
+	sqlite3_stmt *stmt;
+	va_list ap;
+
+	if (st->failed)
+		return;
+	va_start(ap, fmt);
+	stmt = fill(st, which, fmt, ap);
+	va_end(ap);
+	if (!st->failed && sqlite3_step(stmt) != SQLITE_DONE)
+		note_error(st, sql[which]);
+	sqlite3_reset(stmt);
+	sqlite3_clear_bindings(stmt);
+}
+
+static void sqlite_begin(struct store *store)
+{
+	struct sqlite_store *st = to_sqlite(store);
+
+	st->failed = false;
+	run(st, SQL_BEGIN, "");
+}
+
+static int sqlite_commit(struct store *store)
+{
+	struct sqlite_store *st = to_sqlite(store);
+
+	run(st, SQL_COMMIT, "");
+	if (!st->failed)
+		return 0;
+	/* Some errors, a full disk for one, roll back by themselves. */
+	if (!sqlite3_get_autocommit(st->db)) {
+		sqlite3_step(st->stmt[SQL_ROLLBACK]);
+		sqlite3_reset(st->stmt[SQL_ROLLBACK]);
+	}
+	return -EIO;
+}
+
+static char *ports_text(const struct jport *ports, unsigned int nr)
+{
+	json_t *list = mem_checked(jports_pack(ports, nr));
+	char *text = mem_checked(json_dumps(list, JSON_COMPACT));
+
+	json_decref(list);
+	return text;
+}
+
+static void sqlite_put_node(struct store *store, const struct node_def *def)
+{
+	char underlay[IP_TEXT_MAX];
+	char prefix4[IP_TEXT_MAX];
+	char prefix6[IP_TEXT_MAX];
+	char addr4[IP_TEXT_MAX];
+	char addr6[IP_TEXT_MAX];
+
+	run(to_sqlite(store), SQL_PUT_NODE, "isssissssiiii", (int64_t)def->id,
+	    def->name, def->zone, ip_text(&def->underlay, underlay),
+	    (int64_t)def->port, ip_prefix_text(&def->prefix4, prefix4),
+	    ip_prefix_text(&def->prefix6, prefix6),
+	    ip_text(&def->address4, addr4), ip_text(&def->address6, addr6),
+	    (int64_t)def->vni, (int64_t)def->vni_first,
+	    (int64_t)def->vni_count, (int64_t)def->epoch);
+}
+
+static void sqlite_put_service(struct store *store,
+			       const struct service_def *def)
+{
+	char *ports = ports_text(def->ports, def->nr_ports);
+	char addr4[IP_TEXT_MAX];
+	char addr6[IP_TEXT_MAX];
+
+	run(to_sqlite(store), SQL_PUT_SERVICE, "sssiis", def->tag,
+	    ip_text(&def->address4, addr4), ip_text(&def->address6, addr6),
+	    (int64_t)def->policy, (int64_t)def->creator, ports);
+	free(ports);
+}
+
+static void sqlite_del_service(struct store *store, const char *tag)
+{
+	run(to_sqlite(store), SQL_DEL_SERVICE, "s", tag);
+}
+
+static void sqlite_put_member(struct store *store,
+			      const struct member_def *def)
+{
+	char *ports = ports_text(def->ports, def->nr_ports);
+	char addr4[IP_TEXT_MAX];
+	char addr6[IP_TEXT_MAX];
+
+	run(to_sqlite(store), SQL_PUT_MEMBER, "siissiis", def->tag,
+	    (int64_t)def->vni, (int64_t)def->node,
+	    ip_text(&def->address4, addr4), ip_text(&def->address6, addr6),
+	    (int64_t)def->weight, (int64_t)def->state, ports);
+	free(ports);
+}
+
+static void sqlite_del_member(struct store *store, const char *tag,
+			      uint32_t vni)
+{
+	run(to_sqlite(store), SQL_DEL_MEMBER, "si", tag, (int64_t)vni);
+}
+
+static void sqlite_put_resting(struct store *store, const char *tag,
+			       const struct ip_addr *address4)
+{
+	char addr4[IP_TEXT_MAX];
+
+	run(to_sqlite(store), SQL_PUT_RESTING, "ss", tag,
+	    ip_text(address4, addr4));
+}
+
+static void sqlite_del_resting(struct store *store, const char *tag)
+{
+	run(to_sqlite(store), SQL_DEL_RESTING, "s", tag);
+}
+
+/* Reading back: a column that is not what was written spoils the load. */
+struct row {
+	struct sqlite_store *st;
+	sqlite3_stmt *stmt;
+	bool bad;
+};
+
+static const char *row_text(struct row *row, int i)
+{
+	const char *text = (const char *)sqlite3_column_text(row->stmt, i);
+
+	row->bad |= !text;
+	return text ? text : "";
+}
+
+static void row_copy(struct row *row, int i, char *buf, size_t len)
+{
+	int n = snprintf(buf, len, "%s", row_text(row, i));
+
+	row->bad |= n >= (int)len;
+}
+
+static uint32_t row_u32(struct row *row, int i)
+{
+	int64_t value = sqlite3_column_int64(row->stmt, i);
+
+	row->bad |= value < 0 || value > UINT32_MAX;
+	return value;
+}
+
+static void row_addr(struct row *row, int i, struct ip_addr *addr)
+{
+	const char *text = row_text(row, i);
+
+	if (*text)
+		row->bad |= !ip_parse(text, addr);
+}
+
+static void row_prefix(struct row *row, int i, struct ip_prefix *prefix)
+{
+	row->bad |= !ip_prefix_parse(row_text(row, i), prefix);
+}
+
+static void row_ports(struct row *row, int i, struct jport *ports,
+		      unsigned int *nr)
+{
+	const char *text = row_text(row, i);
+	struct jobj root = { .index = -1 };
+	struct jread rd;
+
+	/* The reader takes an object at the top: the array goes into one. */
+	if (jread_buf(&rd, text, strlen(text), JREAD_LENIENT)) {
+		json_t *list = rd.root;
+
+		rd.root = mem_checked(json_object());
+		record_set(rd.root, "ports", list);
+		if (jread_root(&rd, &root))
+			jget_ports(&root, "ports", JREQ, ports, nr);
+	}
+	row->bad |= !jread_ok(&rd);
+	jread_free(&rd);
+}
+
+static bool load_node(struct row *row, const struct store_visitor *v,
+		      void *data)
+{
+	struct node_def def = { 0 };
+
+	def.id = row_u32(row, 0);
+	row_copy(row, 1, def.name, sizeof(def.name));
+	row_copy(row, 2, def.zone, sizeof(def.zone));
+	row_addr(row, 3, &def.underlay);
+	def.port = row_u32(row, 4);
+	row_prefix(row, 5, &def.prefix4);
+	row_prefix(row, 6, &def.prefix6);
+	row_addr(row, 7, &def.address4);
+	row_addr(row, 8, &def.address6);
+	def.vni = row_u32(row, 9);
+	def.vni_first = row_u32(row, 10);
+	def.vni_count = row_u32(row, 11);
+	def.epoch = sqlite3_column_int64(row->stmt, 12);
+	return !row->bad && v->node(data, &def);
+}
+
+static bool load_service(struct row *row, const struct store_visitor *v,
+			 void *data)
+{
+	struct service_def def = { 0 };
+
+	row_copy(row, 0, def.tag, sizeof(def.tag));
+	row_addr(row, 1, &def.address4);
+	row_addr(row, 2, &def.address6);
+	def.policy = row_u32(row, 3);
+	row->bad |= def.policy != VNIMESH_POLICY_OPTIMAL;
+	def.creator = row_u32(row, 4);
+	row_ports(row, 5, def.ports, &def.nr_ports);
+	return !row->bad && v->service(data, &def);
+}
+
+static bool load_member(struct row *row, const struct store_visitor *v,
+			void *data)
+{
+	struct member_def def = { 0 };
+
+	row_copy(row, 0, def.tag, sizeof(def.tag));
+	def.vni = row_u32(row, 1);
+	def.node = row_u32(row, 2);
+	row_addr(row, 3, &def.address4);
+	row_addr(row, 4, &def.address6);
+	def.weight = row_u32(row, 5);
+	def.state = row_u32(row, 6);
+	row->bad |= def.state < VNIMESH_STATE_UP ||
+		    def.state > VNIMESH_STATE_DOWN;
+	row_ports(row, 7, def.ports, &def.nr_ports);
+	return !row->bad && v->member(data, &def);
+}
+
+static bool load_resting(struct row *row, const struct store_visitor *v,
+			 void *data)
+{
+	struct ip_addr addr = { 0 };
+
+	row_addr(row, 1, &addr);
+	return !row->bad && v->resting(data, row_text(row, 0), &addr);
+}
+
+static int load_all(struct sqlite_store *st, int which,
+		    bool (*fn)(struct row *, const struct store_visitor *,
+			       void *),
+		    const struct store_visitor *visitor, void *data)
+{
+	struct row row = { .st = st, .stmt = st->stmt[which] };
+	bool ok = true;
+	int err;
+
+	while ((err = sqlite3_step(row.stmt)) == SQLITE_ROW && ok)
+		ok = fn(&row, visitor, data);
+	if (!ok)
+		snprintf(st->base.error, sizeof(st->base.error),
+			 "a row does not fit: %s", sql[which]);
+	else if (err != SQLITE_DONE)
+		note_error(st, sql[which]);
+	sqlite3_reset(row.stmt);
+	return ok && err == SQLITE_DONE ? 0 : -EIO;
+}
+
+static int sqlite_load(struct store *store,
+		       const struct store_visitor *visitor, void *data)
+{
+	struct sqlite_store *st = to_sqlite(store);
+
+	st->failed = false;
+	return load_all(st, SQL_ALL_NODES, load_node, visitor, data) ||
+	       load_all(st, SQL_ALL_SERVICES, load_service, visitor, data) ||
+	       load_all(st, SQL_ALL_MEMBERS, load_member, visitor, data) ||
+	       load_all(st, SQL_ALL_RESTING, load_resting, visitor, data) ?
+	       -EIO : 0;
+}
+
+/* The mesh as text fields, one way (@put) or the other. */
+static bool mesh_text(struct sqlite_store *st, const char *field,
+		      const char *value, char *buf, size_t len, bool put)
+{
+	struct row row = { .st = st, .stmt = st->stmt[SQL_GET_MESH] };
+
+	if (put) {
+		run(st, SQL_PUT_MESH, "ss", field, value);
+		return !st->failed;
+	}
+	sqlite3_bind_text(row.stmt, 1, field, -1, SQLITE_STATIC);
+	row.bad = sqlite3_step(row.stmt) != SQLITE_ROW;
+	if (!row.bad)
+		row_copy(&row, 0, buf, len);
+	sqlite3_reset(row.stmt);
+	return !row.bad;
+}
+
+static bool mesh_int(struct sqlite_store *st, const char *field,
+		     uint32_t *value, bool put)
+{
+	char buf[16];
+
+	snprintf(buf, sizeof(buf), "%u", *value);
+	if (!mesh_text(st, field, buf, buf, sizeof(buf), put))
+		return false;
+	*value = strtoul(buf, NULL, 10);
+	return true;
+}
+
+static bool mesh_prefix(struct sqlite_store *st, const char *field,
+			struct ip_prefix *prefix, bool put)
+{
+	char buf[IP_TEXT_MAX];
+
+	ip_prefix_text(prefix, buf);
+	return mesh_text(st, field, buf, buf, sizeof(buf), put) &&
+	       ip_prefix_parse(buf, prefix);
+}
+
+static bool mesh_fields(struct sqlite_store *st, struct mesh *mesh, bool put)
+{
+	return mesh_text(st, "uuid", mesh->uuid, mesh->uuid,
+			 sizeof(mesh->uuid), put) &&
+	       mesh_int(st, "id", &mesh->id, put) &&
+	       mesh_int(st, "port", &mesh->port, put) &&
+	       mesh_prefix(st, "prefix4", &mesh->prefix4, put) &&
+	       mesh_prefix(st, "prefix6", &mesh->prefix6, put) &&
+	       mesh_int(st, "block4", &mesh->block4, put) &&
+	       mesh_int(st, "block6", &mesh->block6, put) &&
+	       mesh_int(st, "vni_block", &mesh->vni_block, put) &&
+	       mesh_prefix(st, "service_prefix4", &mesh->service4, put) &&
+	       mesh_prefix(st, "service_prefix6", &mesh->service6, put);
+}
+
+static int sqlite_mesh(struct store *store, const struct mesh *mesh,
+		       struct mesh *stored)
+{
+	struct sqlite_store *st = to_sqlite(store);
+	char uuid[37];
+
+	st->failed = false;
+	*stored = *mesh;
+	if (mesh_text(st, "uuid", NULL, uuid, sizeof(uuid), false)) {
+		if (mesh_fields(st, stored, false))
+			return 0;
+		snprintf(store->error, sizeof(store->error),
+			 "the mesh parameters are incomplete");
+		return -EIO;
+	}
+	uuid_make(stored->uuid);
+	sqlite_begin(store);
+	mesh_fields(st, stored, true);
+	return sqlite_commit(store);
+}
+
+static void sqlite_close_store(struct store *store)
+{
+	struct sqlite_store *st = to_sqlite(store);
+	int i;
+
+	for (i = 0; i < NR_SQL; i++)
+		sqlite3_finalize(st->stmt[i]);
+	sqlite3_close(st->db);
+	if (st->lock >= 0)
+		close(st->lock);
+	free(st);
+}
+
+static const struct store_ops sqlite_ops = {
+	.mesh = sqlite_mesh,
+	.load = sqlite_load,
+	.begin = sqlite_begin,
+	.put_node = sqlite_put_node,
+	.put_service = sqlite_put_service,
+	.del_service = sqlite_del_service,
+	.put_member = sqlite_put_member,
+	.del_member = sqlite_del_member,
+	.put_resting = sqlite_put_resting,
+	.del_resting = sqlite_del_resting,
+	.commit = sqlite_commit,
+	.close = sqlite_close_store,
+};
+
+/* SQLite's own locks would let two coordinators take turns on one file, and
+ * hand the same id to two nodes from what each remembers.
+ */
+static bool lock_store(struct sqlite_store *st, const char *name)
+{
+	char lock[600];
+
+	snprintf(lock, sizeof(lock), "%s.lock", name);
+	st->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (st->lock >= 0 && !flock(st->lock, LOCK_EX | LOCK_NB))
+		return true;
+	if (errno == EWOULDBLOCK)
+		snprintf(st->base.error, sizeof(st->base.error),
+			 "in use by another coordinator");
+	else
+		snprintf(st->base.error, sizeof(st->base.error), "%.200s: %s",
+			 lock, strerror(errno));
+	return false;
+}
+
+/* The first column of the first row of @text, or "". */
+static void query(struct sqlite_store *st, const char *text, char *buf,
+		  size_t len)
+{
+	sqlite3_stmt *stmt = NULL;
+	const char *value;
+
+	buf[0] = '\0';
+	if (sqlite3_prepare_v2(st->db, text, -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW) {
+		value = (const char *)sqlite3_column_text(stmt, 0);
+		snprintf(buf, len, "%s", value ? value : "");
+	} else {
+		note_error(st, text);
+	}
+	sqlite3_finalize(stmt);
+}
+
+static void exec(struct sqlite_store *st, const char *text)
+{
+	if (!st->failed &&
+	    sqlite3_exec(st->db, text, NULL, NULL, NULL) != SQLITE_OK)
+		note_error(st, "exec");
+}
+
+static bool check_store(struct sqlite_store *st)
+{
+	char set[64];
+	char buf[64];
+
+	query(st, "PRAGMA journal_mode = WAL", buf, sizeof(buf));
+	exec(st, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+	query(st, "PRAGMA quick_check(1)", buf, sizeof(buf));
+	if (!st->failed && strcmp(buf, "ok")) {
+		snprintf(st->base.error, sizeof(st->base.error),
+			 "the file is damaged: %s", buf);
+		return false;
+	}
+	query(st, "PRAGMA user_version", buf, sizeof(buf));
+	if (st->failed)
+		return false;
+	if (!strcmp(buf, "0")) {
+		snprintf(set, sizeof(set), "PRAGMA user_version = %d",
+			 SCHEMA_VERSION);
+		exec(st, "BEGIN IMMEDIATE");
+		exec(st, schema);
+		exec(st, set);
+		exec(st, "COMMIT");
+	} else if (atoi(buf) != SCHEMA_VERSION) {
+		snprintf(st->base.error, sizeof(st->base.error),
+			 "schema version %s, this program knows %d", buf,
+			 SCHEMA_VERSION);
+		return false;
+	}
+	return !st->failed;
+}
+
+static bool open_file(struct sqlite_store *st, const char *name)
+{
+	int i;
+
+	if (!lock_store(st, name))
+		return false;
+	if (sqlite3_open_v2(name, &st->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+	    SQLITE_OK) {
+		note_error(st, "open");
+		return false;
+	}
+	sqlite3_busy_timeout(st->db, BUSY_MS);
+	if (!check_store(st))
+		return false;
+	for (i = 0; i < NR_SQL && !st->failed; i++)
+		if (sqlite3_prepare_v3(st->db, sql[i], -1,
+				       SQLITE_PREPARE_PERSISTENT, &st->stmt[i],
+				       NULL) != SQLITE_OK)
+			note_error(st, sql[i]);
+	return !st->failed;
+}
+
+struct store *store_open(const char *name, char *err, size_t len)
+{
+	struct sqlite_store *st = mem_zero(1, sizeof(*st));
+
+	st->base.ops = &sqlite_ops;
+	st->lock = -1;
+	if (open_file(st, name))
+		return &st->base;
+	snprintf(err, len, "%s: %s", name, st->base.error);
+	sqlite_close_store(&st->base);
+	return NULL;
+}

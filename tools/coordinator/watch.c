@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "problem.h"
+#include "watch.h"
+
+struct watcher {
+	struct watches *all;
+	struct request *rq;
+	struct interest interest;
+	uint64_t index;
+	struct source *deadline;
+	TAILQ_ENTRY(watcher) list;
+};
+
+struct watches {
+	struct loop *loop;
+	struct registry *reg;
+	struct source *timer;		/* the next publication */
+	uint64_t timer_at;		/* 0: not armed */
+	uint64_t published_us;		/* the last one */
+	bool closed;
+	unsigned int nr;
+	TAILQ_HEAD(, watcher) list;
+};
+
+static int cmp_tag(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+unsigned int watch_sort_tags(char (*tags)[TAG_MAX + 1], unsigned int n)
+{
+	unsigned int kept = 0;
+	unsigned int i;
+
+	if (!n)
+		return 0;
+	qsort(tags, n, sizeof(*tags), cmp_tag);
+	for (i = 1; i < n; i++)
+		if (strcmp(tags[kept], tags[i]) && ++kept != i)
+			memcpy(tags[kept], tags[i], sizeof(*tags));
+	return kept + 1;
+}
+
+static bool visible(const struct registry *reg, uint64_t rev, uint64_t after)
+{
+	return rev > after && rev <= reg->published;
+}
+
+/* Whether something of the fixed part of @in changed visibly. */
+static bool lists_changed(const struct registry *reg, const struct interest *in,
+			  uint64_t after)
+{
+	return (in->nodes && visible(reg, reg->nodes_rev, after)) ||
+	       (in->services && visible(reg, reg->services_rev, after)) ||
+	       (in->checks && visible(reg, in->checks->checks_rev, after));
+}
+
+/* The same for its tags, one by one: for a request that comes in. */
+static bool tags_changed(struct registry *reg, const struct interest *in,
+			 uint64_t after)
+{
+	const struct service *svc;
+	unsigned int i;
+
+	for (i = 0; i < in->nr_tags; i++) {
+		svc = registry_service(reg, in->tags[i]);
+		if (!svc && in->definitions)
+			return true;
+		if (svc && (visible(reg, svc->members_rev, after) ||
+			    (in->definitions && visible(reg, svc->rev, after))))
+			return true;
+	}
+	return false;
+}
+
+static bool has_tag(const struct interest *in, const char *tag)
+{
+	return in->nr_tags && bsearch(tag, in->tags, in->nr_tags,
+				      sizeof(*in->tags), cmp_tag);
+}
+
+/* For those that wait: only what changed since the last publication, which
+ * showed them nothing.
+ */
+static bool recent_changed(struct registry *reg, const struct interest *in,
+			   uint64_t after)
+{
+	const struct service *svc;
+
+	TAILQ_FOREACH_REVERSE(svc, &reg->members_changed, service_list,
+			      members_changed) {
+		if (svc->members_rev <= after)
+			break;
+		if (has_tag(in, svc->def.tag))
+			return true;
+	}
+	/* A single service's definition: removals leave no object behind. */
+	return in->definitions && visible(reg, reg->services_rev, after) &&
+	       tags_changed(reg, in, after);
+}
+
+static void wake(struct watcher *watcher)
+{
+	struct watches *w = watcher->all;
+
+	TAILQ_REMOVE(&w->list, watcher, list);
+	w->nr--;
+	source_free(&watcher->deadline);
+	free(watcher->interest.tags);
+	watcher->rq->watcher = NULL;
+	http_wake(watcher->rq);
+	free(watcher);
+}
+
+static void on_deadline(void *data, uint64_t now_us)
+{
+	(void)now_us;
+	wake(data);
+}
+
+static void on_gone(void *data, int fd, uint32_t events)
+{
+	(void)fd;
+	(void)events;
+	wake(data);
+}
+
+static void publish(struct watches *w, uint64_t now_us)
+{
+	struct registry *reg = w->reg;
+	uint64_t before = reg->published;
+	struct watcher *watcher;
+	struct watcher *next;
+
+	reg->published = reg->rev;
+	reg->urgent = false;
+	w->published_us = now_us;
+	w->timer_at = 0;
+	for (watcher = TAILQ_FIRST(&w->list); watcher; watcher = next) {
+		uint64_t after = watcher->index > before ? watcher->index :
+							   before;
+
+		next = TAILQ_NEXT(watcher, list);
+		if (lists_changed(reg, &watcher->interest, after) ||
+		    recent_changed(reg, &watcher->interest, after))
+			wake(watcher);
+	}
+}
+
+static void on_timer(void *data, uint64_t now_us)
+{
+	publish(data, now_us);
+}
+
+/* The registry's rev moved on: see to it that it is published. */
+static void on_change(void *data)
+{
+	struct watches *w = data;
+	uint64_t gap = w->reg->urgent ? HARD_GAP_MS : SOFT_GAP_MS;
+	uint64_t at = w->published_us + gap * LOOP_USEC_PER_MSEC;
+
+	if (w->timer_at && w->timer_at <= at)
+		return;
+	w->timer_at = at;
+	source_timer_set(w->timer, at);
+}
+
+int watches_new(struct watches **ret, struct loop *loop, struct registry *reg)
+{
+	struct watches *w = mem_zero(1, sizeof(*w));
+	int err;
+
+	w->loop = loop;
+	w->reg = reg;
+	TAILQ_INIT(&w->list);
+	err = loop_timer(loop, &w->timer, on_timer, w);
+	if (err) {
+		free(w);
+		return err;
+	}
+	reg->on_change = on_change;
+	reg->on_change_data = w;
+	*ret = w;
+	return 0;
+}
+
+void watches_close(struct watches *w)
+{
+	struct watcher *watcher;
+
+	w->closed = true;
+	while ((watcher = TAILQ_FIRST(&w->list)))
+		wake(watcher);
+}
+
+void watches_free(struct watches *w)
+{
+	if (!w)
+		return;
+	w->reg->on_change = NULL;
+	source_free(&w->timer);
+	free(w);
+}
+
+unsigned int watches_count(const struct watches *w)
+{
+	return w->nr;
+}
+
+int watch_since(struct request *rq, struct since *since)
+{
+	const char *incarnation = http_arg(rq, "incarnation");
+	int64_t wait_ms = WAIT_DEFAULT_MS;
+	int64_t index = 0;
+	int given;
+
+	given = http_arg_int(rq, "index", 0, JINT_MAX, &index);
+	if (given < 0 ||
+	    http_arg_int(rq, "wait_ms", 0, WAIT_MAX_MS, &wait_ms) < 0)
+		return 400;
+	since->given = given;
+	since->index = index;
+	since->wait_ms = wait_ms;
+	if (!given)
+		return 0;
+	if (!incarnation)
+		return problem(rq, 400, "incarnation",
+			       "incarnation: required with index");
+	if (strcmp(incarnation, rq->reg->incarnation))
+		return problem(rq, 410, "incarnation",
+			       "the coordinator was started anew: list without index");
+	if (since->index > rq->reg->rev)
+		return problem(rq, 410, "index",
+			       "the index is ahead of the coordinator's: list without index");
+	if (since->index < rq->reg->floor)
+		return problem(rq, 410, "index",
+			       "too many changes since: list without index");
+	return 0;
+}
+
+int watch_wait(struct watches *w, struct request *rq,
+	       struct interest *interest, const struct since *since)
+{
+	struct registry *reg = w->reg;
+	struct watcher *watcher;
+
+	if (rq->waited || !since->given || !since->wait_ms || w->closed ||
+	    lists_changed(reg, interest, since->index) ||
+	    tags_changed(reg, interest, since->index))
+		return 1;
+	if (w->nr >= WATCHERS_MAX)
+		return problem(rq, 503, NULL, "%u watchers are waiting already",
+			       w->nr);
+
+	watcher = mem_zero(1, sizeof(*watcher));
+	watcher->all = w;
+	watcher->rq = rq;
+	watcher->interest = *interest;
+	watcher->index = since->index;
+	if (loop_timer(w->loop, &watcher->deadline, on_deadline, watcher)) {
+		free(watcher);
+		return 1;
+	}
+	source_timer_set(watcher->deadline,
+			 loop_now() + since->wait_ms * LOOP_USEC_PER_MSEC);
+	TAILQ_INSERT_TAIL(&w->list, watcher, list);
+	w->nr++;
+	rq->watcher = watcher;
+	interest->tags = NULL;
+	http_wait(rq, on_gone, watcher);
+	return 0;
+}
+
+void watch_stamp(struct registry *reg, json_t *obj)
+{
+	record_set(obj, "incarnation", json_string(reg->incarnation));
+	record_set(obj, "index", json_integer(reg->rev));
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Blocking queries: requests that wait for a change after their index.
+ *
+ * Changes become visible to watchers when they are published: HARD_GAP_MS
+ * after the last time at the earliest for what decides routing, SOFT_GAP_MS
+ * for scores. So a watcher that asks again at once is not answered for each
+ * single score, and an answer costs what changed since the last.
+ */
+#ifndef COORDINATOR_WATCH_H
+#define COORDINATOR_WATCH_H
+
+#include "http.h"
+#include "registry.h"
+
+/* What a request waits for. */
+struct interest {
+	bool nodes;
+	bool services;			/* all definitions, and removals */
+	bool definitions;		/* of the services in @tags */
+	struct node *checks;		/* requests to this node, or NULL */
+	unsigned int nr_tags;		/* sorted */
+	char (*tags)[TAG_MAX + 1];	/* members of these; owned by the caller */
+};
+
+/* The index of a blocking query, from its arguments. */
+struct since {
+	bool given;
+	uint64_t index;
+	uint32_t wait_ms;
+};
+
+struct watches;
+
+int watches_new(struct watches **ret, struct loop *loop, struct registry *reg);
+
+/* Wakes all that wait and lets nobody wait any more. */
+void watches_close(struct watches *w);
+void watches_free(struct watches *w);
+unsigned int watches_count(const struct watches *w);
+
+/* Reads incarnation, index and wait_ms. 0, or the status of a problem. */
+int watch_since(struct request *rq, struct since *since);
+
+/* Waits when nothing of @interest changed after @since and there is time:
+ * 0 (takes over interest->tags), to be returned by the handler; 1 when the
+ * answer is due now; else the status of a problem.
+ */
+int watch_wait(struct watches *w, struct request *rq,
+	       struct interest *interest, const struct since *since);
+
+/* Sorts @tags and drops doubles; returns how many are left. */
+unsigned int watch_sort_tags(char (*tags)[TAG_MAX + 1], unsigned int n);
+
+/* Adds "incarnation" and "index" to an answer. */
+void watch_stamp(struct registry *reg, json_t *obj);
+
+#endif
