@@ -10,11 +10,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <sqlite3.h>
-
 #include "mem.h"
-#include "store.h"
-#include "uuid.h"
+#include "store_sqlite.h"
 
 #define SCHEMA_VERSION	1
 
@@ -43,28 +40,8 @@ static const char schema[] =
 	"CREATE TABLE resting ("
 	" tag TEXT PRIMARY KEY, address4 TEXT NOT NULL UNIQUE) STRICT;";
 
-enum {
-	SQL_BEGIN,
-	SQL_COMMIT,
-	SQL_ROLLBACK,
-	SQL_PUT_NODE,
-	SQL_PUT_SERVICE,
-	SQL_DEL_SERVICE,
-	SQL_PUT_MEMBER,
-	SQL_DEL_MEMBER,
-	SQL_PUT_RESTING,
-	SQL_DEL_RESTING,
-	SQL_PUT_MESH,
-	SQL_GET_MESH,
-	SQL_ALL_NODES,
-	SQL_ALL_SERVICES,
-	SQL_ALL_MEMBERS,
-	SQL_ALL_RESTING,
-	NR_SQL,
-};
-
 /* Upserts, not REPLACE: that would delete the row that members refer to. */
-static const char *const sql[NR_SQL] = {
+const char *const sqlite_text[NR_SQL] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
 	[SQL_ROLLBACK] = "ROLLBACK",
@@ -106,21 +83,7 @@ static const char *const sql[NR_SQL] = {
 	[SQL_ALL_RESTING] = "SELECT tag, address4 FROM resting",
 };
 
-struct sqlite_store {
-	struct store base;
-	sqlite3 *db;
-	sqlite3_stmt *stmt[NR_SQL];
-	int lock;			/* held as long as the store is open */
-	bool failed;			/* the transaction at hand */
-};
-
-static struct sqlite_store *to_sqlite(struct store *store)
-{
-	return (struct sqlite_store *)store;
-}
-
-/* Keeps the first error of a transaction: later ones only follow from it. */
-static void note_error(struct sqlite_store *st, const char *what)
+void sqlite_note(struct sqlite_store *st, const char *what)
 {
 	if (!st->failed)
 		snprintf(st->base.error, sizeof(st->base.error), "%s: %s", what,
@@ -146,11 +109,11 @@ static sqlite3_stmt *fill(struct sqlite_store *st, int which, const char *fmt,
 						SQLITE_TRANSIENT);
 	}
 	if (err != SQLITE_OK)
-		note_error(st, "bind");
+		sqlite_note(st, "bind");
 	return stmt;
 }
 
-static void run(struct sqlite_store *st, int which, const char *fmt, ...)
+void sqlite_run(struct sqlite_store *st, int which, const char *fmt, ...)
 {
 	sqlite3_stmt *stmt;
 	va_list ap;
@@ -161,24 +124,24 @@ static void run(struct sqlite_store *st, int which, const char *fmt, ...)
 	stmt = fill(st, which, fmt, ap);
 	va_end(ap);
 	if (!st->failed && sqlite3_step(stmt) != SQLITE_DONE)
-		note_error(st, sql[which]);
+		sqlite_note(st, sqlite_text[which]);
 	sqlite3_reset(stmt);
 	sqlite3_clear_bindings(stmt);
 }
 
-static void sqlite_begin(struct store *store)
+void sqlite_begin(struct store *store)
 {
 	struct sqlite_store *st = to_sqlite(store);
 
 	st->failed = false;
-	run(st, SQL_BEGIN, "");
+	sqlite_run(st, SQL_BEGIN, "");
 }
 
-static int sqlite_commit(struct store *store)
+int sqlite_commit(struct store *store)
 {
 	struct sqlite_store *st = to_sqlite(store);
 
-	run(st, SQL_COMMIT, "");
+	sqlite_run(st, SQL_COMMIT, "");
 	if (!st->failed)
 		return 0;
 	/* Some errors, a full disk for one, roll back by themselves. */
@@ -206,7 +169,7 @@ static void sqlite_put_node(struct store *store, const struct node_def *def)
 	char addr4[IP_TEXT_MAX];
 	char addr6[IP_TEXT_MAX];
 
-	run(to_sqlite(store), SQL_PUT_NODE, "isssissssiiii", (int64_t)def->id,
+	sqlite_run(to_sqlite(store), SQL_PUT_NODE, "isssissssiiii", (int64_t)def->id,
 	    def->name, def->zone, ip_text(&def->underlay, underlay),
 	    (int64_t)def->port, ip_prefix_text(&def->prefix4, prefix4),
 	    ip_prefix_text(&def->prefix6, prefix6),
@@ -222,7 +185,7 @@ static void sqlite_put_service(struct store *store,
 	char addr4[IP_TEXT_MAX];
 	char addr6[IP_TEXT_MAX];
 
-	run(to_sqlite(store), SQL_PUT_SERVICE, "sssiis", def->tag,
+	sqlite_run(to_sqlite(store), SQL_PUT_SERVICE, "sssiis", def->tag,
 	    ip_text(&def->address4, addr4), ip_text(&def->address6, addr6),
 	    (int64_t)def->policy, (int64_t)def->creator, ports);
 	free(ports);
@@ -230,7 +193,7 @@ static void sqlite_put_service(struct store *store,
 
 static void sqlite_del_service(struct store *store, const char *tag)
 {
-	run(to_sqlite(store), SQL_DEL_SERVICE, "s", tag);
+	sqlite_run(to_sqlite(store), SQL_DEL_SERVICE, "s", tag);
 }
 
 static void sqlite_put_member(struct store *store,
@@ -240,7 +203,7 @@ static void sqlite_put_member(struct store *store,
 	char addr4[IP_TEXT_MAX];
 	char addr6[IP_TEXT_MAX];
 
-	run(to_sqlite(store), SQL_PUT_MEMBER, "siissiis", def->tag,
+	sqlite_run(to_sqlite(store), SQL_PUT_MEMBER, "siissiis", def->tag,
 	    (int64_t)def->vni, (int64_t)def->node,
 	    ip_text(&def->address4, addr4), ip_text(&def->address6, addr6),
 	    (int64_t)def->weight, (int64_t)def->state, ports);
@@ -250,7 +213,7 @@ static void sqlite_put_member(struct store *store,
 static void sqlite_del_member(struct store *store, const char *tag,
 			      uint32_t vni)
 {
-	run(to_sqlite(store), SQL_DEL_MEMBER, "si", tag, (int64_t)vni);
+	sqlite_run(to_sqlite(store), SQL_DEL_MEMBER, "si", tag, (int64_t)vni);
 }
 
 static void sqlite_put_resting(struct store *store, const char *tag,
@@ -258,248 +221,13 @@ static void sqlite_put_resting(struct store *store, const char *tag,
 {
 	char addr4[IP_TEXT_MAX];
 
-	run(to_sqlite(store), SQL_PUT_RESTING, "ss", tag,
+	sqlite_run(to_sqlite(store), SQL_PUT_RESTING, "ss", tag,
 	    ip_text(address4, addr4));
 }
 
 static void sqlite_del_resting(struct store *store, const char *tag)
 {
-	run(to_sqlite(store), SQL_DEL_RESTING, "s", tag);
-}
-
-/* Reading back: a column that is not what was written spoils the load. */
-struct row {
-	struct sqlite_store *st;
-	sqlite3_stmt *stmt;
-	bool bad;
-};
-
-static const char *row_text(struct row *row, int i)
-{
-	const char *text = (const char *)sqlite3_column_text(row->stmt, i);
-
-	row->bad |= !text;
-	return text ? text : "";
-}
-
-static void row_copy(struct row *row, int i, char *buf, size_t len)
-{
-	int n = snprintf(buf, len, "%s", row_text(row, i));
-
-	row->bad |= n >= (int)len;
-}
-
-static uint32_t row_u32(struct row *row, int i)
-{
-	int64_t value = sqlite3_column_int64(row->stmt, i);
-
-	row->bad |= value < 0 || value > UINT32_MAX;
-	return value;
-}
-
-static void row_addr(struct row *row, int i, struct ip_addr *addr)
-{
-	const char *text = row_text(row, i);
-
-	if (*text)
-		row->bad |= !ip_parse(text, addr);
-}
-
-static void row_prefix(struct row *row, int i, struct ip_prefix *prefix)
-{
-	row->bad |= !ip_prefix_parse(row_text(row, i), prefix);
-}
-
-static void row_ports(struct row *row, int i, struct jport *ports,
-		      unsigned int *nr)
-{
-	const char *text = row_text(row, i);
-	struct jobj root = { .index = -1 };
-	struct jread rd;
-
-	/* The reader takes an object at the top: the array goes into one. */
-	if (jread_buf(&rd, text, strlen(text), JREAD_LENIENT)) {
-		json_t *list = rd.root;
-
-		rd.root = mem_checked(json_object());
-		record_set(rd.root, "ports", list);
-		if (jread_root(&rd, &root))
-			jget_ports(&root, "ports", JREQ, ports, nr);
-	}
-	row->bad |= !jread_ok(&rd);
-	jread_free(&rd);
-}
-
-static bool load_node(struct row *row, const struct store_visitor *v,
-		      void *data)
-{
-	struct node_def def = { 0 };
-
-	def.id = row_u32(row, 0);
-	row_copy(row, 1, def.name, sizeof(def.name));
-	row_copy(row, 2, def.zone, sizeof(def.zone));
-	row_addr(row, 3, &def.underlay);
-	def.port = row_u32(row, 4);
-	row_prefix(row, 5, &def.prefix4);
-	row_prefix(row, 6, &def.prefix6);
-	row_addr(row, 7, &def.address4);
-	row_addr(row, 8, &def.address6);
-	def.vni = row_u32(row, 9);
-	def.vni_first = row_u32(row, 10);
-	def.vni_count = row_u32(row, 11);
-	def.epoch = sqlite3_column_int64(row->stmt, 12);
-	return !row->bad && v->node(data, &def);
-}
-
-static bool load_service(struct row *row, const struct store_visitor *v,
-			 void *data)
-{
-	struct service_def def = { 0 };
-
-	row_copy(row, 0, def.tag, sizeof(def.tag));
-	row_addr(row, 1, &def.address4);
-	row_addr(row, 2, &def.address6);
-	def.policy = row_u32(row, 3);
-	row->bad |= def.policy != VNIMESH_POLICY_OPTIMAL;
-	def.creator = row_u32(row, 4);
-	row_ports(row, 5, def.ports, &def.nr_ports);
-	return !row->bad && v->service(data, &def);
-}
-
-static bool load_member(struct row *row, const struct store_visitor *v,
-			void *data)
-{
-	struct member_def def = { 0 };
-
-	row_copy(row, 0, def.tag, sizeof(def.tag));
-	def.vni = row_u32(row, 1);
-	def.node = row_u32(row, 2);
-	row_addr(row, 3, &def.address4);
-	row_addr(row, 4, &def.address6);
-	def.weight = row_u32(row, 5);
-	def.state = row_u32(row, 6);
-	row->bad |= def.state < VNIMESH_STATE_UP ||
-		    def.state > VNIMESH_STATE_DOWN;
-	row_ports(row, 7, def.ports, &def.nr_ports);
-	return !row->bad && v->member(data, &def);
-}
-
-static bool load_resting(struct row *row, const struct store_visitor *v,
-			 void *data)
-{
-	struct ip_addr addr = { 0 };
-
-	row_addr(row, 1, &addr);
-	return !row->bad && v->resting(data, row_text(row, 0), &addr);
-}
-
-static int load_all(struct sqlite_store *st, int which,
-		    bool (*fn)(struct row *, const struct store_visitor *,
-			       void *),
-		    const struct store_visitor *visitor, void *data)
-{
-	struct row row = { .st = st, .stmt = st->stmt[which] };
-	bool ok = true;
-	int err;
-
-	while ((err = sqlite3_step(row.stmt)) == SQLITE_ROW && ok)
-		ok = fn(&row, visitor, data);
-	if (!ok)
-		snprintf(st->base.error, sizeof(st->base.error),
-			 "a row does not fit: %s", sql[which]);
-	else if (err != SQLITE_DONE)
-		note_error(st, sql[which]);
-	sqlite3_reset(row.stmt);
-	return ok && err == SQLITE_DONE ? 0 : -EIO;
-}
-
-static int sqlite_load(struct store *store,
-		       const struct store_visitor *visitor, void *data)
-{
-	struct sqlite_store *st = to_sqlite(store);
-
-	st->failed = false;
-	return load_all(st, SQL_ALL_NODES, load_node, visitor, data) ||
-	       load_all(st, SQL_ALL_SERVICES, load_service, visitor, data) ||
-	       load_all(st, SQL_ALL_MEMBERS, load_member, visitor, data) ||
-	       load_all(st, SQL_ALL_RESTING, load_resting, visitor, data) ?
-	       -EIO : 0;
-}
-
-/* The mesh as text fields, one way (@put) or the other. */
-static bool mesh_text(struct sqlite_store *st, const char *field,
-		      const char *value, char *buf, size_t len, bool put)
-{
-	struct row row = { .st = st, .stmt = st->stmt[SQL_GET_MESH] };
-
-	if (put) {
-		run(st, SQL_PUT_MESH, "ss", field, value);
-		return !st->failed;
-	}
-	sqlite3_bind_text(row.stmt, 1, field, -1, SQLITE_STATIC);
-	row.bad = sqlite3_step(row.stmt) != SQLITE_ROW;
-	if (!row.bad)
-		row_copy(&row, 0, buf, len);
-	sqlite3_reset(row.stmt);
-	return !row.bad;
-}
-
-static bool mesh_int(struct sqlite_store *st, const char *field,
-		     uint32_t *value, bool put)
-{
-	char buf[16];
-
-	snprintf(buf, sizeof(buf), "%u", *value);
-	if (!mesh_text(st, field, buf, buf, sizeof(buf), put))
-		return false;
-	*value = strtoul(buf, NULL, 10);
-	return true;
-}
-
-static bool mesh_prefix(struct sqlite_store *st, const char *field,
-			struct ip_prefix *prefix, bool put)
-{
-	char buf[IP_TEXT_MAX];
-
-	ip_prefix_text(prefix, buf);
-	return mesh_text(st, field, buf, buf, sizeof(buf), put) &&
-	       ip_prefix_parse(buf, prefix);
-}
-
-static bool mesh_fields(struct sqlite_store *st, struct mesh *mesh, bool put)
-{
-	return mesh_text(st, "uuid", mesh->uuid, mesh->uuid,
-			 sizeof(mesh->uuid), put) &&
-	       mesh_int(st, "id", &mesh->id, put) &&
-	       mesh_int(st, "port", &mesh->port, put) &&
-	       mesh_prefix(st, "prefix4", &mesh->prefix4, put) &&
-	       mesh_prefix(st, "prefix6", &mesh->prefix6, put) &&
-	       mesh_int(st, "block4", &mesh->block4, put) &&
-	       mesh_int(st, "block6", &mesh->block6, put) &&
-	       mesh_int(st, "vni_block", &mesh->vni_block, put) &&
-	       mesh_prefix(st, "service_prefix4", &mesh->service4, put) &&
-	       mesh_prefix(st, "service_prefix6", &mesh->service6, put);
-}
-
-static int sqlite_mesh(struct store *store, const struct mesh *mesh,
-		       struct mesh *stored)
-{
-	struct sqlite_store *st = to_sqlite(store);
-	char uuid[37];
-
-	st->failed = false;
-	*stored = *mesh;
-	if (mesh_text(st, "uuid", NULL, uuid, sizeof(uuid), false)) {
-		if (mesh_fields(st, stored, false))
-			return 0;
-		snprintf(store->error, sizeof(store->error),
-			 "the mesh parameters are incomplete");
-		return -EIO;
-	}
-	uuid_make(stored->uuid);
-	sqlite_begin(store);
-	mesh_fields(st, stored, true);
-	return sqlite_commit(store);
+	sqlite_run(to_sqlite(store), SQL_DEL_RESTING, "s", tag);
 }
 
 static void sqlite_close_store(struct store *store)
@@ -563,7 +291,7 @@ static void query(struct sqlite_store *st, const char *text, char *buf,
 		value = (const char *)sqlite3_column_text(stmt, 0);
 		snprintf(buf, len, "%s", value ? value : "");
 	} else {
-		note_error(st, text);
+		sqlite_note(st, text);
 	}
 	sqlite3_finalize(stmt);
 }
@@ -572,7 +300,7 @@ static void exec(struct sqlite_store *st, const char *text)
 {
 	if (!st->failed &&
 	    sqlite3_exec(st->db, text, NULL, NULL, NULL) != SQLITE_OK)
-		note_error(st, "exec");
+		sqlite_note(st, "exec");
 }
 
 static bool check_store(struct sqlite_store *st)
@@ -616,17 +344,17 @@ static bool open_file(struct sqlite_store *st, const char *name)
 	if (sqlite3_open_v2(name, &st->db,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
 	    SQLITE_OK) {
-		note_error(st, "open");
+		sqlite_note(st, "open");
 		return false;
 	}
 	sqlite3_busy_timeout(st->db, BUSY_MS);
 	if (!check_store(st))
 		return false;
 	for (i = 0; i < NR_SQL && !st->failed; i++)
-		if (sqlite3_prepare_v3(st->db, sql[i], -1,
+		if (sqlite3_prepare_v3(st->db, sqlite_text[i], -1,
 				       SQLITE_PREPARE_PERSISTENT, &st->stmt[i],
 				       NULL) != SQLITE_OK)
-			note_error(st, sql[i]);
+			sqlite_note(st, sqlite_text[i]);
 	return !st->failed;
 }
 
