@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/jiffies.h>
+
+#include "choose.h"
+
+static u8 exclude(const struct vnimesh_member *m, u8 family)
+{
+	const struct vnimesh_vni *vni = m->vni;
+	const struct vnimesh_node *node = vni->node;
+
+	if (!vnimesh_vni_ip(vni, family))
+		return VNIMESH_EXCLUDE_FAMILY;
+	if (READ_ONCE(m->state) != VNIMESH_STATE_UP)
+		return VNIMESH_EXCLUDE_MEMBER_STATE;
+	if (!READ_ONCE(m->health))
+		return VNIMESH_EXCLUDE_MEMBER_HEALTH;
+	if (!READ_ONCE(m->weight))
+		return VNIMESH_EXCLUDE_WEIGHT;
+	if (READ_ONCE(vni->state) != VNIMESH_STATE_UP || READ_ONCE(vni->dead) ||
+	    (node->self && !READ_ONCE(vni->dev_up)))
+		return VNIMESH_EXCLUDE_VNI_STATE;
+	if (!READ_ONCE(vni->health))
+		return VNIMESH_EXCLUDE_VNI_HEALTH;
+	if (READ_ONCE(node->state) != VNIMESH_STATE_UP || READ_ONCE(node->dead))
+		return VNIMESH_EXCLUDE_NODE_STATE;
+	return VNIMESH_EXCLUDE_NONE;
+}
+
+void vnimesh_choose_snapshot(const struct vnimesh_member *member, u8 family,
+			     struct vnimesh_candidate *c)
+{
+	const struct vnimesh_vni *vni = member->vni;
+	u32 path = READ_ONCE(vni->latency) ?: READ_ONCE(vni->node->latency);
+	u32 klat = READ_ONCE(member->klat);
+	u32 age = (u32)jiffies - READ_ONCE(member->kstamp);
+
+	/* The path to the node plus the service itself. */
+	c->lp = path + READ_ONCE(member->latency);
+	c->lk = klat ? vnimesh_select_decay(klat, c->lp,
+					    jiffies_to_msecs(age)) : 0;
+	c->inflight = max(atomic_read(&member->inflight), 0);
+	c->weight = READ_ONCE(member->weight);
+	c->health = min(READ_ONCE(member->health), READ_ONCE(vni->health));
+	c->stale = READ_ONCE(member->stale);
+	c->excluded = exclude(member, family);
+}
+
+struct choice {
+	const struct vnimesh_member_set *set;
+	u8 family;
+};
+
+static void get(void *ctx, u32 i, struct vnimesh_candidate *c)
+{
+	struct choice *choice = ctx;
+
+	vnimesh_choose_snapshot(choice->set->m[i], choice->family, c);
+}
+
+int vnimesh_choose(const struct vnimesh_member_set *set, u8 family, u64 seed)
+{
+	struct choice choice = { .set = set, .family = family };
+
+	return vnimesh_select(set->n, get, &choice, seed);
+}
