@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Flows: one client flow bound to one member, on the client's host only. A
+ * flow has two tuples, both unique in the mesh: forward (as the client sends)
+ * and reverse (as the member replies). Direct TCP connections to a VNI are
+ * flows without a member: they hold their reverse tuple, so that a service
+ * flow never takes it.
+ *
+ * Lookup is under RCU and takes no lock. Insert and remove take the two
+ * bucket locks in order. A flow is freed by RCU after it left both chains;
+ * it holds references on member and VNIs until then. flow->lock does not
+ * exist: scalars are READ_ONCE/WRITE_ONCE, the state moves by cmpxchg.
+ */
+#ifndef _VNIMESH_FLOW_H
+#define _VNIMESH_FLOW_H
+
+#include "mesh.h"
+
+/* Ports of TCP and UDP. Padding is zero; compared as memory by parts. */
+struct vnimesh_tuple {
+	union vnimesh_ip src;
+	union vnimesh_ip dst;
+	__be16 sport;
+	__be16 dport;
+	u8 family;
+	u8 proto;
+	u16 pad;
+};
+
+enum vnimesh_dir {
+	VNIMESH_FORWARD,
+	VNIMESH_REVERSE,
+};
+
+struct vnimesh_flow_link {
+	struct hlist_node node;		/* RCU */
+	struct vnimesh_tuple tuple;
+};
+
+struct vnimesh_flow {
+	struct vnimesh_flow_link link[2];	/* by enum vnimesh_dir */
+	struct vnimesh_member *member;	/* referenced; NULL: direct */
+	unsigned long last;		/* jiffies of the last packet */
+	u64 packets;			/* forward; racy by design */
+	u8 state;			/* enum vnimesh_flow_state */
+	u8 fin;				/* bit per direction */
+	u8 loads;			/* counted in member->inflight; xchg */
+	bool dead;			/* unlinked; set under the locks */
+	__be32 isn;			/* of the client's SYN */
+	u32 sent;			/* us clock of the SYN, for Lk */
+	struct rcu_head rcu;
+};
+
+int vnimesh_flow_module_init(void);
+void vnimesh_flow_module_exit(void);
+
+int vnimesh_flow_init(struct vnimesh_mesh *mesh);
+/* Nobody can look up any more: removes and frees all. */
+void vnimesh_flow_exit(struct vnimesh_mesh *mesh);
+
+/* RCU. */
+struct vnimesh_flow *vnimesh_flow_find(struct vnimesh_mesh *mesh,
+				       enum vnimesh_dir dir,
+				       const struct vnimesh_tuple *tuple);
+/* BH, RCU. New unlinked flow, or NULL: table full and nothing could go
+ * (counted), or memory. @member may be NULL.
+ */
+struct vnimesh_flow *vnimesh_flow_alloc(struct vnimesh_mesh *mesh,
+					struct vnimesh_member *member);
+/* BH, RCU. 0; -EEXIST: the forward tuple is taken (lost a race: look up
+ * again); -EADDRINUSE: the reverse tuple is taken.
+ */
+int vnimesh_flow_insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
+/* A flow that was never inserted. */
+void vnimesh_flow_abandon(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
+/* BH or process. Idempotent: true for the one caller that unlinked it. */
+bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
+
+/* BH, RCU. Account a packet of the flow. @tcp_flags as in the TCP header's
+ * byte 13, 0 for UDP.
+ */
+void vnimesh_flow_seen(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		       enum vnimesh_dir dir, u8 tcp_flags);
+/* ms until the flow expires if nothing comes. */
+u32 vnimesh_flow_expires(const struct vnimesh_mesh *mesh,
+			 const struct vnimesh_flow *flow);
+u32 vnimesh_flow_count(const struct vnimesh_mesh *mesh);
+
+/* Walk for dumps and deletion: RCU is held by the walk around each bucket.
+ * Starts at *@bucket and skips *@skip flows of it; @fn returns nonzero to
+ * stop (e.g. -EMSGSIZE), then the cursor stands at that flow. Returns fn's
+ * value or 0 at the end.
+ */
+int vnimesh_flow_walk(struct vnimesh_mesh *mesh, u32 *bucket, u32 *skip,
+		      int (*fn)(struct vnimesh_mesh *mesh,
+				struct vnimesh_flow *flow, void *data),
+		      void *data);
+
+#endif /* _VNIMESH_FLOW_H */

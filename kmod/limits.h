@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every bound and default of the module, each with its reason.
+ * Documentation/defaults.md shows the same table.
+ */
+#ifndef _VNIMESH_LIMITS_H
+#define _VNIMESH_LIMITS_H
+
+/* Rows. Far above what one host needs; they bound memory, not use. */
+#define VNIMESH_NODES_MAX	16384
+#define VNIMESH_VNIS_MAX	131072
+#define VNIMESH_SERVICES_MAX	65536
+#define VNIMESH_MEMBERS_MAX	1024	/* per service: one array, one scan */
+
+/* Flows: 256 bytes each, so the default table stays near 16 MiB when full. */
+#define VNIMESH_FLOW_MAX_DEFAULT	65536
+#define VNIMESH_FLOW_MAX_MIN		16
+#define VNIMESH_FLOW_MAX_MAX		4194304
+
+/* Idle times, seconds. Established TCP: above the 2 h keepalive default of
+ * hosts plus its nine probes of 75 s (RFC 1122, RFC 5382 REQ-5).
+ */
+#define VNIMESH_TCP_ESTABLISHED	(2 * 3600 + 11 * 60 + 60)
+#define VNIMESH_TCP_HALF_OPEN	30
+#define VNIMESH_TCP_CLOSING	60	/* TIME_WAIT of Linux: reserves the tuple */
+#define VNIMESH_UDP_UNREPLIED	30	/* as nf_conntrack */
+#define VNIMESH_UDP_REPLIED	180	/* RFC 4787 REQ-5: at least 2 min */
+
+/* Packets held for a miss. One SYN per connection is normal, so 64 per VNI
+ * cover a burst of connects; the mesh bound is memory (1024 x 64 KiB at the
+ * very worst, 2 MiB in practice).
+ */
+#define VNIMESH_HOLD_MAX	1024
+#define VNIMESH_HOLD_VNI_MAX	64
+#define VNIMESH_HOLD_KEYS_MAX	256	/* addresses asked for at once */
+#define VNIMESH_MISS_TIMEOUT	750	/* ms: an error within the second */
+#define VNIMESH_PARKED_MAX	1024	/* resolves waiting, per mesh */
+#define VNIMESH_PARKED_SOCK_MAX	64	/* ... and per socket */
+#define VNIMESH_NEGATIVE_MAX	4096	/* negative entries per mesh */
+#define VNIMESH_NEGATIVE_TTL_MAX	60000	/* ms */
+
+/* Encapsulation inside encapsulation: more is a loop. */
+#define VNIMESH_DEPTH_MAX	3
+
+#endif /* _VNIMESH_LIMITS_H */
