@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The rewrite: give a packet another tuple, with incremental checksums.
+ */
+#ifndef _VNIMESH_NAT_H
+#define _VNIMESH_NAT_H
+
+#include "packet.h"
+
+/* Make the packet of @flow that travels in @dir look as the other end expects
+ * it: its new tuple is the inverse of the other direction's. @pkt must
+ * describe @skb and is updated. The headers are made writable first;
+ * on -ENOMEM nothing was changed.
+ */
+int vnimesh_nat(struct sk_buff *skb, struct vnimesh_packet *pkt,
+		const struct vnimesh_flow *flow, enum vnimesh_dir dir);
+
+#endif /* _VNIMESH_NAT_H */

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+
+#include "packet.h"
+
+static int parse_ports(struct sk_buff *skb, struct vnimesh_packet *pkt,
+		       unsigned int end)
+{
+	struct vnimesh_tuple *t = &pkt->tuple;
+	const struct tcphdr *th;
+	const struct udphdr *uh;
+	unsigned int hlen;
+
+	switch (t->proto) {
+	case IPPROTO_TCP:
+		if (!pskb_may_pull(skb, pkt->l4 + sizeof(*th)))
+			return -EINVAL;
+		th = (const struct tcphdr *)(skb->data + pkt->l4);
+		hlen = th->doff * 4;
+		if (hlen < sizeof(*th) ||
+		    (!pkt->fragment && pkt->l4 + hlen > end))
+			return -EINVAL;
+		t->sport = th->source;
+		t->dport = th->dest;
+		pkt->seq = th->seq;
+		pkt->ack = th->ack_seq;
+		pkt->tcp_flags = ((const u8 *)th)[13];
+		pkt->payload = end > pkt->l4 + hlen ? end - pkt->l4 - hlen : 0;
+		pkt->has_ports = true;
+		return 0;
+	case IPPROTO_UDP:
+		if (!pskb_may_pull(skb, pkt->l4 + sizeof(*uh)))
+			return -EINVAL;
+		uh = (const struct udphdr *)(skb->data + pkt->l4);
+		t->sport = uh->source;
+		t->dport = uh->dest;
+		pkt->has_ports = true;
+		return 0;
+	}
+	return 0;
+}
+
+static int parse4(struct sk_buff *skb, struct vnimesh_packet *pkt)
+{
+	const struct iphdr *iph;
+	unsigned int hlen, len;
+
+	if (!pskb_may_pull(skb, sizeof(*iph)))
+		return -EINVAL;
+	iph = (const struct iphdr *)skb->data;
+	hlen = iph->ihl * 4;
+	if (iph->version != 4 || hlen < sizeof(*iph))
+		return -EINVAL;
+	if (!pskb_may_pull(skb, hlen))
+		return -EINVAL;
+	iph = (const struct iphdr *)skb->data;
+	len = ntohs(iph->tot_len);
+	if (len < hlen || len > skb->len)
+		return -EINVAL;
+
+	pkt->tuple.family = AF_INET;
+	pkt->tuple.proto = iph->protocol;
+	pkt->tuple.src.v4 = iph->saddr;
+	pkt->tuple.dst.v4 = iph->daddr;
+	pkt->l4 = hlen;
+	pkt->fragment = ip_is_fragment(iph);
+	if (iph->frag_off & htons(IP_OFFSET))
+		return 0;
+	return parse_ports(skb, pkt, len);
+}
+
+static int parse6(struct sk_buff *skb, struct vnimesh_packet *pkt)
+{
+	const struct ipv6hdr *ip6h;
+	unsigned int len;
+	__be16 frag = 0;
+	u8 proto;
+	int l4;
+
+	if (!pskb_may_pull(skb, sizeof(*ip6h)))
+		return -EINVAL;
+	ip6h = (const struct ipv6hdr *)skb->data;
+	if (ip6h->version != 6)
+		return -EINVAL;
+	len = sizeof(*ip6h) + ntohs(ip6h->payload_len);
+	if (len > skb->len)
+		return -EINVAL;
+
+	pkt->tuple.family = AF_INET6;
+	pkt->tuple.src.v6 = ip6h->saddr;
+	pkt->tuple.dst.v6 = ip6h->daddr;
+	proto = ip6h->nexthdr;
+	l4 = ipv6_skip_exthdr(skb, sizeof(*ip6h), &proto, &frag);
+	if (l4 < 0 || l4 > len)
+		return -EINVAL;
+	pkt->tuple.proto = proto;
+	pkt->l4 = l4;
+	pkt->fragment = !!frag;		/* offset, or more to come */
+	if (frag & htons(IP6_OFFSET))
+		return 0;
+	return parse_ports(skb, pkt, len);
+}
+
+int vnimesh_packet_parse(struct sk_buff *skb, struct vnimesh_packet *pkt)
+{
+	memset(pkt, 0, sizeof(*pkt));
+	switch (skb->protocol) {
+	case htons(ETH_P_IP):
+		return parse4(skb, pkt);
+	case htons(ETH_P_IPV6):
+		return parse6(skb, pkt);
+	}
+	return -EINVAL;
+}
+
+static bool local_only4(__be32 addr)
+{
+	return ipv4_is_multicast(addr) || ipv4_is_lbcast(addr) ||
+	       ipv4_is_zeronet(addr) || ipv4_is_loopback(addr) ||
+	       ipv4_is_linklocal_169(addr);
+}
+
+static bool local_only6(const struct in6_addr *addr)
+{
+	int type = ipv6_addr_type(addr);
+
+	return type == IPV6_ADDR_ANY ||
+	       (type & (IPV6_ADDR_MULTICAST | IPV6_ADDR_LINKLOCAL |
+			IPV6_ADDR_LOOPBACK | IPV6_ADDR_MAPPED));
+}
+
+bool vnimesh_packet_is_local_only(const struct vnimesh_packet *pkt)
+{
+	const struct vnimesh_tuple *t = &pkt->tuple;
+
+	if (t->family == AF_INET)
+		return local_only4(t->src.v4) || local_only4(t->dst.v4);
+	return local_only6(&t->src.v6) || local_only6(&t->dst.v6);
+}
