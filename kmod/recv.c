@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/skbuff.h>
+#include <linux/udp.h>
+#include <net/geneve.h>
+#include <net/gro.h>
+#include <net/inet_ecn.h>
+#include <net/ip_tunnels.h>
+#include <net/udp.h>
+
+#include "nat.h"
+#include "recv.h"
+#include "sock.h"
+
+#define BASE_LEN	(sizeof(struct udphdr) + sizeof(struct genevehdr))
+
+static void drop(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+		 unsigned int what)
+{
+	vnimesh_count(mesh, what);
+	dev_core_stats_rx_dropped_inc(mesh->dev);
+	kfree_skb(skb);
+}
+
+static bool deliverable(struct vnimesh_mesh *mesh, struct net_device *dev,
+			const struct sk_buff *skb, unsigned int *what)
+{
+	if (!dev || !netif_running(dev)) {
+		*what = VNIMESH_A_STATS_RX_DOWN;
+		return false;
+	}
+	if (!skb_is_gso(skb) && skb->len > READ_ONCE(dev->mtu)) {
+		*what = VNIMESH_A_STATS_RX_TOO_BIG;
+		return false;
+	}
+	return true;
+}
+
+void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
+		     struct sk_buff *skb, struct vnimesh_packet *pkt,
+		     bool remote)
+{
+	struct net_device *dev = rcu_dereference(vni->dev);
+	struct vnimesh_flow *flow = NULL;
+	unsigned int what;
+
+	if (!deliverable(mesh, dev, skb, &what)) {
+		drop(mesh, skb, what);
+		return;
+	}
+	if (pkt->has_ports && !pkt->fragment)
+		flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
+	if (flow) {
+		vnimesh_flow_seen(mesh, flow, VNIMESH_REVERSE, pkt->tcp_flags);
+		if (vnimesh_nat(skb, pkt, flow, VNIMESH_REVERSE)) {
+			drop(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
+			return;
+		}
+	}
+
+	/* Each side of the crossing has its own conntrack, marks and routes. */
+	skb_scrub_packet(skb, remote || !net_eq(dev_net(skb->dev), dev_net(dev)));
+	skb_clear_tstamp(skb);
+	skb_reset_mac_header(skb);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, pkt->l4);
+	skb->dev = dev;
+	skb->pkt_type = PACKET_HOST;
+	dev_sw_netstats_rx_add(dev, skb->len);
+	if (remote) {
+		struct vnimesh_dev *vdev = netdev_priv(dev);
+
+		gro_cells_receive(&vdev->gro_cells, skb);
+	} else {
+		netif_rx(skb);
+	}
+}
+
+/* Does the packet come from the node that owns its inner source? */
+static bool check_source(struct vnimesh_mesh *mesh, __be32 outer,
+			 const struct vnimesh_packet *pkt, unsigned int *what)
+{
+	const struct vnimesh_endpoint *ep = NULL;
+	const struct vnimesh_node *node;
+
+	node = vnimesh_node_route(mesh, pkt->tuple.family, &pkt->tuple.src);
+	if (node)
+		ep = rcu_dereference(node->endpoint);
+	if (ep && ep->addr == outer)
+		return true;
+	*what = vnimesh_node_known(mesh, outer) ?
+		VNIMESH_A_STATS_RX_BAD_SOURCE : VNIMESH_A_STATS_RX_UNKNOWN_NODE;
+	return false;
+}
+
+/* Returns 0, or the counter of the reason to drop. */
+static unsigned int check_geneve(const struct genevehdr *gh)
+{
+	if (gh->ver)
+		return VNIMESH_A_STATS_RX_MALFORMED;
+	if (gh->oam || gh->critical ||
+	    (gh->proto_type != htons(ETH_P_IP) &&
+	     gh->proto_type != htons(ETH_P_IPV6)))
+		return VNIMESH_A_STATS_RX_FOREIGN;
+	return 0;
+}
+
+static void recv_inner(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+		       unsigned int hlen, __be16 proto)
+{
+	unsigned int outer = skb_network_header(skb) - skb->head;
+	struct vnimesh_packet pkt;
+	struct vnimesh_vni *vni;
+	unsigned int what;
+
+	if (iptunnel_pull_header(skb, hlen, proto, false)) {
+		drop(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
+		return;
+	}
+	skb_reset_mac_header(skb);
+	skb_reset_network_header(skb);
+	if (vnimesh_packet_parse(skb, &pkt)) {
+		drop(mesh, skb, VNIMESH_A_STATS_RX_MALFORMED);
+		return;
+	}
+	if (vnimesh_packet_is_local_only(&pkt)) {
+		drop(mesh, skb, VNIMESH_A_STATS_RX_BAD_SOURCE);
+		return;
+	}
+	/* The outer header lies before skb->data, moved with it by any pull. */
+	if (!check_source(mesh, ((struct iphdr *)(skb->head + outer))->saddr,
+			  &pkt, &what)) {
+		drop(mesh, skb, what);
+		return;
+	}
+	if (IP_ECN_decapsulate((struct iphdr *)(skb->head + outer), skb) > 1) {
+		drop(mesh, skb, VNIMESH_A_STATS_RX_ECN);
+		return;
+	}
+	vni = vnimesh_vni_local(mesh, pkt.tuple.family, &pkt.tuple.dst);
+	if (!vni) {
+		drop(mesh, skb, VNIMESH_A_STATS_RX_NO_VNI);
+		return;
+	}
+	skb->dev = mesh->dev;
+	vnimesh_deliver(mesh, vni, skb, &pkt, true);
+}
+
+int vnimesh_recv(struct sock *sk, struct sk_buff *skb)
+{
+	struct vnimesh_sock *vs = rcu_dereference_sk_user_data(sk);
+	struct vnimesh_mesh *mesh;
+	struct genevehdr *gh;
+	unsigned int what, hlen;
+	u32 id;
+
+	if (unlikely(!vs))
+		goto free;
+	/* Before the header is read there is no mesh to count for but the
+	 * socket's first.
+	 */
+	if (!pskb_may_pull(skb, BASE_LEN)) {
+		vnimesh_sock_count(vs, VNIMESH_A_STATS_RX_MALFORMED);
+		goto free;
+	}
+	gh = (struct genevehdr *)(udp_hdr(skb) + 1);
+	id = gh->vni[0] << 16 | gh->vni[1] << 8 | gh->vni[2];
+	what = check_geneve(gh);
+	mesh = vnimesh_sock_find(vs, id);
+	if (!mesh) {
+		vnimesh_sock_count(vs, what ?: VNIMESH_A_STATS_RX_FOREIGN);
+		goto free;
+	}
+	hlen = BASE_LEN + gh->opt_len * 4;
+	if (!what && !pskb_may_pull(skb, hlen))
+		what = VNIMESH_A_STATS_RX_MALFORMED;
+	if (what) {
+		drop(mesh, skb, what);
+		return 0;
+	}
+	gh = (struct genevehdr *)(udp_hdr(skb) + 1);
+	recv_inner(mesh, skb, hlen, gh->proto_type);
+	return 0;
+free:
+	kfree_skb(skb);
+	return 0;
+}
+
+/* An ICMP error for a packet that this socket sent: telling UDP that the
+ * socket is right lets it update the path MTU of the route.
+ */
+int vnimesh_recv_err(struct sock *sk, struct sk_buff *skb)
+{
+	struct vnimesh_sock *vs = rcu_dereference_sk_user_data(sk);
+	struct genevehdr *gh;
+	u32 id;
+
+	if (!vs || !pskb_may_pull(skb, skb_transport_offset(skb) + BASE_LEN))
+		return -EINVAL;
+	gh = (struct genevehdr *)(udp_hdr(skb) + 1);
+	if (check_geneve(gh))
+		return -EINVAL;
+	id = gh->vni[0] << 16 | gh->vni[1] << 8 | gh->vni[2];
+	return vnimesh_sock_find(vs, id) ? 0 : -ENOENT;
+}
+
+struct sk_buff *vnimesh_gro_receive(struct sock *sk, struct list_head *head,
+				    struct sk_buff *skb)
+{
+	unsigned int off = skb_gro_offset(skb), hlen;
+	const struct packet_offload *ptype;
+	const struct genevehdr *gh, *gh2;
+	struct sk_buff *pp = NULL, *p;
+	bool flush = true;
+
+	gh = skb_gro_header(skb, off + sizeof(*gh), off);
+	if (unlikely(!gh) || check_geneve(gh))
+		goto out;
+	hlen = sizeof(*gh) + gh->opt_len * 4;
+	if (skb_gro_header_hard(skb, off + hlen)) {
+		gh = skb_gro_header_slow(skb, off + hlen, off);
+		if (unlikely(!gh))
+			goto out;
+	}
+	list_for_each_entry(p, head, list) {
+		if (!NAPI_GRO_CB(p)->same_flow)
+			continue;
+		gh2 = (const struct genevehdr *)(p->data + off);
+		if (gh->opt_len != gh2->opt_len || memcmp(gh, gh2, hlen))
+			NAPI_GRO_CB(p)->same_flow = 0;
+	}
+	ptype = gro_find_receive_by_type(gh->proto_type);
+	if (!ptype)
+		goto out;
+	skb_gro_pull(skb, hlen);
+	skb_gro_postpull_rcsum(skb, gh, hlen);
+	pp = call_gro_receive(ptype->callbacks.gro_receive, head, skb);
+	flush = false;
+out:
+	skb_gro_flush_final(skb, pp, flush);
+	return pp;
+}
+
+int vnimesh_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff)
+{
+	const struct genevehdr *gh = (void *)(skb->data + nhoff);
+	unsigned int hlen = sizeof(*gh) + gh->opt_len * 4;
+	const struct packet_offload *ptype;
+	int err = -ENOSYS;
+
+	ptype = gro_find_complete_by_type(gh->proto_type);
+	if (ptype)
+		err = ptype->callbacks.gro_complete(skb, nhoff + hlen);
+	skb_set_inner_mac_header(skb, nhoff + hlen);
+	return err;
+}

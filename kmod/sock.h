@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The underlay UDP socket: one per (netns, local address, port), shared by the
+ * meshes there, which it finds by the id in the Geneve header. Counted under
+ * rtnl; readers of the hash are under RCU.
+ */
+#ifndef _VNIMESH_SOCK_H
+#define _VNIMESH_SOCK_H
+
+#include <linux/list.h>
+#include <linux/net.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+
+struct net;
+struct netlink_ext_ack;
+struct vnimesh_mesh;
+
+#define VNIMESH_SOCK_BUCKETS	64
+
+struct vnimesh_sock {
+	struct socket *sock;
+	struct list_head node;		/* pernet list, rtnl */
+	u32 users;			/* rtnl */
+	__be32 local;
+	__be16 port;
+	struct hlist_head meshes[VNIMESH_SOCK_BUCKETS];
+	struct rcu_head rcu;
+};
+
+/* rtnl. -EADDRINUSE: somebody else owns the port; extack names it. */
+struct vnimesh_sock *vnimesh_sock_get(struct list_head *socks, struct net *net,
+				      __be32 local, __be16 port,
+				      struct netlink_ext_ack *extack);
+/* rtnl. Closes with the last user. */
+void vnimesh_sock_put(struct vnimesh_sock *vs);
+
+/* rtnl. From here on, received packets find the mesh. */
+void vnimesh_sock_add(struct vnimesh_sock *vs, struct vnimesh_mesh *mesh);
+/* rtnl. Readers may go on until the next grace period. Idempotent. */
+void vnimesh_sock_del(struct vnimesh_mesh *mesh);
+/* RCU or rtnl. */
+struct vnimesh_mesh *vnimesh_sock_find(struct vnimesh_sock *vs, u32 id);
+/* RCU. Count for a packet that belongs to no mesh: at the first one there. */
+void vnimesh_sock_count(struct vnimesh_sock *vs, unsigned int what);
+
+#endif /* _VNIMESH_SOCK_H */
