@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Misses: packets to an unknown address of the service prefix wait here for
+ * the agent's answer; negative entries remember the answer "no such service".
+ *
+ * One hold per address: one upcall, packets in order, one deadline. A hold
+ * owns its packets. All under misses->lock (BH); packets are sent on or
+ * refused after the lock is dropped, with BH off.
+ */
+#ifndef _VNIMESH_MISS_H
+#define _VNIMESH_MISS_H
+
+#include "mesh.h"
+
+struct sk_buff;
+struct vnimesh_packet;
+
+int vnimesh_miss_init(struct vnimesh_mesh *mesh);
+/* The device is down, nobody can transmit: drops all holds. Idempotent. */
+void vnimesh_miss_stop(struct vnimesh_mesh *mesh);
+void vnimesh_miss_exit(struct vnimesh_mesh *mesh);
+
+/* BH, RCU. Takes over @skb, to an address that no service has: holds it, or
+ * refuses it at once (no agent, negative entry, budget).
+ */
+void vnimesh_miss_packet(struct vnimesh_dev *from, struct sk_buff *skb,
+			 const struct vnimesh_packet *pkt, bool asked);
+/* Process context. A VNI device stops: drop what it has waiting. */
+void vnimesh_miss_flush_dev(struct vnimesh_mesh *mesh,
+			    struct vnimesh_dev *vdev);
+/* Process context, mesh->lock held. The service is there and complete: drop
+ * its negative entries and send what waits for its addresses.
+ */
+void vnimesh_miss_complete(struct vnimesh_mesh *mesh,
+			   const struct vnimesh_service *service);
+/* Process context, mesh->lock held. Negative answer. @ttl in ms, 0: no entry.
+ * -ENOSPC: too many negative entries (the packets are refused all the same).
+ */
+int vnimesh_miss_negative(struct vnimesh_mesh *mesh, u8 family,
+			  const union vnimesh_ip *ip, u8 verdict, u32 ttl);
+/* The agent's socket is gone: those who wait are refused at once. Process
+ * context.
+ */
+void vnimesh_miss_agent_lost(struct vnimesh_mesh *mesh);
+/* Gauge for display. */
+u32 vnimesh_miss_held(const struct vnimesh_mesh *mesh);
+
+#endif /* _VNIMESH_MISS_H */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The generic netlink family: registration, and what the rest of the module
+ * sends through it.
+ */
+#ifndef _VNIMESH_NETLINK_H
+#define _VNIMESH_NETLINK_H
+
+#include "mesh.h"
+
+int vnimesh_netlink_init(void);
+void vnimesh_netlink_exit(void);
+
+/* Any context (GFP_ATOMIC). Ask the agent for @ip, or for @tag when @ip is
+ * NULL. 0, -ENOTCONN: no agent is bound (or its socket is gone, then the claim
+ * is cleared), -EAGAIN: its queue is full, -ENOMEM. Counts UPCALL and
+ * UPCALL_LOST.
+ */
+int vnimesh_netlink_miss(struct vnimesh_mesh *mesh, u8 family,
+			 const union vnimesh_ip *ip, const char *tag,
+			 u32 vni_id);
+/* Any context (GFP_ATOMIC): event to group "events" of the mesh's netns; no
+ * work when nobody listens. @tag may be NULL.
+ */
+void vnimesh_netlink_event(struct vnimesh_mesh *mesh, u8 event, u32 vni_id,
+			   const char *tag);
+
+#endif /* _VNIMESH_NETLINK_H */

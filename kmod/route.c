@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/ktime.h>
+#include <linux/random.h>
+#include <linux/skbuff.h>
+
+#include "choose.h"
+#include "encap.h"
+#include "miss.h"
+#include "nat.h"
+#include "netlink.h"
+#include "recv.h"
+#include "refuse.h"
+#include "route.h"
+
+/* A source port that is taken at the member is replaced by a random one: this
+ * often, before the flow is refused.
+ */
+#define PORT_TRIES	32
+
+static bool own_source(const struct vnimesh_dev *from,
+		       const struct vnimesh_packet *pkt)
+{
+	const union vnimesh_ip *ip = vnimesh_vni_ip(from->vni,
+						    pkt->tuple.family);
+
+	return ip && vnimesh_ip_equal(ip, &pkt->tuple.src);
+}
+
+static bool fits(const struct sk_buff *skb, u32 mtu)
+{
+	if (skb_is_gso(skb))
+		return skb_gso_validate_network_len(skb, mtu);
+	return skb->len <= mtu;
+}
+
+static void invert(struct vnimesh_tuple *to, const struct vnimesh_tuple *t)
+{
+	*to = *t;
+	to->src = t->dst;
+	to->dst = t->src;
+	to->sport = t->dport;
+	to->dport = t->sport;
+}
+
+/* To a VNI of this host. */
+static void send_local(struct vnimesh_dev *from, struct sk_buff *skb,
+		       struct vnimesh_packet *pkt, struct vnimesh_flow *flow,
+		       struct vnimesh_vni *vni)
+{
+	struct net_device *dev = rcu_dereference(vni->dev);
+	unsigned int len = skb->len;
+
+	if (!dev || !READ_ONCE(vni->dev_up)) {
+		vnimesh_refuse_host(from, skb, pkt, VNIMESH_A_STATS_TX_NO_VNI);
+		return;
+	}
+	if (!fits(skb, READ_ONCE(dev->mtu))) {
+		vnimesh_refuse_size(from, skb, READ_ONCE(dev->mtu));
+		return;
+	}
+	if (flow) {
+		vnimesh_flow_seen(from->mesh, flow, VNIMESH_FORWARD,
+				  pkt->tcp_flags);
+		if (vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD))
+			goto drop;
+	}
+	if (skb_orphan_frags(skb, GFP_ATOMIC))
+		goto drop;
+	dev_sw_netstats_tx_add(from->dev, 1, len);
+	vnimesh_deliver(from->mesh, vni, skb, pkt, false);
+	return;
+drop:
+	vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
+}
+
+/* To a VNI of another host. */
+static void send_remote(struct vnimesh_dev *from, struct sk_buff *skb,
+			struct vnimesh_packet *pkt, struct vnimesh_flow *flow,
+			struct vnimesh_node *node)
+{
+	struct vnimesh_path path;
+	int err;
+
+	err = vnimesh_encap_route(from->mesh, node, &path);
+	if (err) {
+		vnimesh_refuse_host(from, skb, pkt, err == -ELOOP ?
+				    VNIMESH_A_STATS_TX_LOOP :
+				    VNIMESH_A_STATS_TX_ERROR);
+		return;
+	}
+	if (!fits(skb, path.mtu)) {
+		vnimesh_encap_release(&path);
+		vnimesh_refuse_size(from, skb, path.mtu);
+		return;
+	}
+	if (flow) {
+		vnimesh_flow_seen(from->mesh, flow, VNIMESH_FORWARD,
+				  pkt->tcp_flags);
+		if (vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD)) {
+			vnimesh_encap_release(&path);
+			vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
+			return;
+		}
+	}
+	vnimesh_encap_send(from, skb, &path);
+}
+
+static int insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
+{
+	int tries, err;
+
+	for (tries = 0; tries < PORT_TRIES; tries++) {
+		err = vnimesh_flow_insert(mesh, flow);
+		if (err != -EADDRINUSE)
+			return err;
+		/* The member has this client port already, for another tag or a
+		 * direct connection. A new source port keeps the choice, and
+		 * the member cannot mistake one for the other in TIME_WAIT.
+		 */
+		if (!tries)
+			vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_CONFLICT);
+		flow->link[VNIMESH_REVERSE].tuple.dport =
+			htons(1024 + get_random_u32() % (65536 - 1024));
+	}
+	return err;
+}
+
+/* Insert @flow, or find the one that another CPU was faster with. */
+static struct vnimesh_flow *settle(struct vnimesh_mesh *mesh,
+				   struct vnimesh_flow *flow)
+{
+	struct vnimesh_flow *other;
+	int err = insert(mesh, flow);
+
+	if (!err)
+		return flow;
+	other = vnimesh_flow_find(mesh, VNIMESH_FORWARD,
+				  &flow->link[VNIMESH_FORWARD].tuple);
+	vnimesh_flow_abandon(mesh, flow);
+	if (err == -EEXIST && other)
+		return other;
+	vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_FULL);
+	return ERR_PTR(-ENOBUFS);
+}
+
+static void start_clock(struct vnimesh_flow *flow,
+			const struct vnimesh_packet *pkt)
+{
+	flow->isn = pkt->seq;
+	flow->sent = (u32)ktime_to_us(ktime_get()) ?: 1;
+}
+
+/* The flow that @t belongs to. A SYN with another ISN is a new connection on
+ * old ports: the old flow goes.
+ */
+static struct vnimesh_flow *find(struct vnimesh_mesh *mesh,
+				 const struct vnimesh_packet *pkt)
+{
+	struct vnimesh_flow *flow;
+
+	flow = vnimesh_flow_find(mesh, VNIMESH_FORWARD, &pkt->tuple);
+	if (!flow || pkt->tuple.proto != IPPROTO_TCP ||
+	    !vnimesh_packet_is_syn(pkt))
+		return flow;
+	if (flow->isn != pkt->seq) {
+		vnimesh_flow_remove(mesh, flow);
+		return NULL;
+	}
+	WRITE_ONCE(flow->sent, 0);	/* sent twice: Karn, no sample */
+	return flow;
+}
+
+/* A new flow of @service. ERR_PTR: -EPROTONOSUPPORT no such port,
+ * -EHOSTUNREACH nobody eligible, -ENOBUFS no room.
+ */
+static struct vnimesh_flow *bind(struct vnimesh_dev *from,
+				 const struct vnimesh_packet *pkt,
+				 struct vnimesh_service *service)
+{
+	struct vnimesh_member_set *set = rcu_dereference(service->set);
+	const struct vnimesh_tuple *t = &pkt->tuple;
+	struct vnimesh_mesh *mesh = from->mesh;
+	const union vnimesh_ip *ip;
+	struct vnimesh_member *m;
+	struct vnimesh_tuple *rev;
+	struct vnimesh_flow *flow;
+	int i;
+
+	if (!vnimesh_service_has_port(service, t->proto, t->dport))
+		return ERR_PTR(-EPROTONOSUPPORT);
+	i = vnimesh_choose(set, t->family, get_random_u64());
+	if (i < 0)
+		return ERR_PTR(-EHOSTUNREACH);
+	m = set->m[i];
+	ip = vnimesh_vni_ip(m->vni, t->family);
+	if (!ip)
+		return ERR_PTR(-EHOSTUNREACH);
+
+	flow = vnimesh_flow_alloc(mesh, m);
+	if (!flow)
+		return ERR_PTR(-ENOBUFS);
+	flow->link[VNIMESH_FORWARD].tuple = *t;
+	rev = &flow->link[VNIMESH_REVERSE].tuple;
+	invert(rev, t);
+	rev->src = *ip;
+	rev->sport = vnimesh_member_target(m, t->proto, t->dport);
+	/* Hairpin: the client is the member. Its own address as source would
+	 * be a martian, so it sees the service's; the one exception to "the
+	 * server sees the client".
+	 */
+	if (m->vni == from->vni)
+		rev->dst = t->dst;
+	start_clock(flow, pkt);
+	flow = settle(mesh, flow);
+	if (!IS_ERR(flow) && !flow->member)
+		return ERR_PTR(-ENOBUFS);
+	return flow;
+}
+
+static void refuse_bind(struct vnimesh_dev *from, struct sk_buff *skb,
+			const struct vnimesh_packet *pkt,
+			const struct vnimesh_service *service, long err)
+{
+	switch (err) {
+	case -EPROTONOSUPPORT:
+		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_NO_PORT);
+		return;
+	case -EHOSTUNREACH:
+		vnimesh_netlink_event(from->mesh, VNIMESH_EVENT_NO_MEMBER,
+				      from->vni->id, service->tag);
+		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_NO_MEMBER);
+		return;
+	default:
+		/* Counted as FLOW_FULL where it happened. */
+		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_TX_ERROR);
+	}
+}
+
+static void send_flow(struct vnimesh_dev *from, struct sk_buff *skb,
+		      struct vnimesh_packet *pkt, struct vnimesh_flow *flow)
+{
+	struct vnimesh_vni *vni = flow->member->vni;
+
+	if (vni->node->self)
+		send_local(from, skb, pkt, flow, vni);
+	else
+		send_remote(from, skb, pkt, flow, vni->node);
+}
+
+/* A hairpin member's reply goes to the service address; turn it round. */
+static bool send_hairpin(struct vnimesh_dev *from, struct sk_buff *skb,
+			 struct vnimesh_packet *pkt)
+{
+	struct vnimesh_flow *flow;
+
+	flow = vnimesh_flow_find(from->mesh, VNIMESH_REVERSE, &pkt->tuple);
+	if (!flow || !flow->member || flow->member->vni != from->vni)
+		return false;
+	/* vnimesh_deliver() does the reverse rewrite. */
+	send_local(from, skb, pkt, NULL, from->vni);
+	return true;
+}
+
+static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
+		       struct vnimesh_packet *pkt, bool asked)
+{
+	struct vnimesh_mesh *mesh = from->mesh;
+	struct vnimesh_service *service;
+	struct vnimesh_flow *flow;
+
+	if (pkt->fragment) {
+		vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_FRAGMENT);
+		return;
+	}
+	if (!pkt->has_ports) {
+		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_TX_UNSUPPORTED);
+		return;
+	}
+	flow = find(mesh, pkt);
+	if (flow && likely(flow->member)) {
+		send_flow(from, skb, pkt, flow);
+		return;
+	}
+	if (send_hairpin(from, skb, pkt))
+		return;
+	if (pkt->tuple.proto == IPPROTO_TCP && !vnimesh_packet_is_syn(pkt)) {
+		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_NO_FLOW);
+		return;
+	}
+	service = vnimesh_service_by_ip(mesh, pkt->tuple.family,
+					&pkt->tuple.dst);
+	if (!service || READ_ONCE(service->loading)) {
+		vnimesh_miss_packet(from, skb, pkt, asked);
+		return;
+	}
+	flow = bind(from, pkt, service);
+	if (IS_ERR(flow)) {
+		refuse_bind(from, skb, pkt, service, PTR_ERR(flow));
+		return;
+	}
+	send_flow(from, skb, pkt, flow);
+}
+
+/* A direct connection needs no flow to be routed, but its reverse tuple must
+ * not be taken for a service flow's, nor the other way round: so a SYN claims
+ * it. The server's host keeps no state: replies never make a flow, and so UDP,
+ * whose replies look like requests, only does when there is a conflict.
+ * NULL: go untracked.
+ */
+static struct vnimesh_flow *track(struct vnimesh_mesh *mesh,
+				  const struct vnimesh_packet *pkt)
+{
+	struct vnimesh_tuple inverse;
+	struct vnimesh_flow *flow;
+	bool taken;
+
+	if (!pkt->has_ports || pkt->fragment)
+		return NULL;
+	if (pkt->tuple.proto == IPPROTO_TCP) {
+		if (!vnimesh_packet_is_syn(pkt))
+			return vnimesh_flow_count(mesh) ? find(mesh, pkt) : NULL;
+	} else if (!vnimesh_flow_count(mesh)) {
+		return NULL;
+	}
+	flow = find(mesh, pkt);
+	if (flow)
+		return flow;
+
+	invert(&inverse, &pkt->tuple);
+	taken = !!vnimesh_flow_find(mesh, VNIMESH_REVERSE, &inverse);
+	if (pkt->tuple.proto == IPPROTO_UDP && !taken)
+		return NULL;
+	/* Never crowd out service flows: a direct one can do without. */
+	if (!taken && vnimesh_flow_count(mesh) > mesh->flow_max / 8 * 7)
+		return NULL;
+	flow = vnimesh_flow_alloc(mesh, NULL);
+	if (!flow)
+		return taken ? ERR_PTR(-ENOBUFS) : NULL;
+	flow->link[VNIMESH_FORWARD].tuple = pkt->tuple;
+	flow->link[VNIMESH_REVERSE].tuple = inverse;
+	start_clock(flow, pkt);
+	return settle(mesh, flow);
+}
+
+static void to_vni(struct vnimesh_dev *from, struct sk_buff *skb,
+		   struct vnimesh_packet *pkt)
+{
+	struct vnimesh_mesh *mesh = from->mesh;
+	struct vnimesh_flow *flow;
+	struct vnimesh_node *node;
+	struct vnimesh_vni *vni;
+
+	node = vnimesh_node_route(mesh, pkt->tuple.family, &pkt->tuple.dst);
+	if (!node) {
+		vnimesh_refuse_host(from, skb, pkt,
+				    VNIMESH_A_STATS_TX_NO_ROUTE);
+		return;
+	}
+	flow = track(mesh, pkt);
+	if (IS_ERR(flow)) {
+		vnimesh_refuse_host(from, skb, pkt, VNIMESH_A_STATS_TX_ERROR);
+		return;
+	}
+	if (flow && unlikely(flow->member)) {
+		/* Bound while the address was a service's. */
+		send_flow(from, skb, pkt, flow);
+		return;
+	}
+	if (!node->self) {
+		send_remote(from, skb, pkt, flow, node);
+		return;
+	}
+	vni = vnimesh_vni_local(mesh, pkt->tuple.family, &pkt->tuple.dst);
+	if (vni)
+		send_local(from, skb, pkt, flow, vni);
+	else
+		vnimesh_refuse_host(from, skb, pkt, VNIMESH_A_STATS_TX_NO_VNI);
+}
+
+void vnimesh_route(struct vnimesh_dev *from, struct sk_buff *skb, bool asked)
+{
+	struct vnimesh_service_prefixes *sp;
+	struct vnimesh_packet pkt;
+
+	if (vnimesh_packet_parse(skb, &pkt)) {
+		vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_MALFORMED);
+		return;
+	}
+	if (vnimesh_packet_is_local_only(&pkt)) {
+		vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_UNSUPPORTED);
+		return;
+	}
+	if (!own_source(from, &pkt)) {
+		vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_BAD_SOURCE);
+		return;
+	}
+	sp = rcu_dereference(from->mesh->service_prefixes);
+	if (sp && (vnimesh_prefix_match(&sp->p4, pkt.tuple.family,
+					&pkt.tuple.dst) ||
+		   vnimesh_prefix_match(&sp->p6, pkt.tuple.family,
+					&pkt.tuple.dst)))
+		to_service(from, skb, &pkt, asked);
+	else
+		to_vni(from, skb, &pkt);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The routing hook: Route_Request of the data path. One packet of a VNI:
+ * parse, check the source, find or bind the flow, find the way, check the
+ * size, all on the unmodified packet; then rewrite, then local delivery or
+ * encapsulation.
+ */
+#ifndef _VNIMESH_ROUTE_H
+#define _VNIMESH_ROUTE_H
+
+#include "mesh.h"
+
+struct sk_buff;
+
+/* BH, RCU. Consumes @skb. @asked: it waited for the agent's answer already and
+ * is not held again.
+ */
+void vnimesh_route(struct vnimesh_dev *from, struct sk_buff *skb, bool asked);
+
+#endif /* _VNIMESH_ROUTE_H */
