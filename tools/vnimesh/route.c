@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* vnimesh route, vnimesh resolve: where a flow would go, and why. */
+#include <stdio.h>
+
+#include "args.h"
+#include "resolve.h"
+#include "rows.h"
+
+static int take_route(const struct vnm_genl_msg *m, void *arg)
+{
+	return vnm_record_parse(&vnm_route_type, arg, m->attrs, m->attrlen);
+}
+
+static struct nl_msg *route_msg(struct tool *t, uint8_t cmd,
+				const struct vnm_route *route)
+{
+	struct nl_msg *msg = vnm_genl_msg_new(t->genl, cmd, 0);
+
+	if (msg && vnm_record_fill(&vnm_route_type, route, msg)) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+static int print_route(struct tool *t, const struct vnm_route *route)
+{
+	if (t->json)
+		return json_out(t, json_add(json_array(),
+					    row_json(t, &vnm_route_type,
+						     route)));
+	vnm_record_text(&vnm_route_type, route, t->show, stdout);
+	putchar('\n');
+	return EXIT_OK;
+}
+
+static bool take_target(struct args *a, struct vnm_route *route)
+{
+	const char *text = args_next(a);
+
+	if (!text)
+		return args_required("TAG|ADDR");
+	if (ip_parse(text, &route->dst)) {
+		route->present |= VNM_BIT(VNIMESH_A_ROUTE_DST);
+		return true;
+	}
+	route->present |= VNM_BIT(VNIMESH_A_ROUTE_TAG);
+	return parse_tag(text, route->tag);
+}
+
+static int route_get(struct tool *t, struct args *a)
+{
+	struct vnm_route ask = { 0 }, answer;
+	struct nl_msg *msg;
+	struct vnm_error e;
+	int ret;
+
+	if (!take_target(a, &ask))
+		return EXIT_LOCAL;
+	do {
+		ret = args_dev(a, &ask.ifindex);
+		if (!ret)
+			ret = args_field(a, &vnm_route_type, &ask);
+	} while (ret > 0);
+	if (ret < 0 || !args_end(a))
+		return EXIT_LOCAL;
+	ret = mesh_find(t, NULL, &ask.ifindex);
+	if (!ret)
+		ret = tool_genl(t);
+	if (ret)
+		return ret;
+	ask.present |= VNM_BIT(VNIMESH_A_ROUTE_IFINDEX);
+	msg = route_msg(t, VNIMESH_CMD_ROUTE_GET, &ask);
+	if (!msg)
+		return out_of_memory();
+	if (vnm_genl_request(t->genl, msg, take_route, &answer, &e))
+		return tool_fail(&e);
+	ret = print_route(t, &answer);
+	vnm_record_release(&vnm_route_type, &answer);
+	return ret;
+}
+
+const struct command route_commands[] = {
+	{ "get", NULL, route_get },
+	{ NULL, NULL, NULL }
+};
+
+int resolve(struct tool *t, const char *tag, uint8_t family, uint32_t *ifindex,
+	    struct vnm_route *route)
+{
+	struct vnm_route ask = { 0 };
+	struct nl_msg *msg;
+	struct vnm_error e;
+	bool own;
+	int ret;
+
+	ret = mesh_find(t, &own, ifindex);
+	if (!ret)
+		ret = tool_genl(t);
+	if (ret)
+		return ret;
+	VNM_SET(&ask, ifindex, VNIMESH_A_ROUTE_IFINDEX, *ifindex);
+	if (family)
+		VNM_SET(&ask, family, VNIMESH_A_ROUTE_FAMILY, family);
+	ask.present |= VNM_BIT(VNIMESH_A_ROUTE_TAG);
+	snprintf(ask.tag, sizeof(ask.tag), "%s", tag);
+	msg = route_msg(t, VNIMESH_CMD_RESOLVE, &ask);
+	if (!msg)
+		return out_of_memory();
+	/* The answer may come later, when an agent had to be asked. */
+	if (vnm_genl_query(t->genl, msg, take_route, route, &e))
+		return tool_fail(&e);
+	return EXIT_OK;
+}
+
+int resolve_run(struct tool *t, struct args *a)
+{
+	char tag[VNIMESH_TAG_MAX + 1];
+	struct vnm_route route = { 0 };
+	const char *text = args_next(a);
+	uint32_t ifindex = 0;
+	uint8_t family = 0;
+	int ret;
+
+	if (!text)
+		args_required("TAG");
+	if (!text || !parse_tag(text, tag))
+		return EXIT_LOCAL;
+	do {
+		ret = args_dev(a, &ifindex);
+		if (!ret)
+			ret = args_field(a, &vnm_route_type, &route);
+	} while (ret > 0);
+	if (ret < 0 || !args_end(a))
+		return EXIT_LOCAL;
+	if (route.present & ~VNM_BIT(VNIMESH_A_ROUTE_FAMILY)) {
+		fputs("Error: resolve takes dev and family only.\n", stderr);
+		return EXIT_LOCAL;
+	}
+	family = route.family;
+	ret = resolve(t, tag, family, &ifindex, &route);
+	if (ret)
+		return ret;
+	ret = print_route(t, &route);
+	vnm_record_release(&vnm_route_type, &route);
+	return ret;
+}
