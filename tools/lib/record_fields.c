@@ -36,8 +36,8 @@
 	  BOTH("ifindex") }
 
 static const struct vnm_field prefix_fields[] = {
-	[VNIMESH_A_PREFIX_ADDR] = { "addr", VNM_K_ADDR },
-	[VNIMESH_A_PREFIX_LEN] = { "len", VNM_K_U8 },
+	[VNIMESH_A_PREFIX_ADDR] = { .name = "addr", .kind = VNM_K_ADDR },
+	[VNIMESH_A_PREFIX_LEN] = { .name = "len", .kind = VNM_K_U8 },
 };
 
 static const struct vnm_field port_fields[] = {
@@ -100,7 +100,7 @@ static const struct vnm_field mesh_fields[] = {
 		BOTH("generation") },
 	[VNIMESH_A_MESH_STATS] = { "stats", VNM_K_STATS, OFF(mesh, stats),
 		.flags = VNM_F_STAT, BOTH("stats") },
-	[VNIMESH_A_MESH_PAD] = { "pad", VNM_K_NONE },
+	[VNIMESH_A_MESH_PAD] = { .name = "pad" },
 };
 
 static const struct vnm_field node_fields[] = {
@@ -127,7 +127,7 @@ static const struct vnm_field node_fields[] = {
 	[VNIMESH_A_NODE_SELF] = { "self", VNM_K_FLAG, OFF(node, self),
 		BOTH("self") },
 	META(VNIMESH_A_NODE, node),
-	[VNIMESH_A_NODE_PAD] = { "pad", VNM_K_NONE },
+	[VNIMESH_A_NODE_PAD] = { .name = "pad" },
 };
 
 static const struct vnm_field vni_fields[] = {
@@ -161,7 +161,7 @@ static const struct vnm_field vni_fields[] = {
 	[VNIMESH_A_VNI_DEV_NAME] = { "dev-name", VNM_K_STRING,
 		STR(vni, dev_name), .json = "link", .word = "link" },
 	META(VNIMESH_A_VNI, vni),
-	[VNIMESH_A_VNI_PAD] = { "pad", VNM_K_NONE },
+	[VNIMESH_A_VNI_PAD] = { .name = "pad" },
 };
 
 static const struct vnm_field service_fields[] = {
@@ -189,7 +189,7 @@ static const struct vnm_field service_fields[] = {
 	[VNIMESH_A_SERVICE_USED] = { "used", VNM_K_MS, OFF(service, used_ms),
 		.flags = VNM_F_DETAIL, .json = "used_ms", .word = "used" },
 	META(VNIMESH_A_SERVICE, service),
-	[VNIMESH_A_SERVICE_PAD] = { "pad", VNM_K_NONE },
+	[VNIMESH_A_SERVICE_PAD] = { .name = "pad" },
 };
 
 static const struct vnm_field member_fields[] = {
@@ -220,7 +220,7 @@ static const struct vnm_field member_fields[] = {
 	[VNIMESH_A_MEMBER_FLOWS] = { "flows", VNM_K_U64, OFF(member, flows),
 		.flags = VNM_F_STAT, BOTH("flows") },
 	META(VNIMESH_A_MEMBER, member),
-	[VNIMESH_A_MEMBER_PAD] = { "pad", VNM_K_NONE },
+	[VNIMESH_A_MEMBER_PAD] = { .name = "pad" },
 };
 
 static const struct vnm_field flow_fields[] = {
@@ -257,7 +257,7 @@ static const struct vnm_field flow_fields[] = {
 		.json = "expires_ms", .word = "expires" },
 	[VNIMESH_A_FLOW_PACKETS] = { "packets", VNM_K_U64, OFF(flow, packets),
 		.flags = VNM_F_STAT, BOTH("packets") },
-	[VNIMESH_A_FLOW_PAD] = { "pad", VNM_K_NONE },
+	[VNIMESH_A_FLOW_PAD] = { .name = "pad" },
 };
 
 static const struct vnm_field route_fields[] = {
@@ -296,7 +296,7 @@ static const struct vnm_field route_fields[] = {
 	[VNIMESH_A_ROUTE_CANDIDATES] = { "candidates", VNM_K_CANDS,
 		OFF(route, candidates), .json = "candidates",
 		.word = "candidate" },
-	[VNIMESH_A_ROUTE_PAD] = { "pad", VNM_K_NONE },
+	[VNIMESH_A_ROUTE_PAD] = { .name = "pad" },
 };
 
 static const struct vnm_field cand_fields[] = {
@@ -329,7 +329,7 @@ static const struct vnm_field cand_fields[] = {
 		BOTH("chosen") },
 	[VNIMESH_A_CAND_AGE] = { "age", VNM_K_MS, OFF(cand, age_ms),
 		.json = "age_ms", .word = "age" },
-	[VNIMESH_A_CAND_PAD] = { "pad", VNM_K_NONE },
+	[VNIMESH_A_CAND_PAD] = { .name = "pad" },
 };
 
 static const struct vnm_field miss_fields[] = {
@@ -363,7 +363,7 @@ static const struct vnm_field sweep_fields[] = {
 		BOTH("gen") },
 	[VNIMESH_A_SWEEP_COUNT] = { "count", VNM_K_U32, OFF(sweep, count),
 		BOTH("count") },
-	[VNIMESH_A_SWEEP_PAD] = { "pad", VNM_K_NONE },
+	[VNIMESH_A_SWEEP_PAD] = { .name = "pad" },
 };
 
 static const struct vnm_field event_fields[] = {

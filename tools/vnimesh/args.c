@@ -71,6 +71,21 @@ bool args_required(const char *what)
 	return false;
 }
 
+const char *args_need(struct args *a, const char *what)
+{
+	if (!*a->v)
+		args_required(what);
+	return args_next(a);
+}
+
+bool args_need_u32(struct args *a, const char *what, uint32_t min,
+		   uint32_t max, uint32_t *v)
+{
+	const char *text = args_need(a, what);
+
+	return text && parse_u32(text, what, min, max, v);
+}
+
 /* The number at the start of @text; *end is what follows. False: there is
  * none, or it does not fit.
  */
@@ -209,6 +224,13 @@ bool parse_dev(const char *name, uint32_t *ifindex)
 	fprintf(stderr, "Error: Cannot find device \"%s\".\n",
 		vnm_escape(name, buf, sizeof(buf)));
 	return false;
+}
+
+bool args_need_tag(struct args *a, char tag[VNIMESH_TAG_MAX + 1])
+{
+	const char *text = args_need(a, "TAG");
+
+	return text && parse_tag(text, tag);
 }
 
 int args_dev(struct args *a, uint32_t *ifindex)

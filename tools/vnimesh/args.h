@@ -39,6 +39,12 @@ bool args_wrong(const char *text, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 bool args_required(const char *what);
 
+/* The next word, which must be there: @what it is. NULL after an error. */
+const char *args_need(struct args *a, const char *what);
+bool args_need_tag(struct args *a, char tag[VNIMESH_TAG_MAX + 1]);
+bool args_need_u32(struct args *a, const char *what, uint32_t min,
+		   uint32_t max, uint32_t *v);
+
 /* Strict parsers, in decimal only; @what names the thing in errors. */
 bool parse_u64(const char *text, const char *what, uint64_t min, uint64_t max,
 	       uint64_t *v);

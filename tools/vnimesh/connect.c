@@ -47,12 +47,10 @@ static int said(const struct target *c, const char *what, int err)
 
 static bool take_args(struct args *a, struct target *c)
 {
-	const char *word = args_next(a), *text;
+	const char *word, *text;
 	int ret;
 
-	if (!word)
-		return args_required("TAG");
-	if (!parse_tag(word, c->tag))
+	if (!args_need_tag(a, c->tag))
 		return false;
 	while ((word = args_peek(a))) {
 		ret = args_dev(a, &c->ifindex);

@@ -90,13 +90,11 @@ static int dev_add(struct tool *t, struct args *a)
 {
 	struct link_lens lens = { 32, 128 };
 	struct vnm_link link = { 0 };
-	const char *name = args_next(a);
+	const char *name = args_need(a, "NAME");
 	struct vnm_error e, ignored;
 	uint32_t ifindex;
 	int ret;
 
-	if (!name)
-		args_required("NAME");
 	if (!name || !parse_ifname(name, link.name))
 		return EXIT_LOCAL;
 	do {
@@ -122,8 +120,8 @@ static bool take_name(struct args *a, uint32_t *ifindex)
 	const char *name;
 
 	args_take(a, "dev");
-	name = args_next(a);
-	return name ? parse_dev(name, ifindex) : args_required("NAME");
+	name = args_need(a, "NAME");
+	return name && parse_dev(name, ifindex);
 }
 
 /* The host's own VNI is led to the services as any other. */

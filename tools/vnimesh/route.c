@@ -36,10 +36,10 @@ static int print_route(struct tool *t, const struct vnm_route *route)
 
 static bool take_target(struct args *a, struct vnm_route *route)
 {
-	const char *text = args_next(a);
+	const char *text = args_need(a, "TAG|ADDR");
 
 	if (!text)
-		return args_required("TAG|ADDR");
+		return false;
 	if (ip_parse(text, &route->dst)) {
 		route->present |= VNM_BIT(VNIMESH_A_ROUTE_DST);
 		return true;
@@ -117,14 +117,11 @@ int resolve_run(struct tool *t, struct args *a)
 {
 	char tag[VNIMESH_TAG_MAX + 1];
 	struct vnm_route route = { 0 };
-	const char *text = args_next(a);
 	uint32_t ifindex = 0;
 	uint8_t family = 0;
 	int ret;
 
-	if (!text)
-		args_required("TAG");
-	if (!text || !parse_tag(text, tag))
+	if (!args_need_tag(a, tag))
 		return EXIT_LOCAL;
 	do {
 		ret = args_dev(a, &ifindex);

@@ -36,17 +36,13 @@ static uint32_t *ifindex_of(const struct table *table, void *rec)
 static bool take_key(struct args *a, const struct table *table, void *rec)
 {
 	const struct vnm_field *f = vnm_field(table->type, 2);
-	const char *text = args_next(a);
+	void *p = (char *)rec + f->off;
 	uint64_t *present = rec;
-	char *p = (char *)rec + f->off;
 
-	if (!text)
-		return args_required(table->key_name);
 	*present |= VNM_BIT(2);
 	if (f->kind == VNM_K_STRING)
-		return parse_tag(text, p);
-	return parse_u32(text, table->key_name, f->min, f->max,
-			 (uint32_t *)(void *)p);
+		return args_need_tag(a, p);
+	return args_need_u32(a, table->key_name, f->min, f->max, p);
 }
 
 static bool take_fields(struct args *a, const struct table *table, void *rec)

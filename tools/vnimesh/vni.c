@@ -132,12 +132,9 @@ static int create(struct tool *t, struct local *l)
 static int add_local(struct tool *t, struct args *a)
 {
 	struct local l = { .lens = { 32, 128 }, .netns = -1 };
-	const char *id = args_next(a);
 	int ret;
 
-	if (!id)
-		args_required("VNI");
-	if (!id || !parse_u32(id, "VNI", 1, UINT32_MAX, &l.link.vni))
+	if (!args_need_u32(a, "VNI", 1, UINT32_MAX, &l.link.vni))
 		return EXIT_LOCAL;
 	l.link.present |= VNM_BIT(IFLA_VNIMESH_VNI_ID);
 	do {
@@ -231,14 +228,11 @@ static int vni_del(struct tool *t, struct args *a)
 {
 	struct vnm_vni filter = { .present = VNM_BIT(VNIMESH_A_VNI_IFINDEX) |
 					     VNM_BIT(VNIMESH_A_VNI_ID) };
-	const char *id = args_next(a);
 	struct vnm_vni *vni;
 	struct rows rows;
 	int ret;
 
-	if (!id)
-		args_required("VNI");
-	if (!id || !parse_u32(id, "VNI", 1, UINT32_MAX, &filter.vni) ||
+	if (!args_need_u32(a, "VNI", 1, UINT32_MAX, &filter.vni) ||
 	    args_dev(a, &filter.ifindex) < 0 || !args_end(a))
 		return EXIT_LOCAL;
 	ret = mesh_find(t, NULL, &filter.ifindex);
