@@ -1,0 +1,667 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vnimesh-coordinator: what it hands out, keeps, refuses and announces.
+#
+# COORDINATOR names another command (one under a sanitizer or valgrind).
+set -u
+. "$(dirname "$0")/../lib.sh"
+
+coordinator=${COORDINATOR:-vnimesh-coordinator}
+read -r -a coordinator <<<"$coordinator"
+command -v "${coordinator[0]}" >/dev/null || skip_all "no ${coordinator[0]}"
+for tool in curl jq sqlite3; do
+	command -v "$tool" >/dev/null || skip_all "no $tool"
+done
+
+# Nothing lapses but where it is meant to.
+lease=600000
+config=$work/coordinator.json
+db=$work/state.db
+pid=''
+runs=0
+
+# config [JQ]: the configuration, changed by a filter.
+config() {
+	jq -n --arg db "$db" --argjson lease "$lease" '{listen: "127.0.0.1:0",
+		store: $db, lease_ms: $lease, mesh: {id: 77, port: 6081,
+		prefix4: "10.77.0.0/16", prefix6: "fd77::/48", block4: 24,
+		block6: 64, vni_block: 256, service_prefix4: "10.96.0.0/16",
+		service_prefix6: "fd77:0:0:ffff::/64"}}' | jq "${1:-.}" >"$config"
+}
+
+start() {
+	runs=$((runs + 1))
+	log=$work/log.$runs
+	"${coordinator[@]}" --config "$config" 2>"$log" &
+	pid=$!
+	waitfor 20 grep -q 'listening on' "$log" || { cat "$log"; return 1; }
+	port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$log")
+	url=http://127.0.0.1:$port
+}
+
+# stop [SIGNAL]: leaves the exit code in stopped.
+stop() {
+	[ -n "$pid" ] || return 0
+	kill -"${1:-TERM}" "$pid" 2>/dev/null
+	kill -CONT "$pid" 2>/dev/null
+	stopped=0
+	wait "$pid" 2>/dev/null || stopped=$?
+	pid=''
+}
+defer stop KILL
+
+# req METHOD PATH [BODY]: the status in status, the answer in the file $body.
+body=$work/body
+req() {
+	local args=(-s -m 100 -X "$1" -o "$body" -w '%{http_code}')
+	[ $# -lt 3 ] || args+=(-H 'Content-Type: application/json' --data-binary "$3")
+	: >"$body"
+	status=$(curl "${args[@]}" "$url$2")
+}
+
+# ok METHOD PATH [BODY]: a request that is to succeed.
+ok() {
+	req "$@"
+	[[ $status = 2* ]] && return
+	echo "status $status: $(cat "$body")"
+	return 1
+}
+
+# j FILTER: of the last answer.
+j() { jq -r "$1" "$body"; }
+
+# get PATH FILTER
+get() { req GET "$1" && j "$2"; }
+
+# join NAME NUMBER [EPOCH]
+join() {
+	ok POST /v1/nodes "{\"name\": \"$1\", \"underlay\": \"192.0.2.$2\", \"epoch\": ${3:-5}}"
+}
+
+# member TAG VNI SEQ [FIELDS]: of the node that has the VNI.
+member() {
+	echo "{\"tag\": \"$1\", \"vni\": $2, \"address4\": \"10.77.$(($2 / 256)).$(($2 % 256 + 1))\", \"seq\": $3${4:+, $4}}"
+}
+
+# report NODE SEQ FULL MEMBERS [FIELDS]
+report() {
+	req POST "/v1/nodes/$1/report" \
+		"{\"epoch\": ${epoch:-5}, \"seq\": $2, \"full\": $3, \"members\": [$4]${5:+, $5}}"
+}
+
+# What there is, without ages, and its index.
+state() { get /v1/mesh 'del(.. | .age_ms?)' >"$1"; }
+
+# refused NAME METHOD PATH STATUS FIELD [BODY]: the answer says why, and
+# nothing has changed.
+refused() {
+	local name=$1 method=$2 path=$3 want=$4 field=$5
+	shift 5
+	state "$work/before"
+	req "$method" "$path" "$@"
+	check_is "$name" "$want $want ${field:--}" \
+		"$status $(j '"\(.status) \(.field // "-")"' 2>&1)" || diag "$(cat "$body")"
+	state "$work/after"
+	cmp -s "$work/before" "$work/after" || {
+		tap_fail "$name: nothing changed"
+		diag "$(diff "$work/before" "$work/after")"
+	}
+}
+
+# --- configuration ---------------------------------------------------------
+
+config
+check "a good configuration passes" "${coordinator[@]}" --config "$config" --check
+
+# bad_config NAME FILTER WORDS: refused, naming the file and the field.
+bad_config() {
+	config "$2"
+	check_is "configuration: $1" "1 $config: field \"$3\":" \
+		"$("${coordinator[@]}" --config "$config" --check 2>"$work/err" && echo 0 || echo 1) $(
+			sed -n 's/^<3>\(.*: field "[^"]*":\).*/\1/p' "$work/err")"
+}
+bad_config "unknown field" '.listne = 1' listne
+bad_config "unknown field of the mesh" '.mesh.block5 = 1' mesh.block5
+bad_config "no store" 'del(.store)' store
+bad_config "no mesh id" 'del(.mesh.id)' mesh.id
+bad_config "id out of range" '.mesh.id = 16777216' mesh.id
+bad_config "id not an integer" '.mesh.id = "77"' mesh.id
+bad_config "prefix with host bits" '.mesh.prefix4 = "10.77.0.1/16"' mesh.prefix4
+bad_config "prefix of the wrong family" '.mesh.prefix6 = "10.77.0.0/16"' mesh.prefix6
+bad_config "block not longer than its prefix" '.mesh.block4 = 16' mesh.block4
+bad_config "service prefix that is no /64" '.mesh.service_prefix6 = "fd77:0:0:ff00::/56"' mesh.service_prefix6
+bad_config "service prefix around the mesh" '.mesh.service_prefix4 = "10.0.0.0/8"' mesh.service_prefix4
+bad_config "lease out of range" '.lease_ms = 1' lease_ms
+bad_config "not an address to listen on" '.listen = "localhost:7900"' listen
+bad_config "beyond loopback without insecure" '.listen = "0.0.0.0:0"' listen
+bad_config "insecure not a boolean" '.insecure = 1' insecure
+config '.insecure = true | .listen = "0.0.0.0:0"'
+check "beyond loopback with insecure" "${coordinator[@]}" --config "$config" --check
+printf '{ "listen": "127.0.0.1:0",\n  "store" }\n' >"$config"
+check_match "a syntax error names file and line" "$config:2:[0-9]+: " \
+	bash -c '! "$@" 2>&1' bash "${coordinator[@]}" --config "$config" --check
+config
+check_fails "no file" "${coordinator[@]}" --config "$work/none" --check
+check_fails "no arguments" "${coordinator[@]}"
+
+# --- identities ------------------------------------------------------------
+
+check "starts" start
+join host1 11
+check_is "the first node's identity" \
+	'1 host1 10.77.1.0/24 fd77:0:0:1::/64 256 256 256 10.77.1.1 fd77:0:0:1::1' \
+	"$(j '.node | "\(.node) \(.name) \(.prefixes[0]) \(.prefixes[1]) \(.vni) \(.vni_first) \(.vni_count) \(.address4) \(.address6)"')"
+check_is "the mesh in the answer" "77 $lease" "$(j '"\(.mesh.id) \(.lease_ms)"')"
+uuid=$(j .mesh.uuid)
+join host2 12
+check_is "the second one's VNIs" "2 512" "$(j '"\(.node.node) \(.node.vni)"')"
+get /v1/nodes '.nodes | map([.node, .name, .prefixes, .vni])' >"$work/nodes"
+join host1 11
+check_is "joining again changes nothing" 1 "$(j .node.node)"
+check_match "live on another host: refused by name" '^409 name$' \
+	bash -c 'echo "$1"' bash "$(req POST /v1/nodes '{"name": "host1", "underlay": "192.0.2.99", "epoch": 6}'; echo "$status $(j .field)")"
+check_is "another's underlay address: refused" '409 underlay' \
+	"$(req POST /v1/nodes '{"name": "host9", "underlay": "192.0.2.12", "epoch": 6}'; echo "$status $(j .field)")"
+
+stop KILL
+start
+get /v1/nodes '.nodes | map([.node, .name, .prefixes, .vni])' >"$work/nodes2"
+check "identities survive kill -9" cmp "$work/nodes" "$work/nodes2"
+check_is "so does the mesh's own" "$uuid" "$(get /v1/mesh .mesh.uuid)"
+check_is "after a restart all are stale" 'true true' "$(get /v1/nodes '.nodes | map(.stale) | join(" ")')"
+check_is "a known node may be alive just after a restart" '409 name' \
+	"$(req POST /v1/nodes '{"name": "host1", "underlay": "192.0.2.99", "epoch": 6}'; echo "$status $(j .field)")"
+join host2 12
+join host1 11
+check_is "the same name gets the same node" 1 "$(j .node.node)"
+check_is "and is fresh" false "$(j .node.stale)"
+
+# --- reports ---------------------------------------------------------------
+
+report 1 1 false "$(member database 257 1)"
+check_is "a delta on nothing asks for all" '409 true -1' "$status $(j '"\(.resync) \(.seq)"')"
+check_is "and registers nothing" '[]' "$(get /v1/services '.services' | jq -c .)"
+report 1 1 true "$(member database 257 1),$(member cache 258 1)" \
+	'"services": [{"tag": "database", "ports": [{"name": "pg", "proto": "tcp", "port": 5432, "target": 15432}]}]'
+check_is "a full report" 200 "$status"
+check_is "the service has its address, port and policy" \
+	'10.96.0.1 pg/tcp/5432/15432 optimal' \
+	"$(get /v1/services/database '.service | "\(.address4) \(.ports[0] | "\(.name)/\(.proto)/\(.port)/\(.target)") \(.policy)"')"
+hash=$(printf vnimesh1database | sha256sum | cut -c1-16)
+want=$(printf 'fd77:0:0:ffff:%s:%s:%s:%s' "${hash:0:4}" "${hash:4:4}" "${hash:8:4}" "${hash:12:4}")
+check_is "the IPv6 address is computed from the tag" 1 "$(get "/v1/services?address=$want" '.services | length')"
+check_is "a tag without definition has no ports" '[]' "$(get /v1/services/cache '.service.ports' | jq -c .)"
+check_is "defaults of a member" '100 up 100 false' \
+	"$(get /v1/services/database '.members[0] | "\(.weight) \(.state) \(.health) \(.stale)"')"
+
+report 1 2 false "$(member database 259 2 '"health": 50, "latency_us": 420, "output": "slow"')"
+check_is "a delta adds" '257 259' "$(get /v1/services/database '.members | map(.vni) | join(" ")')"
+report 1 3 false ''
+check_is "a heartbeat" 200 "$status"
+report 1 3 false ''
+check_is "a delta out of order asks for all" '409 true 3' "$status $(j '"\(.resync) \(.seq)"')"
+report 1 2 true ''
+check_is "a full report that is late is refused" '409 true' "$status $(j .resync)"
+check_is "and nothing went" '257 259' "$(get /v1/services/database '.members | map(.vni) | join(" ")')"
+report 1 4 false "$(member database 259 1 '"health": 10')"
+check_is "an older fact does not replace a newer" '200 50' "$status $(get /v1/services/database '.members[1].health')"
+report 1 5 false "$(member database 259 5 '"health": 10')"
+check_is "a newer one does" 10 "$(get /v1/services/database '.members[1].health')"
+report 1 6 false '' '"removed": [{"tag": "database", "vni": 259}, {"tag": "nothing", "vni": 300}]'
+check_is "removed, and what never was" '200 257' "$status $(get /v1/services/database '.members | map(.vni) | join(" ")')"
+report 1 7 true "$(member database 260 7)"
+check_is "a full report replaces all" '260 0' \
+	"$(get /v1/services/database '.members | map(.vni) | join(" ")') $(get /v1/services/cache '.members | length')"
+epoch=6 report 1 8 true ''
+check_is "an epoch that did not register" '409 epoch null' "$status $(j '"\(.field) \(.resync)"')"
+
+# The definition belongs to the one who created it.
+report 2 1 true "$(member database 513 1)" '"services": [{"tag": "database", "ports": []}]'
+check_is "another node does not change it" 5432 "$(get /v1/services/database '.service.ports[0].port')"
+report 1 8 false '' '"services": [{"tag": "database", "ports": [{"proto": "tcp", "port": 5433}]}]'
+check_is "its creator does" 5433 "$(get /v1/services/database '.service.ports[0].port')"
+
+join host1 11 77
+check_is "a new life of the agent: its members are stale" true \
+	"$(get /v1/services/database '.members[0].stale')"
+epoch=77 report 1 0 false ''
+check_is "until it has said all" '409 true' "$status $(j .resync)"
+epoch=77 report 1 0 true "$(member database 260 0)"
+check_is "then they are not" '200 false' "$status $(get /v1/services/database '.members[0].stale')"
+join host1 11
+report 1 0 true "$(member database 260 0)"
+
+# --- refusals --------------------------------------------------------------
+
+m=$(member database 261 9)
+refused "unknown path" GET /v1/nothing 404 ''
+refused "path with a tail" GET /v1/services/database/members 404 ''
+refused "unknown service" GET /v1/services/nothing 404 ''
+refused "unknown node" POST /v1/nodes/9/report 404 '' '{}'
+refused "node id that is no number" POST /v1/nodes/1x/report 404 '' '{}'
+for row in 'PUT /v1/nodes' 'GET /v1/nodes/1/report' 'POST /v1/watch' 'POST /v1/services' \
+	'POST /v1/services/database' 'GET /v1/services/database/check' 'PUT /v1/mesh' \
+	'DELETE /v1/status'; do
+	refused "method: $row" "${row% *}" "${row#* }" 405 ''
+done
+check_match "405 lists the methods" '^Allow: GET, HEAD, PUT, DELETE' \
+	curl -s -i -X PATCH "$url/v1/services/database"
+check_is "HEAD is GET without a body" 200 "$(curl -s -I -o "$work/head" -w '%{http_code}' "$url/v1/status")"
+for row in 'POST /v1/nodes' 'POST /v1/nodes/1/report' 'PUT /v1/services/database'; do
+	refused "no content type: $row" "${row% *}" "${row#* }" 415 ''
+	refused "not JSON: $row" "${row% *}" "${row#* }" 400 '' '{"a":'
+	refused "not an object: $row" "${row% *}" "${row#* }" 400 '' '[]'
+	refused "a name twice: $row" "${row% *}" "${row#* }" 400 '' '{"a": 1, "a": 2}'
+	refused "an empty body: $row" "${row% *}" "${row#* }" 400 '' ''
+done
+check_is "another content type" 415 "$(curl -s -o "$work/body" -w '%{http_code}' -d '{}' "$url/v1/nodes")"
+req POST /v1/nodes '{"a": nul}'
+check_match "bad JSON is told by its place" 'line 1 column [0-9]+' j .detail
+
+refused "join without name" POST /v1/nodes 400 name '{"underlay": "192.0.2.1", "epoch": 1}'
+refused "join with a bad name" POST /v1/nodes 400 name '{"name": "a b", "underlay": "192.0.2.1", "epoch": 1}'
+refused "join with a long name" POST /v1/nodes 400 name "{\"name\": \"$(printf 'a%.0s' {1..64})\", \"underlay\": \"192.0.2.1\", \"epoch\": 1}"
+refused "join without epoch" POST /v1/nodes 400 epoch '{"name": "a", "underlay": "192.0.2.1"}'
+refused "join with an epoch too large" POST /v1/nodes 400 epoch '{"name": "a", "underlay": "192.0.2.1", "epoch": 9007199254740992}'
+refused "join with a bad address" POST /v1/nodes 400 underlay '{"name": "a", "underlay": "192.0.2.1/24", "epoch": 1}'
+refused "join with a bad port" POST /v1/nodes 400 port '{"name": "a", "underlay": "192.0.2.1", "epoch": 1, "port": 65536}'
+refused "join with a bad zone" POST /v1/nodes 400 zone '{"name": "a", "underlay": "192.0.2.1", "epoch": 1, "zone": 1}'
+
+# bad_report NAME FIELD STATUS MEMBERS [FIELDS]
+bad_report() {
+	refused "report: $1" POST /v1/nodes/1/report "$3" "$2" \
+		"{\"epoch\": 5, \"seq\": 1, \"members\": [$4]${5:+, $5}}"
+}
+bad_report "a member that is no object" 'members[0]' 400 1
+bad_report "bad tag" 'members[1].tag' 400 "$m,$(member -x 262 1)"
+bad_report "tag too long" 'members[0].tag' 400 "$(member "$(printf 'a%.0s' {1..64})" 262 1)"
+bad_report "no tag" 'members[0].tag' 400 '{"vni": 261, "address4": "10.77.1.6"}'
+bad_report "no address" 'members[0].address4' 400 '{"tag": "a", "vni": 261}'
+bad_report "VNI 0" 'members[0].vni' 400 "$(member a 0 1)"
+bad_report "health out of range" 'members[0].health' 400 "$(member a 261 1 '"health": 101')"
+bad_report "weight out of range" 'members[0].weight' 400 "$(member a 261 1 '"weight": 1001')"
+bad_report "latency out of range" 'members[0].latency_us' 400 "$(member a 261 1 '"latency_us": -1')"
+bad_report "unknown state" 'members[0].state' 400 "$(member a 261 1 '"state": "dead"')"
+bad_report "output no string" 'members[0].output' 400 "$(member a 261 1 '"output": 1')"
+bad_report "another epoch's member" 'members[0].epoch' 400 "$(member a 261 1 '"epoch": 4')"
+bad_report "port without protocol" 'members[0].ports[0].proto' 400 "$(member a 261 1 '"ports": [{"port": 1}]')"
+bad_report "port out of range" 'members[0].ports[0].target' 400 "$(member a 261 1 '"ports": [{"proto": "tcp", "port": 1, "target": 0}]')"
+bad_report "port twice" 'members[0].ports[1]' 400 "$(member a 261 1 '"ports": [{"proto": "tcp", "port": 1}, {"proto": "tcp", "port": 1}]')"
+bad_report "a member twice" 'members[2]' 400 "$m,$(member a 261 1),$m"
+bad_report "VNI of another node" 'members[1].vni' 403 "$m,$(member a 513 1)"
+bad_report "address of another node" 'members[0].address4' 403 '{"tag": "a", "vni": 261, "address4": "10.77.2.6"}'
+bad_report "IPv6 address of another node" 'members[0].address6' 403 '{"tag": "a", "vni": 261, "address6": "fd77:0:0:2::6"}'
+bad_report "another node" 'members[0].node' 403 "$(member a 261 1 '"node": 2')"
+bad_report "removal of another's member" 'removed[0].vni' 403 "$m" '"removed": [{"tag": "database", "vni": 513}]'
+bad_report "bad service" 'services[0].ports[0].port' 400 "$m" '"services": [{"tag": "b", "ports": [{"proto": "udp", "port": 70000}]}]'
+bad_report "unknown policy" 'services[0].policy' 400 "$m" '"services": [{"tag": "b", "policy": "magic"}]'
+bad_report "full not a boolean" full 400 "$m" '"full": 1'
+refused "service with a bad tag" PUT /v1/services/A_b 400 tag '{}'
+refused "service with bad ports" PUT /v1/services/web 400 ports '{"ports": 80}'
+refused "service that has members" DELETE /v1/services/database 409 ''
+
+inc=$(get /v1/status .incarnation)
+refused "wait out of range" GET '/v1/watch?wait_ms=60001' 400 wait_ms
+refused "index no number" GET "/v1/watch?incarnation=$inc&index=-1" 400 index
+refused "index without incarnation" GET '/v1/watch?index=1' 400 incarnation
+refused "another incarnation" GET '/v1/watch?incarnation=x&index=1' 410 incarnation
+refused "an index ahead" GET "/v1/watch?incarnation=$inc&index=999999" 410 index
+refused "another incarnation, service" GET '/v1/services/database?incarnation=x&index=1' 410 incarnation
+refused "bad tag to watch" GET '/v1/watch?tags=a,B' 400 tags
+refused "too many tags" GET "/v1/watch?tags=$(seq -s, 1 513)" 400 tags
+refused "unknown node to watch" GET '/v1/watch?node=9' 404 node
+refused "bad address" GET '/v1/services?address=10.96.0' 400 address
+refused "bad near" GET '/v1/services/database?near=x' 404 near
+refused "bad passing" GET '/v1/services/database?passing=yes' 400 passing
+check_is "512 tags are taken" 200 "$(req GET "/v1/watch?tags=$(printf 'a%.0s' {1..58})-1$(printf ",$(printf 'a%.0s' {1..58})-%d" {2..512})"; echo "$status")"
+
+head -c 1100000 /dev/zero | tr '\0' ' ' >"$work/large"
+state "$work/before"
+check_is "a body too large" 413 "$(curl -s -o "$work/body" -w '%{http_code}' -H 'Content-Type: application/json' --data-binary "@$work/large" "$url/v1/nodes")"
+check_is "a body too large, in pieces" 413 "$(curl -s -o "$work/body" -w '%{http_code}' -H 'Content-Type: application/json' -H 'Transfer-Encoding: chunked' --data-binary "@$work/large" "$url/v1/nodes")"
+state "$work/after"
+check "change nothing" cmp "$work/before" "$work/after"
+check_is "unknown fields are ignored" 200 "$(req POST /v1/nodes '{"name": "host1", "underlay": "192.0.2.11", "epoch": 5, "shoe_size": 46}'; echo "$status")"
+
+# --- services and discovery --------------------------------------------------
+
+ok PUT /v1/services/web '{"ports": [{"name": "http", "proto": "tcp", "port": 80}]}'
+web=$(j .service.address4)
+check_is "a service without members" "80 80" "$(j '.service.ports[0] | "\(.port) \(.target)"')"
+ok PUT /v1/services/web '{"ports": []}'
+check_is "changed, its address kept" "$web 0" "$(j '.service | "\(.address4) \(.ports | length)"')"
+check_is "found by its address" web "$(get "/v1/services?address=$web" '.services[].tag')"
+ok DELETE /v1/services/web
+check_is "deleted" 404 "$(req GET /v1/services/web; echo "$status")"
+ok PUT /v1/services/other '{}'
+check_is "its address rests" true "$(j ".service.address4 != \"$web\"")"
+stop KILL
+start
+ok PUT /v1/services/third '{}'
+check_is "also over a restart" true "$(j ".service.address4 != \"$web\"")"
+ok PUT /v1/services/web '{}'
+check_is "but the tag gets it back" "$web" "$(j .service.address4)"
+check_is "members after a restart: kept and stale" '260 true' \
+	"$(get /v1/services/database '.members[] | select(.node == 1) | "\(.vni) \(.stale)"')"
+report 1 9 false ''
+check_is "their agent is asked for all" '409 true' "$status $(j .resync)"
+report 1 10 true "$(member database 260 1),$(member database 261 1 '"state": "down", "health": 0')"
+report 2 1 true "$(member database 513 1)"
+ok POST /v1/nodes '{"name": "host3", "underlay": "192.0.2.13", "epoch": 5, "zone": "b"}'
+ok POST /v1/nodes '{"name": "host2", "underlay": "192.0.2.12", "epoch": 5, "zone": "b"}'
+report 3 1 true "$(member database 769 1)"
+check_is "passing only" '260 513 769' "$(get '/v1/services/database?passing=1' '.members | map(.vni) | join(" ")')"
+check_is "near: the node, its zone, the rest" '769 513 260' "$(get '/v1/services/database?passing=1&near=3' '.members | map(.vni) | join(" ")')"
+check_is "the mesh table has it all" '3 4 database' \
+	"$(get /v1/mesh '"\(.nodes | length) \(.members.database | length) \(.members | keys | map(select(. == "database")) | join(" "))"')"
+
+# --- watching ----------------------------------------------------------------
+
+check_is "without index: everything" 'true 3 5 4 0' \
+	"$(get '/v1/watch?node=1&tags=database,nobody' '"\(.full) \(.nodes | length) \(.services | length) \(.members.database | length) \(.members.nobody | length)"')"
+index=$(j .index) inc=$(j .incarnation)
+# watch QUERY: from the last index on; leaves the new one in index.
+watch() {
+	req GET "/v1/watch?node=1&incarnation=$inc&index=$index&$1"
+	index=$(j .index)
+}
+now_ms
+t0=$REPLY
+watch 'wait_ms=300&tags=database'
+now_ms
+check_is "nothing changed: empty lists" '200 false 0 0 {}' "$status $(j '"\(.full) \(.nodes | length) \(.services | length) \(.members)"')"
+check "after the wait" test $((REPLY - t0)) -ge 290
+ok PUT /v1/services/late '{}'
+watch 'wait_ms=5000'
+check_is "a change before the request: at once" late "$(j '.services[].tag')"
+check_is "and only that" '0 {}' "$(j '"\(.nodes | length) \(.members)"')"
+ok DELETE /v1/services/late
+watch 'wait_ms=5000'
+check_is "a removal" late "$(j '.services_removed[]')"
+report 2 2 false "$(member database 513 2 '"latency_us": 77')"
+watch 'wait_ms=5000&tags=database'
+check_is "members are the complete list" '4 77' "$(j '"\(.members.database | length) \(.members.database[] | select(.vni == 513).latency_us)"')"
+watch 'wait_ms=0&tags=database&fresh=database,nobody'
+check_is "fresh tags in any case" '4 0' "$(j '"\(.members.database | length) \(.members.nobody | length)"')"
+
+# wake NAME FILTER WANT COMMAND...: the command wakes a waiting watcher. The
+# middle of the times goes into the list.
+wakes=()
+wake() {
+	local name=$1 filter=$2 want=$3 woken
+	shift 3
+	curl -s "$url/v1/watch?node=1&incarnation=$inc&index=$index&wait_ms=20000&tags=database" >"$work/woken" &
+	local waiter=$!
+	waitfor 10 waiting 1 >/dev/null
+	now_ms
+	woken=$REPLY
+	"$@"
+	wait "$waiter"
+	now_ms
+	wakes+=($((REPLY - woken)))
+	index=$(jq .index "$work/woken")
+	check_is "wakes: $name" "$want" "$(jq -rc "$filter" "$work/woken")"
+}
+waiting() { [ "$(curl -s "$url/v1/status" | jq .watchers)" = "$1" ]; }
+wake "a state" '.members.database[] | select(.vni == 513).state' down \
+	report 2 3 false "$(member database 513 3 '"state": "down", "health": 0')"
+wake "a score" '.members.database[] | select(.vni == 769).latency_us' 5 \
+	report 3 2 false "$(member database 769 2 '"latency_us": 5')"
+wake "a new member" '.members.database | length' 5 \
+	report 3 3 false "$(member database 770 3)"
+wake "a removal" '.members.database | length' 4 \
+	report 3 4 false '' '"removed": [{"tag": "database", "vni": 770}]'
+wake "a service" '.services[].tag' new ok PUT /v1/services/new '{}'
+wake "a removed service" '.services_removed[]' new ok DELETE /v1/services/new
+wake "a node" '.nodes[].zone' c \
+	ok POST /v1/nodes '{"name": "host2", "underlay": "192.0.2.12", "epoch": 5, "zone": "c"}'
+wake "a check on this node" '.checks | map("\(.tag)/\(.vni)") | join(" ")' 'database/260 database/261' \
+	ok POST /v1/services/database/check
+median=$(printf '%s\n' "${wakes[@]}" | sort -n | sed -n "$((${#wakes[@]} / 2 + 1))p")
+check "within 100 ms (${wakes[*]} ms, requests included)" test "$median" -lt $((100 * VNIMESH_SLOW))
+
+curl -s "$url/v1/services/database?incarnation=$inc&index=$index&wait_ms=20000" >"$work/woken" &
+waiter=$!
+waitfor 10 waiting 1
+report 3 5 false "$(member database 769 5 '"health": 20')"
+wait "$waiter"
+check_is "a single service as a blocking query" '20 4' \
+	"$(jq -r '"\(.members[] | select(.vni == 769).health) \(.members | length)"' "$work/woken")"
+index=$(jq .index "$work/woken")
+curl -s "$url/v1/services?incarnation=$inc&index=$index&wait_ms=20000" >"$work/woken" &
+waiter=$!
+waitfor 10 waiting 1
+report 3 6 false "$(member database 769 6 '"health": 30')"
+check "the list of services does not wake for scores" waiting 1
+ok PUT /v1/services/new '{}'
+wait "$waiter"
+check_is "but for a service" 1 "$(jq '[.services[] | select(.tag == "new")] | length' "$work/woken")"
+
+# Scores come gathered: a watcher that always comes back is not answered for
+# each of 30 reports.
+: >"$work/answers"
+index=$(get /v1/status .index)
+(
+	while :; do
+		curl -s "$url/v1/watch?incarnation=$inc&index=$index&wait_ms=5000&tags=database" >"$work/w" || break
+		index=$(jq .index "$work/w")
+		echo "$index" >>"$work/answers"
+	done
+) &
+watching=$!
+now_ms
+t0=$REPLY
+for ((i = 7; i < 37; i++)); do
+	report 3 "$i" false "$(member database 769 "$i" "\"latency_us\": $i")"
+done
+now_ms
+nap 0.2
+kill "$watching"
+wait "$watching" 2>/dev/null
+n=$(wc -l <"$work/answers")
+check "at most one answer in 50 ms: $n in $((REPLY - t0 + 200)) ms" test "$n" -le $(((REPLY - t0 + 200) / 50 + 1))
+
+# Checks: kept until the node's watcher has shown that it got them.
+stop
+start
+report 1 1 true "$(member database 260 1),$(member database 261 1)"
+get '/v1/watch?node=1' .index >/dev/null
+index=$(j .index) inc=$(j .incarnation)
+ok POST /v1/services/database/check
+check_is "a trigger" '4 4' "$(j '"\(.id) \(.members)"')"
+req GET "/v1/watch?node=1&incarnation=$inc&index=$index"
+first=$(j '.checks | map(.id) | join(" ")')
+req GET "/v1/watch?node=1&incarnation=$inc&index=$index"
+check_is "asked for again with the old index: given again" "$first" "$(j '.checks | map(.id) | join(" ")')"
+check_is "ids of this node's members only" 2 "$(wc -w <<<"$first")"
+index=$(j .index)
+watch 'wait_ms=0'
+check_is "with the new one: taken" 0 "$(j '.checks | length')"
+check_is "and gone" 0 "$(get '/v1/watch?node=1' '.checks | length')"
+ok POST /v1/services/database/check
+ok POST /v1/services/database/check
+check_is "asked twice, done once" 2 "$(get '/v1/watch?node=1' '.checks | length')"
+
+# --- many watchers -------------------------------------------------------------
+
+index=$(get /v1/status .index)
+curl -s -Z --no-progress-meter --parallel-immediate --parallel-max 300 -o "$work/many.#1" \
+	"$url/v1/watch?incarnation=$inc&index=$index&wait_ms=50000&tags=database&x=[1-200]" &
+many=$!
+check "200 watchers wait" waitfor 20 waiting 200
+now_ms
+t0=$REPLY
+report 1 2 false "$(member database 260 2 '"state": "drain"')"
+wait "$many"
+now_ms
+check_is "all are told, in $((REPLY - t0)) ms" 200 \
+	"$(jq -c 'select(.members.database[] | select(.vni == 260).state == "drain") | 1' "$work"/many.* | wc -l)"
+rm -f "$work"/many.*
+index=$(get /v1/status .index)
+curl -s -Z --no-progress-meter --parallel-immediate --parallel-max 300 -o "$work/many.#1" \
+	"$url/v1/watch?incarnation=$inc&index=$index&wait_ms=50000&x=[1-50]" &
+many=$!
+waitfor 20 waiting 50
+kill -9 "$many"
+wait "$many" 2>/dev/null
+check "watchers that hang up are noticed" waitfor 5 waiting 0
+
+# --- leases ----------------------------------------------------------------------
+
+# beat NODE SEQ...: heartbeats until killed.
+beat() {
+	local seq=$2 body=$work/beat.$1
+	while :; do
+		report "$1" "$seq" false ''
+		seq=$((seq + 1))
+		nap "$(awk "BEGIN { print $lease / 5000 }")"
+	done
+}
+stop
+lease=$((800 * VNIMESH_SLOW))
+config
+start
+join host1 11
+join host2 12
+join host3 13
+report 1 1 true "$(member database 260 1)"
+report 2 1 true "$(member database 513 1)"
+report 3 1 true "$(member database 769 1)"
+(beat 1 2) &
+beat1=$!
+(beat 2 2) &
+beat2=$!
+defer kill "$beat1" "$beat2"
+stale() { get /v1/nodes '.nodes | map(select(.stale).node) | join(" ")'; }
+is_stale() { [ "$(stale)" = "$1" ]; }
+check_is "all are fresh" '' "$(stale)"
+inc=$(get /v1/status .incarnation) index=$(get /v1/status .index)
+watch "wait_ms=$((lease * 3))&tags=database"
+check_is "a lease lapses: the node and its members are stale, told at once" '3 769' \
+	"$(j '"\(.nodes | map(select(.stale).node) | join(" ")) \(.members.database | map(select(.stale).vni) | join(" "))"')"
+check_is "nothing is removed or down" '260/up 513/up 769/up' \
+	"$(get /v1/services/database '.members | map("\(.vni)/\(.state)") | join(" ")')"
+check_is "only that one" 3 "$(stale)"
+report 3 2 false ''
+check_is "it goes on where it was" '200 ' "$status $(stale)"
+check "and lapses again" waitfor $((lease / 200)) is_stale 3
+
+report 3 3 false ''
+kill -STOP "$pid"
+nap "$(awk "BEGIN { print $lease * 5 / 1000 }")"
+kill -CONT "$pid"
+check_is "stopped for five leases: nobody is stale" '' "$(stale)"
+nap "$(awk "BEGIN { print $lease * 0.6 / 1000 }")"
+check_is "nor a good part of a lease later" '' "$(stale)"
+check_is "nor lost" 3 "$(get /v1/services/database '.members | length')"
+check "who does not report lapses after a full term" waitfor $((lease / 200)) is_stale 3
+check "it says so in its log" grep -q 'leases start anew' "$log"
+kill "$beat1" "$beat2"
+wait "$beat1" "$beat2" 2>/dev/null
+check_is "a lapsed node may move to another host" "200 192.0.2.99" \
+	"$(waitfor 20 is_stale '1 2 3'; epoch=9; req POST /v1/nodes '{"name": "host3", "underlay": "192.0.2.99", "epoch": 9}'; echo "$status $(j .node.underlay)")"
+
+# --- durability ------------------------------------------------------------------
+
+stop
+lease=600000
+config
+start
+join host1 11
+report 1 900 true ''
+lost=''
+for ((i = 1; i <= 20; i++)); do
+	report 1 $((900 + i)) false "$(member "svc$i" $((256 + i)) $((900 + i)))"
+	stop KILL
+	[ "$status" = 200 ] || lost+=" $i: status $status"
+	start || break
+	[ "$(get "/v1/services/svc$i" '.members[0].vni')" = $((256 + i)) ] || lost+=" $i"
+	# Registrations of this round, and all there were before.
+	all=$(for ((k = 1; k <= i; k++)); do printf '%s%s' "$(member "svc$k" $((256 + k)) 900)" "$([ "$k" = "$i" ] || echo ,)"; done)
+	report 1 $((900 + i)) true "$all"
+	[ "$status" = 200 ] || lost+=" $i: full $status"
+done
+check_is "killed right after the acknowledgement, 20 times: nothing is lost" '' "$lost"
+check_is "every service has an address of its own" true \
+	"$(get /v1/services '[.services[].address4] | length == (unique | length)')"
+
+# A store that cannot take the change: refused, and nothing is half done.
+mkfifo "$work/sql"
+sqlite3 "$db" <"$work/sql" >/dev/null 2>&1 &
+locker=$!
+exec 5>"$work/sql"
+echo 'BEGIN IMMEDIATE;' >&5
+nap 0.5
+refused "the store is locked: new service" PUT /v1/services/unstored 503 '' '{}'
+refused "the store is locked: report" POST /v1/nodes/1/report 503 '' \
+	"{\"epoch\": 5, \"seq\": 921, \"members\": [$(member unstored 290 921)]}"
+refused "the store is locked: node" POST /v1/nodes 503 '' '{"name": "host8", "underlay": "192.0.2.8", "epoch": 1}'
+check_is "scores do not need it" 200 "$(report 1 921 false "$(member svc1 257 921 '"health": 9')"; echo "$status")"
+echo 'ROLLBACK;' >&5
+exec 5>&-
+wait "$locker"
+check_is "free again: taken" 200 "$(req PUT /v1/services/unstored '{}'; echo "$status")"
+
+check_match "a second coordinator on the same store" 'in use by another coordinator' \
+	bash -c '! timeout 20 "$@" 2>&1' bash "${coordinator[@]}" --config "$config"
+stop
+check_is "SIGTERM: a clean exit" 0 "$stopped"
+start
+curl -s "$url/v1/watch?incarnation=$(get /v1/status .incarnation)&index=$(get /v1/status .index)&wait_ms=50000" >"$work/woken" &
+waiter=$!
+waitfor 10 waiting 1
+stop INT
+check_is "SIGINT with a watcher: a clean exit" 0 "$stopped"
+wait "$waiter"
+
+# changed NAME FILTER FIELD: a mesh parameter that is not the store's.
+changed() {
+	config "$2"
+	check_match "the mesh is not to be changed: $1" "^<3>.*field \"$1\"" \
+		bash -c '! timeout 20 "$@" 2>&1' bash "${coordinator[@]}" --config "$config"
+}
+changed mesh.id '.mesh.id = 78'
+changed mesh.port '.mesh.port = 6082'
+changed mesh.prefix4 '.mesh.prefix4 = "10.78.0.0/16"'
+changed mesh.prefix6 '.mesh.prefix6 = "fd78::/48"'
+changed mesh.block4 '.mesh.block4 = 25'
+changed mesh.block6 '.mesh.block6 = 63'
+changed mesh.vni_block '.mesh.vni_block = 512'
+changed mesh.service_prefix4 '.mesh.service_prefix4 = "10.97.0.0/16"'
+changed mesh.service_prefix6 '.mesh.service_prefix6 = "fd77:0:0:fffe::/64"'
+config
+check "unchanged it starts" start
+stop
+
+# --- exhaustion --------------------------------------------------------------------
+
+# Blocks 1 to 3; block 2 is the services': two nodes. Service addresses .1, .2.
+db=$work/small.db
+config '.mesh.prefix4 = "10.78.0.0/22" | .mesh.service_prefix4 = "10.78.2.0/30"'
+start
+join host1 11
+a=$(j .node.prefixes[0])
+join host2 12
+check_is "blocks around the service prefix" '10.78.1.0/24 10.78.3.0/24' "$a $(j .node.prefixes[0])"
+refused "no block is left" POST /v1/nodes 507 '' '{"name": "host3", "underlay": "192.0.2.13", "epoch": 5}'
+ok PUT /v1/services/a '{}'
+ok PUT /v1/services/b '{}'
+check_is "service addresses" '10.78.2.1 10.78.2.2' "$(get /v1/services '[.services[].address4] | join(" ")')"
+refused "no service address is left" PUT /v1/services/c 507 '' '{}'
+refused "nor in a report" POST /v1/nodes/1/report 507 '' \
+	'{"epoch": 5, "seq": 1, "full": true, "members": [{"tag": "c", "vni": 257, "address4": "10.78.1.2"}]}'
+ok DELETE /v1/services/a
+refused "a resting one is not given away" PUT /v1/services/c 507 '' '{}'
+check_is "except to its own tag" '200 10.78.2.1' "$(req PUT /v1/services/a '{}'; echo "$status $(j .service.address4)")"
+members=$(for ((i = 0; i < 2049; i++)); do printf '%s{"tag":"a%d","vni":257,"address4":"10.78.1.2"}' "$([ "$i" = 0 ] || echo ,)" "$i"; done)
+echo "{\"epoch\": 5, \"seq\": 1, \"full\": true, \"members\": [$members]}" >"$work/2049"
+check_is "too many members" '400 members' \
+	"$(req POST /v1/nodes/1/report "@$work/2049"; echo "$status $(j .field)")"
+stop
+check_is "exit" 0 "$stopped"
+
+# A damaged file is not used.
+head -c 20000 /dev/urandom | dd of="$db" bs=4096 seek=1 conv=notrunc 2>/dev/null
+rm -f "$db-wal" "$db-shm"
+check_match "a damaged store is refused" '^<3>.*small.db: ' \
+	bash -c '! timeout 20 "$@" 2>&1' bash "${coordinator[@]}" --config "$config"
