@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* HTTP client over libcurl's multi interface. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "http.h"
+
+struct http {
+	struct loop *loop;
+	CURLM *multi;
+	struct source *timer;
+	struct source *reap;		/* finish requests at the turn's end */
+	struct http_req *first;
+};
+
+struct http_req {
+	struct http *http;
+	struct http_req *prev, *next;
+	CURL *easy;
+	struct curl_slist *headers;
+	http_done_fn fn;
+	void *data;
+	char *body;
+	size_t len, room;
+	uint64_t started_us;
+	bool probe;
+	char error[CURL_ERROR_SIZE];
+};
+
+static void req_free(struct http_req *req)
+{
+	struct http *http = req->http;
+
+	if (req->prev)
+		req->prev->next = req->next;
+	else
+		http->first = req->next;
+	if (req->next)
+		req->next->prev = req->prev;
+
+	curl_multi_remove_handle(http->multi, req->easy);
+	curl_easy_cleanup(req->easy);
+	curl_slist_free_all(req->headers);
+	free(req->body);
+	free(req);
+}
+
+static void req_finish(struct http_req *req, CURLcode code)
+{
+	struct http_reply reply = {
+		.error = "",
+		.body = req->body ? req->body : "",
+		.len = req->len,
+		.took_us = loop_now() - req->started_us,
+	};
+	http_done_fn fn = req->fn;
+	void *data = req->data;
+	curl_off_t took = 0;
+	long status = 0;
+	long err = 0;
+
+	if (code == CURLE_OK) {
+		curl_easy_getinfo(req->easy, CURLINFO_RESPONSE_CODE, &status);
+		curl_easy_getinfo(req->easy, CURLINFO_TOTAL_TIME_T, &took);
+		reply.status = status;
+		if (took > 0)
+			reply.took_us = took;
+	} else {
+		curl_easy_getinfo(req->easy, CURLINFO_OS_ERRNO, &err);
+		reply.refused = code == CURLE_COULDNT_CONNECT &&
+				err == ECONNREFUSED;
+		reply.timeout = code == CURLE_OPERATION_TIMEDOUT;
+		reply.error = req->error[0] ? req->error :
+					      curl_easy_strerror(code);
+	}
+	/* The callback may start, cancel or free anything but this one. */
+	req->fn = NULL;
+	fn(data, &reply);
+	req_free(req);
+}
+
+static void reap(void *data)
+{
+	struct http *http = data;
+	struct http_req *req;
+	struct CURLMsg *msg;
+	CURLcode code;
+	char *priv;
+	int left;
+
+	while ((msg = curl_multi_info_read(http->multi, &left))) {
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		code = msg->data.result;
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &priv);
+		req = (struct http_req *)priv;
+		req_finish(req, code);
+	}
+}
+
+static void action(struct http *http, curl_socket_t fd, int what)
+{
+	int running;
+
+	curl_multi_socket_action(http->multi, fd, what, &running);
+	source_defer(http->reap);
+}
+
+static void on_io(void *data, int fd, uint32_t events)
+{
+	int what = 0;
+
+	if (events & EPOLLIN)
+		what |= CURL_CSELECT_IN;
+	if (events & EPOLLOUT)
+		what |= CURL_CSELECT_OUT;
+	if (events & (EPOLLERR | EPOLLHUP))
+		what |= CURL_CSELECT_ERR;
+	action(data, fd, what);
+}
+
+static void on_timer(void *data, uint64_t now_us)
+{
+	(void)now_us;
+	action(data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int set_socket(CURL *easy, curl_socket_t fd, int what, void *data,
+		      void *sockp)
+{
+	struct source *src = sockp;
+	struct http *http = data;
+	uint32_t events = 0;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		source_free(&src);
+		curl_multi_assign(http->multi, fd, NULL);
+		return 0;
+	}
+	if (what & CURL_POLL_IN)
+		events |= EPOLLIN;
+	if (what & CURL_POLL_OUT)
+		events |= EPOLLOUT;
+	if (src)
+		return source_io_events(src, events);
+	if (loop_io(http->loop, &src, fd, events, on_io, http))
+		return -1;
+	curl_multi_assign(http->multi, fd, src);
+	return 0;
+}
+
+static int set_timer(CURLM *multi, long ms, void *data)
+{
+	struct http *http = data;
+
+	(void)multi;
+	if (ms < 0)
+		return source_timer_stop(http->timer) ? -1 : 0;
+	return source_timer_set(http->timer, loop_now() +
+				ms * LOOP_USEC_PER_MSEC) ? -1 : 0;
+}
+
+int http_new(struct http **ret, struct loop *loop)
+{
+	struct http *http;
+	int err;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT))
+		return -ENOMEM;
+	http = calloc(1, sizeof(*http));
+	if (!http)
+		return -ENOMEM;
+	http->loop = loop;
+	err = loop_timer(loop, &http->timer, on_timer, http);
+	if (!err)
+		err = loop_defer(loop, &http->reap, reap, http);
+	if (!err) {
+		http->multi = curl_multi_init();
+		err = http->multi ? 0 : -ENOMEM;
+	}
+	if (err) {
+		http_free(http);
+		return err;
+	}
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	*ret = http;
+	return 0;
+}
+
+void http_free(struct http *http)
+{
+	if (!http)
+		return;
+	while (http->first)
+		req_free(http->first);
+	if (http->multi)
+		curl_multi_cleanup(http->multi);
+	source_free(&http->timer);
+	source_free(&http->reap);
+	free(http);
+}
+
+static size_t on_body(char *buf, size_t size, size_t n, void *data)
+{
+	struct http_req *req = data;
+	size_t len = size * n;
+	size_t room;
+	char *body;
+
+	if (req->probe)
+		return len;
+	if (len > HTTP_BODY_MAX - req->len) {
+		strcpy(req->error, "the answer is too long");
+		return 0;
+	}
+	if (req->len + len + 1 > req->room) {
+		room = (req->len + len + 1) * 2;
+		body = realloc(req->body, room);
+		if (!body)
+			return 0;
+		req->body = body;
+		req->room = room;
+	}
+	memcpy(req->body + req->len, buf, len);
+	req->len += len;
+	req->body[req->len] = '\0';
+	return len;
+}
+
+static bool add_header(struct http_req *req, const char *line)
+{
+	struct curl_slist *list = curl_slist_append(req->headers, line);
+
+	if (list)
+		req->headers = list;
+	return list;
+}
+
+static int set_options(struct http_req *req, const struct http_want *want)
+{
+	CURL *e = req->easy;
+	char text[320];
+	bool ok;
+
+	ok = !curl_easy_setopt(e, CURLOPT_URL, want->url);
+	ok &= add_header(req, "Accept: application/json");
+	if (want->body) {
+		ok &= add_header(req, "Content-Type: application/json");
+		/* No round trip for "100 Continue". */
+		ok &= add_header(req, "Expect:");
+		ok &= !curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, want->body);
+	}
+	if (want->host && *want->host) {
+		snprintf(text, sizeof(text), "Host: %s", want->host);
+		ok &= add_header(req, text);
+	}
+	if (want->method)
+		ok &= !curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, want->method);
+	if (want->device) {
+		snprintf(text, sizeof(text), "if!%s", want->device);
+		ok &= !curl_easy_setopt(e, CURLOPT_INTERFACE, text);
+	}
+	if (want->probe) {
+		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+		curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+	}
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, req->headers);
+	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)want->timeout_ms);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_PROXY, "");
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http");
+	curl_easy_setopt(e, CURLOPT_USERAGENT, "vnimesh");
+	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, req->error);
+	curl_easy_setopt(e, CURLOPT_PRIVATE, req);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, req);
+	return ok ? 0 : -ENOMEM;
+}
+
+int http_start(struct http *http, struct http_req **ret,
+	       const struct http_want *want, http_done_fn fn, void *data)
+{
+	struct http_req *req = calloc(1, sizeof(*req));
+	int err;
+
+	if (!req)
+		return -ENOMEM;
+	req->http = http;
+	req->fn = fn;
+	req->data = data;
+	req->probe = want->probe;
+	req->started_us = loop_now();
+	req->next = http->first;
+	if (http->first)
+		http->first->prev = req;
+	http->first = req;
+
+	req->easy = curl_easy_init();
+	err = req->easy ? set_options(req, want) : -ENOMEM;
+	if (!err && curl_multi_add_handle(http->multi, req->easy))
+		err = -ENOMEM;
+	if (err) {
+		req_free(req);
+		return err;
+	}
+	*ret = req;
+	return 0;
+}
+
+void http_cancel(struct http_req **req)
+{
+	struct http_req *r = *req;
+
+	*req = NULL;
+	/* fn is NULL while its callback runs: it is freed right after. */
+	if (r && r->fn)
+		req_free(r);
+}

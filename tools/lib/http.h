@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * HTTP client: requests to a coordinator and checks of members, over libcurl
+ * on the event loop. Nothing blocks; URLs must hold literal addresses or
+ * names that /etc/hosts knows, as a name server would be asked in a thread.
+ *
+ * No proxy, no redirect, HTTP only.
+ *
+ * Ownership: a request belongs to its starter until its callback runs, after
+ * which it is gone; http_cancel() ends it without a callback. Callbacks may
+ * start and cancel requests. http_free(), outside of them, cancels the rest.
+ *
+ * Errors: functions returning int give 0 or a negative errno.
+ */
+#ifndef VNIMESH_HTTP_H
+#define VNIMESH_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop.h"
+
+/* A full table of 10,000 services is below 4 MiB. */
+#define HTTP_BODY_MAX	(64U << 20)
+
+struct http;
+struct http_req;
+
+struct http_reply {
+	int status;		/* 0: no answer, @error says why */
+	bool refused;		/* nobody listens there */
+	bool timeout;
+	const char *error;	/* in words, "" if answered */
+	const char *body;	/* NUL behind the end; valid in the callback */
+	size_t len;
+	uint64_t took_us;
+};
+
+typedef void (*http_done_fn)(void *data, const struct http_reply *reply);
+
+struct http_want {
+	const char *method;	/* NULL: GET */
+	const char *url;
+	const char *body;	/* JSON, copied; NULL: none */
+	uint32_t timeout_ms;	/* for everything, connecting included */
+	const char *device;	/* bind to this device, NULL: none */
+	const char *host;	/* Host header, NULL or "": from the URL */
+	bool probe;		/* own connection, the body is not kept */
+};
+
+int http_new(struct http **ret, struct loop *loop);
+void http_free(struct http *http);
+
+int http_start(struct http *http, struct http_req **ret,
+	       const struct http_want *want, http_done_fn fn, void *data);
+
+/* Ends *req, if any, and clears the pointer. */
+void http_cancel(struct http_req **req);
+
+#endif

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Reading vnimeshd.json. */
+
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "config.h"
+
+static void get_path(struct jobj *o, const char *key, char *ret)
+{
+	const char *text;
+
+	if (!jget_str(o, key, JOPT, CONFIG_TEXT_MAX, &text))
+		return;
+	if (text[0] != '/')
+		jread_fail(o, key, "must be an absolute path");
+	else
+		strcpy(ret, text);
+}
+
+static void get_coordinator(struct jobj *o, char *ret)
+{
+	const char *text;
+	size_t n;
+
+	if (!jget_str(o, "coordinator", JREQ, CONFIG_TEXT_MAX, &text))
+		return;
+	n = strlen(text);
+	while (n && text[n - 1] == '/')
+		n--;
+	if (strncmp(text, "http://", 7) || n <= 7 || strpbrk(text, " ?#\t\n"))
+		jread_fail(o, "coordinator",
+			   "must be a URL, http://ADDRESS:PORT");
+	else
+		snprintf(ret, CONFIG_TEXT_MAX + 1, "%.*s", (int)n, text);
+}
+
+static void get_device(struct jobj *o, char ret[IFNAMSIZ])
+{
+	const char *text;
+
+	if (!jget_str(o, "device", JOPT, IFNAMSIZ - 1, &text))
+		return;
+	if (!*text || strpbrk(text, "/: \t\n%") || !strcmp(text, ".") ||
+	    !strcmp(text, ".."))
+		jread_fail(o, "device", "must be the name of a device");
+	else
+		strcpy(ret, text);
+}
+
+static void get_node(struct jobj *root, struct config *c)
+{
+	uint32_t port = c->port;
+	struct jobj o;
+
+	if (!jget_obj(root, "node", JREQ, &o))
+		return;
+	jget_name(&o, "name", JREQ, c->name);
+	jget_addr(&o, "underlay", JREQ, AF_INET, &c->underlay);
+	jget_u32(&o, "port", JOPT, 1, 65535, &port);
+	jget_name(&o, "zone", JOPT, c->zone);
+	jobj_end(&o);
+	c->port = port;
+}
+
+bool config_read(const char *file, struct config *ret, char *error, size_t len)
+{
+	static const char *const words[] = {
+		"error", "warning", "info", "debug", NULL
+	};
+	static const int levels[] = {
+		LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG
+	};
+	unsigned int log = 2;
+	struct jread rd;
+	struct jobj o;
+	bool ok;
+
+	memset(ret, 0, sizeof(*ret));
+	strcpy(ret->device, CONFIG_DEVICE);
+	strcpy(ret->state_dir, CONFIG_STATE_DIR);
+	strcpy(ret->services_dir, CONFIG_SERVICES_DIR);
+	ret->port = VNIMESH_PORT_DEFAULT;
+	ret->report_ms = CONFIG_REPORT_MS;
+	ret->echo_ms = CONFIG_ECHO_MS;
+	ret->echo_lost = CONFIG_ECHO_LOST;
+
+	jread_file(&rd, file, JREAD_STRICT);
+	if (jread_root(&rd, &o)) {
+		get_coordinator(&o, ret->coordinator);
+		get_device(&o, ret->device);
+		get_node(&o, ret);
+		get_path(&o, "state_dir", ret->state_dir);
+		get_path(&o, "services_dir", ret->services_dir);
+		jget_u32(&o, "report_ms", JOPT, 50, 60000, &ret->report_ms);
+		jget_u32(&o, "echo_ms", JOPT, 20, 60000, &ret->echo_ms);
+		/* The answers to more are not recognised any longer. */
+		jget_u32(&o, "echo_lost", JOPT, 1, REACH_RING,
+			 &ret->echo_lost);
+		jget_word(&o, "log", JOPT, words, &log);
+		jobj_end(&o);
+	}
+	ret->log = levels[log];
+	ok = jread_ok(&rd);
+	if (!ok)
+		jread_error(&rd, error, len);
+	jread_free(&rd);
+	return ok;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The configuration: /etc/vnimesh/vnimeshd.json and the services of this host,
+ * services_dir/(*).json. vnimeshd(8) describes both.
+ *
+ * Strict: an unknown field, a wrong type or value refuses the file, and the
+ * error names file and field. What was read is owned by the caller and freed
+ * with services_free().
+ */
+#ifndef VNIMESHD_CONFIG_H
+#define VNIMESHD_CONFIG_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "facts.h"
+#include "health.h"
+
+#define CONFIG_FILE		"/etc/vnimesh/vnimeshd.json"
+#define CONFIG_DEVICE		"mesh0"
+#define CONFIG_STATE_DIR	"/var/lib/vnimesh"
+#define CONFIG_SERVICES_DIR	"/etc/vnimesh/services.d"
+/* A third of the coordinator's default lease. */
+#define CONFIG_REPORT_MS	1000
+/* Three lost echoes are a second: below TCP's first retransmission of data
+ * after some, and below what people notice.
+ */
+#define CONFIG_ECHO_MS		300
+#define CONFIG_ECHO_LOST	3
+#define CONFIG_TEXT_MAX		511
+#define CHECK_INTERVAL_MS	1000
+#define CHECK_TIMEOUT_MS	500
+#define CHECK_RISE		2
+#define CHECK_FALL		2
+/* A file with more services is a mistake. */
+#define SERVICES_MAX		4096
+
+struct config {
+	char coordinator[CONFIG_TEXT_MAX + 1];	/* URL without final slash */
+	char device[IFNAMSIZ];
+	char name[JNAME_MAX + 1];
+	char zone[JNAME_MAX + 1];
+	struct ip_addr underlay;
+	uint16_t port;
+	char state_dir[CONFIG_TEXT_MAX + 1];
+	char services_dir[CONFIG_TEXT_MAX + 1];
+	uint32_t report_ms;
+	uint32_t echo_ms;
+	uint32_t echo_lost;
+	int log;		/* level of syslog */
+};
+
+enum check_type {
+	CHECK_NONE,		/* up as long as its device is */
+	CHECK_TCP,
+	CHECK_HTTP,
+};
+
+struct check_conf {
+	enum check_type type;
+	uint16_t port;
+	struct health_conf health;
+	char path[CONFIG_TEXT_MAX + 1];
+	char host[256];
+	uint32_t status_min, status_max;
+};
+
+struct service_conf {
+	char tag[TAG_MAX + 1];
+	uint32_t vni;
+	uint32_t weight;
+	uint8_t policy;
+	struct ports ports;
+	struct check_conf check;
+};
+
+struct services_conf {
+	struct service_conf *v;
+	size_t n;
+};
+
+/* On false, @error is one line for the log. */
+bool config_read(const char *file, struct config *ret, char *error,
+		 size_t len);
+
+/* All *.json of the directory in the order of their names; no directory is no
+ * services. All or nothing.
+ */
+bool services_read(const char *dir, struct services_conf *ret, char *error,
+		   size_t len);
+void services_free(struct services_conf *s);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mesh device: created if it is missing, completed if it lacks something,
+ * left alone otherwise. Nothing is ever removed or changed.
+ */
+#ifndef VNIMESHD_DEVICE_H
+#define VNIMESHD_DEVICE_H
+
+#include "mesh.h"
+
+enum device_result {
+	DEVICE_READY,
+	DEVICE_FAILED,		/* perhaps later; it said why */
+	DEVICE_FOREIGN,		/* another mesh's or node's: it said in what */
+};
+
+/* The link with its addresses and routes; *ifindex of it. Says why it fails
+ * unless @quiet.
+ */
+enum device_result device_link(const struct mesh *m, uint32_t *ifindex,
+			       bool quiet);
+
+#endif

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Echoes to the other nodes. */
+
+#include <errno.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "echo.h"
+#include "log.h"
+#include "table.h"
+
+/* Timers are not finer than this: several echoes then go in one turn. */
+#define TICK_MIN_US	5000
+/* Answers read in one turn. */
+#define READ_MAX	256
+/* <linux/icmp.h> has these, but cannot stand beside <net/if.h>. */
+#define RAW_LEVEL	255	/* SOL_RAW */
+#define RAW_ICMP_FILTER	1	/* a mask of types to drop */
+
+/* ICMP and ICMPv6 echoes look alike. */
+struct packet {
+	uint8_t type;
+	uint8_t code;
+	uint16_t checksum;
+	uint16_t id;
+	uint16_t seq;
+	uint32_t node;
+	uint32_t pad;
+	uint64_t cookie;	/* whoever answers without having asked is lying */
+};
+
+struct echo {
+	struct mesh *m;
+	int fd4, fd6;
+	struct source *io4, *io6;
+	struct source *timer;
+	uint16_t id;
+	uint64_t cookie;
+	uint64_t cycle_us;	/* when this round through all nodes began */
+	uint64_t due_us;
+	size_t next;		/* place in the list of nodes */
+	bool news;		/* a latency moved in this round */
+	bool told;		/* that sending fails is in the log */
+};
+
+static uint16_t checksum(const void *data, size_t len)
+{
+	const uint16_t *p = data;
+	uint32_t sum = 0;
+
+	for (; len > 1; len -= 2)
+		sum += *p++;
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum += sum >> 16;
+	return ~sum;
+}
+
+static const struct ip_addr *address_of(const struct node *n)
+{
+	return n->address4.family ? &n->address4 : &n->address6;
+}
+
+static int send_echo(struct echo *e, const struct node *n, uint16_t seq)
+{
+	const struct ip_addr *addr = address_of(n);
+	bool six = addr->family == AF_INET6;
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct packet p = {
+		.type = six ? ICMP6_ECHO_REQUEST : ICMP_ECHO,
+		.id = htons(e->id),
+		.seq = htons(seq),
+		.node = htonl(n->id),
+		.cookie = e->cookie,
+	};
+	ssize_t len;
+
+	if (six) {
+		memcpy(&in6.sin6_addr, addr->b, 16);
+		len = sendto(e->fd6, &p, sizeof(p), MSG_DONTWAIT,
+			     (struct sockaddr *)&in6, sizeof(in6));
+	} else {
+		memcpy(&in.sin_addr, addr->b, 4);
+		p.checksum = checksum(&p, sizeof(p));
+		len = sendto(e->fd4, &p, sizeof(p), MSG_DONTWAIT,
+			     (struct sockaddr *)&in, sizeof(in));
+	}
+	return len == sizeof(p) ? 0 : -errno;
+}
+
+static void ask(struct echo *e, struct node *n)
+{
+	uint16_t seq;
+	int err;
+
+	if (n->id == e->m->facts.self || !address_of(n)->family)
+		return;
+	if (reach_send(&n->reach, e->m->conf.echo_lost, loop_now(), &seq)) {
+		log_warn("node %s does not answer through the mesh any more",
+			 n->name);
+		table_dirty_nodes(e->m->table);
+	}
+	err = send_echo(e, n, seq);
+	if (!err) {
+		e->told = false;
+		return;
+	}
+	/* What never left us was not lost by the node. */
+	reach_forgive(&n->reach);
+	if (!e->told)
+		log_warn("cannot send an echo to node %s: %s", n->name,
+			 strerror(-err));
+	e->told = true;
+}
+
+static void forgive_all(struct echo *e)
+{
+	struct facts *f = &e->m->facts;
+	size_t i;
+
+	for (i = 0; i < f->nodes.n; i++)
+		reach_forgive(&((struct node *)f->nodes.v[i])->reach);
+}
+
+static void begin(struct echo *e, uint64_t now_us)
+{
+	e->cycle_us = now_us;
+	e->next = 0;
+	if (e->news)
+		table_dirty_nodes(e->m->table);
+	e->news = false;
+}
+
+static void on_timer(void *data, uint64_t now_us)
+{
+	struct echo *e = data;
+	struct facts *f = &e->m->facts;
+	size_t n = f->nodes.n;
+	uint64_t interval_us = LOOP_USEC_PER_MSEC *
+		reach_interval_ms(e->m->conf.echo_ms, n);
+	uint64_t at;
+
+	if (reach_late(e->due_us, now_us, e->m->conf.echo_ms)) {
+		log_debug("the loop was late by %llu ms, a round is discarded",
+			  (unsigned long long)(now_us - e->due_us) / 1000);
+		forgive_all(e);
+		begin(e, now_us);
+	}
+	/* Each node has its place in the round. */
+	while (e->next < n && e->cycle_us + e->next * interval_us / n <= now_us)
+		ask(e, f->nodes.v[e->next++]);
+	if (e->next >= n && now_us >= e->cycle_us + interval_us)
+		begin(e, e->cycle_us + interval_us);
+	at = e->cycle_us + (e->next < n ? e->next * interval_us / n :
+					  interval_us);
+	if (at < now_us + TICK_MIN_US)
+		at = now_us + TICK_MIN_US;
+	e->due_us = at;
+	source_timer_set(e->timer, at);
+}
+
+static void answered(struct echo *e, const struct packet *p,
+		     const struct ip_addr *from, uint64_t at_us)
+{
+	struct node *n = facts_node(&e->m->facts, ntohl(p->node));
+	enum reach_state was;
+
+	if (ntohs(p->id) != e->id || p->cookie != e->cookie || !n ||
+	    !ip_equal(address_of(n), from))
+		return;
+	was = n->reach.state;
+	if (reach_answer(&n->reach, ntohs(p->seq), at_us)) {
+		if (was == REACH_DOWN)
+			log_info("node %s answers again", n->name);
+		table_dirty_nodes(e->m->table);
+	}
+	e->news |= reach_latency_news(&n->reach);
+}
+
+/* When the packet came, on the loop's clock: the kernel's stamp minus what it
+ * waited in the socket. A clock that was stepped meanwhile is not believed.
+ */
+static uint64_t arrival_us(struct msghdr *msg)
+{
+	uint64_t now_us = loop_now();
+	struct timespec ts, real;
+	struct cmsghdr *c;
+	int64_t waited;
+
+	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET ||
+		    c->cmsg_type != SCM_TIMESTAMPNS)
+			continue;
+		memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+		clock_gettime(CLOCK_REALTIME, &real);
+		waited = (real.tv_sec - ts.tv_sec) * 1000000LL +
+			 (real.tv_nsec - ts.tv_nsec) / 1000;
+		if (waited > 0 && waited < 10000000)
+			return now_us - waited;
+	}
+	return now_us;
+}
+
+static bool read_one(struct echo *e, int fd)
+{
+	struct sockaddr_storage ss;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
+	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
+	struct ip_addr from = { 0 };
+	char control[256], buf[256];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr msg = {
+		.msg_name = &ss, .msg_namelen = sizeof(ss),
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct packet p;
+	ssize_t len = recvmsg(fd, &msg, MSG_DONTWAIT);
+	size_t skip = 0;
+	uint8_t type = ICMP6_ECHO_REPLY;
+
+	if (len < 0)
+		return errno == EINTR;
+	from.family = ss.ss_family;
+	if (fd == e->fd4) {
+		/* A raw IPv4 socket gives the header too. */
+		skip = len ? (buf[0] & 0xf) * 4 : 0;
+		type = ICMP_ECHOREPLY;
+		memcpy(from.b, &in->sin_addr, 4);
+	} else {
+		memcpy(from.b, &in6->sin6_addr, 16);
+	}
+	if (len < (ssize_t)(skip + sizeof(p)))
+		return true;
+	memcpy(&p, buf + skip, sizeof(p));
+	if (p.type == type)
+		answered(e, &p, &from, arrival_us(&msg));
+	return true;
+}
+
+static void on_io(void *data, int fd, uint32_t events)
+{
+	int i;
+
+	(void)events;
+	for (i = 0; i < READ_MAX && read_one(data, fd); i++)
+		;
+}
+
+static int open_socket(struct echo *e, int family)
+{
+	const char *dev = e->m->conf.device;
+	struct icmp6_filter filter6;
+	uint32_t filter4 = ~(1U << ICMP_ECHOREPLY);
+	int one = 1;
+	int err;
+	int fd;
+
+	fd = socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		    family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	if (fd < 0)
+		return -errno;
+	if (family == AF_INET) {
+		err = setsockopt(fd, RAW_LEVEL, RAW_ICMP_FILTER, &filter4,
+				 sizeof(filter4));
+	} else {
+		ICMP6_FILTER_SETBLOCKALL(&filter6);
+		ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter6);
+		err = setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter6,
+				 sizeof(filter6));
+	}
+	if (!err)
+		err = setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, dev,
+				 strlen(dev));
+	if (!err)
+		err = setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one,
+				 sizeof(one));
+	if (!err)
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+static int open_family(struct echo *e, int family, int *fd, struct source **io)
+{
+	int ret = open_socket(e, family);
+
+	if (ret < 0)
+		return ret;
+	*fd = ret;
+	return loop_io(e->m->loop, io, ret, EPOLLIN, on_io, e);
+}
+
+int echo_start(struct echo *e)
+{
+	const struct node *self = facts_node(&e->m->facts, e->m->facts.self);
+	int err = 0;
+
+	echo_stop(e);
+	if (self && self->address4.family)
+		err = open_family(e, AF_INET, &e->fd4, &e->io4);
+	if (!err && self && self->address6.family)
+		err = open_family(e, AF_INET6, &e->fd6, &e->io6);
+	if (err) {
+		log_err("cannot open sockets for echoes: %s", strerror(-err));
+		echo_stop(e);
+		return err;
+	}
+	forgive_all(e);
+	begin(e, loop_now());
+	e->due_us = loop_now();
+	return source_timer_set(e->timer, e->due_us);
+}
+
+void echo_stop(struct echo *e)
+{
+	source_timer_stop(e->timer);
+	source_free(&e->io4);
+	source_free(&e->io6);
+	if (e->fd4 >= 0)
+		close(e->fd4);
+	if (e->fd6 >= 0)
+		close(e->fd6);
+	e->fd4 = -1;
+	e->fd6 = -1;
+}
+
+struct echo *echo_new(struct mesh *m)
+{
+	struct echo *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->m = m;
+	e->fd4 = -1;
+	e->fd6 = -1;
+	e->id = mesh_random();
+	e->cookie = (uint64_t)mesh_random() << 32 | mesh_random();
+	if (loop_timer(m->loop, &e->timer, on_timer, e)) {
+		free(e);
+		return NULL;
+	}
+	return e;
+}
+
+void echo_free(struct echo *e)
+{
+	if (!e)
+		return;
+	echo_stop(e);
+	source_free(&e->timer);
+	free(e);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the coordinator told about the mesh: its parameters, the nodes, the
+ * services by tag, and the members of the services that this host uses.
+ *
+ * No input or output. Everything pointed at is owned by struct facts; the
+ * find functions lend. An older fact never replaces a newer one: definitions
+ * are ordered by the coordinator's index, members by epoch and seq.
+ */
+#ifndef VNIMESHD_FACTS_H
+#define VNIMESHD_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/vnimesh.h>
+
+#include "ip.h"
+#include "json.h"
+#include "reach.h"
+#include "sorted.h"
+
+/* The coordinator's run; longer ones are refused. */
+#define INCARNATION_MAX	63
+#define UUID_MAX	63
+#define OUTPUT_MAX	200	/* bytes of a check's answer that are kept */
+
+struct ports {
+	unsigned int n;
+	struct jport *v;	/* owned */
+};
+
+struct mesh_params {
+	uint32_t id;
+	char uuid[UUID_MAX + 1];
+	uint16_t port;
+	struct ip_prefix prefix4, prefix6;
+	struct ip_prefix service_prefix4, service_prefix6;
+};
+
+struct node {
+	uint32_t id;		/* the key, first */
+	char name[JNAME_MAX + 1];
+	char zone[JNAME_MAX + 1];
+	struct ip_addr underlay;
+	uint16_t port;
+	struct ip_prefix prefixes[VNIMESH_PREFIXES_MAX];
+	unsigned int n_prefixes;
+	uint32_t vni, vni_first, vni_count;
+	struct ip_addr address4, address6;
+	bool stale;
+	uint64_t version;	/* index at which it was told */
+	bool seen;		/* in the running full answer */
+	struct reach reach;	/* ours, survives updates */
+};
+
+struct member {
+	uint32_t vni;		/* the key, first */
+	uint32_t node;
+	struct ip_addr address4, address6;
+	struct ports ports;
+	uint32_t weight;
+	uint8_t state;		/* enum vnimesh_state */
+	uint8_t health;
+	uint32_t latency_us;
+	bool stale;
+	uint64_t epoch, seq;
+	char output[OUTPUT_MAX + 1];
+};
+
+struct definition {
+	struct ip_addr address4, address6;
+	uint8_t policy;
+	struct ports ports;
+};
+
+struct service {
+	char tag[TAG_MAX + 1];	/* the key, first */
+	bool defined;		/* the coordinator has it */
+	bool seen;		/* in the running full answer */
+	struct definition def;
+	uint64_t version;
+	/* members, of other nodes and our own as the coordinator saw them */
+	struct sorted members;
+	bool known;		/* a complete list, of whatever age */
+	bool live;		/* ... and the watch keeps it up to date */
+	bool asked;		/* in the question that is under way */
+	uint64_t members_version;
+	/* use by this host */
+	bool used;
+	bool served;		/* a member of it is configured here */
+	uint64_t used_us;	/* last seen in use */
+	bool dirty;		/* to be written into the kernel */
+	bool loaded;		/* the kernel knows that its members are complete */
+};
+
+struct facts {
+	bool joined;		/* mesh and self are known */
+	struct mesh_params mesh;
+	uint32_t self;		/* node id */
+	struct sorted nodes;
+	struct sorted services;
+	char incarnation[INCARNATION_MAX + 1];
+	uint64_t index;		/* of the watch */
+	uint64_t stamp;		/* incarnation as a number, for the kernel */
+};
+
+void facts_init(struct facts *f);
+void facts_free(struct facts *f);
+
+/* A new incarnation: its indices say nothing about ours, what is known stays
+ * until it is told anew. True if it is another one.
+ */
+bool facts_incarnation(struct facts *f, const char *incarnation);
+
+struct node *facts_node(const struct facts *f, uint32_t id);
+struct service *facts_service(const struct facts *f, const char *tag);
+struct service *facts_by_address(const struct facts *f,
+				 const struct ip_addr *addr);
+/* As facts_service(), made if missing; NULL without memory. */
+struct service *facts_service_make(struct facts *f, const char *tag);
+
+/* Take over what *new says if it is not older; @new is left empty. False
+ * without memory.
+ */
+bool facts_set_node(struct facts *f, struct node *new, uint64_t version);
+bool facts_set_service(struct facts *f, const char *tag,
+		       struct definition *new, uint64_t version);
+void facts_del_node(struct facts *f, uint32_t id);
+/* The definition goes and the members with it; the struct stays in use. */
+void facts_undefine(struct service *s, uint64_t version);
+
+/* A complete list of members told at index @version, elements owned by
+ * @list; it is left empty. Ignored if an older one. True if taken.
+ */
+bool facts_set_members(struct service *s, struct sorted *list,
+		       uint64_t version);
+
+/* A full answer: begin, set what it has, end removes what it has not. */
+void facts_full_begin(struct facts *f);
+void facts_full_end(struct facts *f, uint64_t version);
+
+/* Forget services without definition, use or members. */
+void facts_prune(struct facts *f);
+
+struct member *member_new(void);
+void member_free(void *member);
+struct sorted member_list(void);
+void ports_free(struct ports *p);
+bool ports_copy(struct ports *dst, const struct jport *v, unsigned int n);
+
+#endif

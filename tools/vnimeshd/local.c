@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* This host's own VNIs and members. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel.h"
+#include "local.h"
+#include "log.h"
+#include "report.h"
+#include "state.h"
+#include "table.h"
+
+static int own_cmp(const void *a, const void *b)
+{
+	const struct service_conf *x = a, *y = b;
+	int c = strcmp(x->tag, y->tag);
+
+	if (c)
+		return c;
+	return (x->vni > y->vni) - (x->vni < y->vni);
+}
+
+static void own_free(void *elem)
+{
+	struct own *o = elem;
+
+	check_free(o->check);
+	ports_free(&o->conf.ports);
+	free(o);
+}
+
+/* The text goes into JSON, which knows no broken UTF-8. */
+static void set_output(struct own *o, const char *text)
+{
+	char *p;
+
+	snprintf(o->output, sizeof(o->output), "%s", text);
+	for (p = o->output; *p; p++) {
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	}
+}
+
+/* A new version of the fact: into the kernel now, to the others soon. */
+static void tell(struct local *l, struct own *o)
+{
+	bool soft = o->health.told && o->health.told_up == o->health.up;
+
+	if (!o->address4.family && !o->address6.family)
+		return;
+	health_told(&o->health);
+	o->seq = ++l->m->fact_seq;
+	table_dirty(l->m->table, o->conf.tag);
+	report_changed(l->m->report);
+	state_changed(l->m->state, !soft);
+}
+
+static void tell_news(struct local *l, struct own *o)
+{
+	bool was = o->health.told_up;
+	bool told = o->health.told;
+
+	if (!health_news(&o->health))
+		return;
+	if (!o->address4.family && !o->address6.family) {
+		/* Nothing that others could use; they hear of it later. */
+		if (!o->waits)
+			log_info("%s waits: %s", o->conf.tag, o->output);
+		o->waits = true;
+		return;
+	}
+	if (!told || was != o->health.up)
+		log_info("%s on VNI %u is %s: %s", o->conf.tag, o->conf.vni,
+			 o->health.up ? "up" : "down", o->output);
+	tell(l, o);
+}
+
+static void on_check(void *data, const char *output)
+{
+	struct own *o = data;
+
+	set_output(o, output);
+	tell_news(o->l, o);
+}
+
+static const struct local_vni *find_vni(const struct local *l, uint32_t vni)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_vnis; i++)
+		if (l->vnis[i].vni == vni)
+			return &l->vnis[i];
+	return NULL;
+}
+
+bool local_has_vni(const struct local *l, uint32_t vni)
+{
+	return find_vni(l, vni);
+}
+
+static void lost(struct local *l, struct own *o, const char *why)
+{
+	o->device = false;
+	check_stop(o->check);
+	health_lost(&o->health);
+	set_output(o, why);
+	tell_news(l, o);
+}
+
+/* Bring one member in line with the devices. */
+static void apply(struct local *l, struct own *o)
+{
+	const struct local_vni *v = find_vni(l, o->conf.vni);
+	const struct node *self = facts_node(&l->m->facts, l->m->facts.self);
+	const struct ip_addr *addr;
+	const char *device = l->m->conf.device;
+	char text[128];
+	bool moved;
+
+	if (!v || !v->up) {
+		if (v)
+			snprintf(text, sizeof(text), "device %s is down",
+				 v->name);
+		else
+			snprintf(text, sizeof(text),
+				 "VNI %u does not exist on this host",
+				 o->conf.vni);
+		lost(l, o, text);
+		return;
+	}
+	moved = !ip_equal(&o->address4, &v->address4) ||
+		!ip_equal(&o->address6, &v->address6);
+	o->address4 = v->address4;
+	o->address6 = v->address6;
+	o->device = true;
+	/* The host's own address is behind lo, not behind the device. */
+	if (self && self->vni == o->conf.vni)
+		device = NULL;
+	addr = v->address4.family ? &v->address4 : &v->address6;
+	if (addr->family)
+		check_start(o->check, addr, device);
+	if (moved)
+		tell(l, o);
+	tell_news(l, o);
+}
+
+static int on_vni(const struct vnm_genl_msg *msg, void *data)
+{
+	struct local *l = data;
+	struct local_vni *v;
+	struct vnm_vni vni;
+
+	if (vnm_record_parse(&vnm_vni_type, &vni, msg->attrs, msg->attrlen) ||
+	    !vni.local)
+		return 0;
+	v = realloc(l->vnis, (l->n_vnis + 1) * sizeof(*v));
+	if (!v)
+		return 0;
+	l->vnis = v;
+	v += l->n_vnis++;
+	memset(v, 0, sizeof(*v));
+	v->vni = vni.vni;
+	/* No device: the record outlived it. */
+	v->up = VNM_HAS(&vni, VNIMESH_A_VNI_DEV_UP) && vni.dev_up;
+	v->address4 = vni.address4;
+	v->address6 = vni.address6;
+	snprintf(v->name, sizeof(v->name), "%s",
+		 VNM_HAS(&vni, VNIMESH_A_VNI_DEV_NAME) ? vni.dev_name : "?");
+	return 0;
+}
+
+void local_refresh(struct local *l)
+{
+	struct kernel *k = l->m->kernel;
+	struct vnm_error e = { 0 };
+	struct vnm_vni key = { 0 };
+	struct nl_msg *msg;
+	char text[400];
+	size_t i;
+
+	if (!kernel_genl(k))
+		return;
+	VNM_SET(&key, ifindex, VNIMESH_A_VNI_IFINDEX, kernel_ifindex(k));
+	msg = kernel_msg(k, VNIMESH_CMD_VNI_GET, 0, &vnm_vni_type, &key);
+	if (!msg)
+		return;
+	l->n_vnis = 0;
+	if (vnm_genl_dump(kernel_genl(k), msg, on_vni, l, &e)) {
+		vnm_error_text(&e, text, sizeof(text));
+		log_err("cannot read the VNIs: %s", text);
+		return;
+	}
+	for (i = 0; i < l->own.n; i++)
+		apply(l, l->own.v[i]);
+}
+
+/* Go on where an earlier run ended. */
+static void resume(struct local *l, struct own *o)
+{
+	struct past *p;
+	size_t i;
+
+	for (i = 0; i < l->n_past; i++) {
+		p = &l->past[i];
+		if (p->vni != o->conf.vni || strcmp(p->tag, o->conf.tag))
+			continue;
+		health_resume(&o->health, p->up, p->health, p->latency_us);
+		o->address4 = p->address4;
+		o->address6 = p->address6;
+		set_output(o, "not checked since the agent started");
+		return;
+	}
+}
+
+static struct own *own_new(struct local *l, struct service_conf *conf)
+{
+	struct own *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->l = l;
+	o->conf = *conf;
+	memset(&conf->ports, 0, sizeof(conf->ports));
+	health_init(&o->health);
+	set_output(o, "not checked yet");
+	resume(l, o);
+	o->check = check_new(l->m, &o->conf.check, &o->health, on_check, o);
+	if (!o->check || !sorted_add(&l->own, o)) {
+		own_free(o);
+		return NULL;
+	}
+	return o;
+}
+
+static bool same_ports(const struct ports *a, const struct ports *b)
+{
+	unsigned int i;
+
+	if (a->n != b->n)
+		return false;
+	for (i = 0; i < a->n; i++)
+		if (a->v[i].proto != b->v[i].proto ||
+		    a->v[i].port != b->v[i].port ||
+		    a->v[i].target != b->v[i].target ||
+		    strcmp(a->v[i].name, b->v[i].name))
+			return false;
+	return true;
+}
+
+static bool same_check(const struct check_conf *a, const struct check_conf *b)
+{
+	return a->type == b->type && a->port == b->port &&
+	       !memcmp(&a->health, &b->health, sizeof(a->health)) &&
+	       !strcmp(a->path, b->path) && !strcmp(a->host, b->host) &&
+	       a->status_min == b->status_min && a->status_max == b->status_max;
+}
+
+static void own_change(struct local *l, struct own *o,
+		       struct service_conf *conf)
+{
+	bool news = o->conf.weight != conf->weight ||
+		    o->conf.policy != conf->policy ||
+		    !same_ports(&o->conf.ports, &conf->ports);
+
+	/* A changed check judges by itself from here, the state holds. */
+	if (!same_check(&o->conf.check, &conf->check))
+		check_stop(o->check);
+	ports_free(&o->conf.ports);
+	o->conf = *conf;
+	memset(&conf->ports, 0, sizeof(conf->ports));
+	if (news)
+		tell(l, o);
+}
+
+static void forget_gone(struct local *l, const struct service_conf *conf)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_gone; i++) {
+		if (l->gone[i].vni != conf->vni ||
+		    strcmp(l->gone[i].tag, conf->tag))
+			continue;
+		l->gone[i] = l->gone[--l->n_gone];
+		return;
+	}
+}
+
+struct keep {
+	struct local *l;
+	const struct services_conf *s;
+};
+
+/* Whether the member is still configured; if not, what that takes. */
+static bool own_keep(void *elem, void *data)
+{
+	struct keep *k = data;
+	struct own *o = elem;
+	struct service *svc;
+	struct gone *g;
+	size_t i;
+
+	for (i = 0; i < k->s->n; i++)
+		if (!own_cmp(&o->conf, &k->s->v[i]))
+			return true;
+
+	svc = facts_service(&k->l->m->facts, o->conf.tag);
+	if (svc) {
+		svc->served = false;
+		svc->used_us = loop_now();
+	}
+	g = realloc(k->l->gone, (k->l->n_gone + 1) * sizeof(*g));
+	if (g && o->seq) {
+		g[k->l->n_gone].vni = o->conf.vni;
+		g[k->l->n_gone].sent = false;
+		strcpy(g[k->l->n_gone].tag, o->conf.tag);
+		k->l->n_gone++;
+	}
+	if (g)
+		k->l->gone = g;
+	log_info("%s on VNI %u is no more", o->conf.tag, o->conf.vni);
+	table_dirty(k->l->m->table, o->conf.tag);
+	return false;
+}
+
+void local_configure(struct local *l, struct services_conf *s)
+{
+	struct keep keep = { .l = l, .s = s };
+	struct service *svc;
+	struct own *o;
+	size_t i;
+
+	sorted_filter(&l->own, own_keep, own_free, &keep);
+	for (i = 0; i < s->n; i++) {
+		forget_gone(l, &s->v[i]);
+		o = sorted_find(&l->own, &s->v[i]);
+		if (o)
+			own_change(l, o, &s->v[i]);
+		else if (!own_new(l, &s->v[i]))
+			log_err("no memory for %s", s->v[i].tag);
+	}
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		svc = facts_service_make(&l->m->facts, o->conf.tag);
+		if (!svc)
+			continue;
+		svc->used = true;
+		svc->served = true;
+	}
+	services_free(s);
+	/* Once only: later members are new ones. */
+	free(l->past);
+	l->past = NULL;
+	l->n_past = 0;
+	report_changed(l->m->report);
+	local_refresh(l);
+}
+
+void local_check_now(struct local *l, const char *tag, uint32_t vni)
+{
+	size_t i, n = local_of_tag(l, tag, &i);
+	struct own *o;
+
+	for (; n; n--, i++) {
+		o = l->own.v[i];
+		if (!vni || o->conf.vni == vni)
+			check_now(o->check);
+	}
+}
+
+bool local_fact(const struct local *l, const struct own *o, struct member *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!o->seq)
+		return false;
+	ret->vni = o->conf.vni;
+	ret->node = l->m->facts.self;
+	ret->address4 = o->address4;
+	ret->address6 = o->address6;
+	ret->ports = o->conf.ports;
+	ret->weight = o->conf.weight;
+	ret->state = o->health.told_up ? VNIMESH_STATE_UP : VNIMESH_STATE_DOWN;
+	ret->health = o->health.told_score;
+	ret->latency_us = o->health.told_latency_us;
+	if (ret->latency_us > VNIMESH_LATENCY_MAX)
+		ret->latency_us = VNIMESH_LATENCY_MAX;
+	ret->epoch = l->m->epoch;
+	ret->seq = o->seq;
+	strcpy(ret->output, o->output);
+	return true;
+}
+
+size_t local_of_tag(const struct local *l, const char *tag, size_t *first)
+{
+	size_t i, n = 0;
+	const struct own *o;
+
+	*first = 0;
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		if (strcmp(o->conf.tag, tag))
+			continue;
+		if (!n++)
+			*first = i;
+	}
+	return n;
+}
+
+void local_reported(struct local *l)
+{
+	struct own *o;
+	size_t i, n = 0;
+
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		if (o->place >= 0)
+			o->reported = o->sent;
+	}
+	for (i = 0; i < l->n_gone; i++)
+		if (!l->gone[i].sent)
+			l->gone[n++] = l->gone[i];
+	l->n_gone = n;
+}
+
+struct local *local_new(struct mesh *m)
+{
+	struct local *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->m = m;
+	l->own.cmp = own_cmp;
+	return l;
+}
+
+void local_free(struct local *l)
+{
+	if (!l)
+		return;
+	sorted_clear(&l->own, own_free);
+	free(l->gone);
+	free(l->past);
+	free(l->vnis);
+	free(l);
+}

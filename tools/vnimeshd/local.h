@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * This host's own part: its VNIs as the kernel has them, and the members that
+ * its configuration declares on them, with their checks.
+ *
+ * A member is up while its VNI's device is there and up and its check says
+ * so. What changes goes into the kernel and to the coordinator at once.
+ */
+#ifndef VNIMESHD_LOCAL_H
+#define VNIMESHD_LOCAL_H
+
+#include "check.h"
+#include "mesh.h"
+
+struct own {
+	struct service_conf conf;	/* first: the key is tag and vni */
+	struct local *l;
+	struct ip_addr address4, address6; /* the last ones known */
+	bool device;		/* the VNI's device is there and up */
+	bool waits;		/* for its VNI to be made, and the log has it */
+	struct check *check;
+	struct health health;
+	char output[OUTPUT_MAX + 1];
+	/* the fact as told last */
+	uint64_t seq;		/* 0: nothing to tell yet */
+	uint64_t reported;	/* seq that the coordinator has */
+	uint64_t sent;		/* seq in the report that is in flight */
+	int place;		/* in that report, -1: not in it */
+	uint64_t refused;	/* seq that the coordinator does not take */
+};
+
+/* A member that is configured no more, until the coordinator knows. */
+struct gone {
+	char tag[TAG_MAX + 1];
+	uint32_t vni;
+	bool sent;
+};
+
+/* What an earlier run told about a member, from the cache. */
+struct past {
+	char tag[TAG_MAX + 1];
+	uint32_t vni;
+	bool up;
+	uint32_t health;
+	uint32_t latency_us;
+	struct ip_addr address4, address6;
+};
+
+/* A VNI of this host, as the kernel has it. */
+struct local_vni {
+	uint32_t vni;
+	bool up;
+	struct ip_addr address4, address6;
+	char name[JNAME_MAX + 1];
+};
+
+struct local {
+	struct mesh *m;
+	struct sorted own;
+	struct gone *gone;
+	size_t n_gone;
+	struct past *past;	/* owned; until members are made from it */
+	size_t n_past;
+	struct local_vni *vnis;
+	size_t n_vnis;
+};
+
+struct local *local_new(struct mesh *m);
+void local_free(struct local *l);
+
+/* Declare these members and no others; takes *s over. */
+void local_configure(struct local *l, struct services_conf *s);
+
+/* Read the local VNIs from the kernel anew. */
+void local_refresh(struct local *l);
+bool local_has_vni(const struct local *l, uint32_t vni);
+
+/* The coordinator asks for a check now; @vni 0: all members of @tag. */
+void local_check_now(struct local *l, const char *tag, uint32_t vni);
+
+/* Fill the fact about an own member; borrows the ports. False: nothing is
+ * known about it yet.
+ */
+bool local_fact(const struct local *l, const struct own *o, struct member *ret);
+
+/* How many members of @tag there are, and the first one's place in l->own. */
+size_t local_of_tag(const struct local *l, const char *tag, size_t *first);
+
+/* The report in flight was accepted: what it had is known there. */
+void local_reported(struct local *l);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One mesh of this host: everything the agent has about it. The parts are
+ * made and freed by mesh.c; each knows the others through this struct only.
+ *
+ * Order of life: configuration and cache, join (identity from the coordinator
+ * or the cache), device, kernel, then everything that runs.
+ */
+#ifndef VNIMESHD_MESH_H
+#define VNIMESHD_MESH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "facts.h"
+#include "http.h"
+#include "loop.h"
+
+struct mesh {
+	struct loop *loop;
+	struct http *http;
+	struct config conf;
+	const char *config_file;
+	uint64_t epoch;		/* of this run, random, below 2^53 */
+	uint64_t fact_seq;	/* of the last change of a fact of ours */
+	uint32_t lease_ms;
+	bool synced;		/* a full answer of the watch came */
+	bool away;		/* the coordinator did not answer last time */
+	bool running;		/* device and kernel are ready */
+	bool failing;		/* they are not, and the log says why */
+	bool ready;		/* the service manager was told */
+	uint64_t ticks;
+	int exit_code;
+	struct facts facts;
+
+	struct join *join;
+	struct kernel *kernel;
+	struct table *table;
+	struct local *local;
+	struct echo *echo;
+	struct report *report;
+	struct watch *watch;
+	struct miss *miss;
+	struct state *state;
+	struct source *tick;
+};
+
+/* Takes *conf and *services over. NULL: it said why. */
+struct mesh *mesh_new(struct loop *loop, const char *config_file,
+		      struct config *conf, struct services_conf *services);
+/* Leaves the kernel as it is. */
+void mesh_free(struct mesh *m);
+
+/* Read configuration and services anew; on an error all stays as it is. */
+void mesh_reload(struct mesh *m);
+
+/* The identity is there (@fresh: from the coordinator, not from the cache):
+ * set up the device and start, or check that it is still the same.
+ */
+void mesh_joined(struct mesh *m, bool fresh);
+
+/* Something is wrong that only a person can mend: say so before, end. */
+void mesh_fatal(struct mesh *m);
+
+/* An answer or none of the coordinator. */
+void mesh_reached(struct mesh *m, bool reached);
+
+uint32_t mesh_random(void);
+
+#endif

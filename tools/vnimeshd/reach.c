@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Accounting of the echoes to one node. */
+
+#include <string.h>
+
+#include "health.h"
+#include "reach.h"
+
+#define LATE_MIN_US	50000
+
+void reach_init(struct reach *r)
+{
+	memset(r, 0, sizeof(*r));
+}
+
+void reach_resume(struct reach *r, bool down, uint32_t rtt_us)
+{
+	reach_init(r);
+	if (down)
+		r->state = REACH_DOWN;
+	else if (rtt_us)
+		r->state = REACH_UP;
+	r->rtt_us = rtt_us;
+	r->told_us = rtt_us;
+}
+
+bool reach_send(struct reach *r, uint32_t lost_max, uint64_t now_us,
+		uint16_t *seq)
+{
+	bool down = false;
+
+	if (r->state == REACH_UP && r->unanswered >= lost_max) {
+		r->state = REACH_DOWN;
+		down = true;
+	}
+	r->seq++;
+	if (r->unanswered < UINT32_MAX)
+		r->unanswered++;
+	r->valid = (r->valid << 1 | 1) & ((1U << REACH_RING) - 1);
+	r->sent_us[r->seq % REACH_RING] = now_us;
+	*seq = r->seq;
+	return down;
+}
+
+bool reach_answer(struct reach *r, uint16_t seq, uint64_t now_us)
+{
+	uint16_t back = r->seq - seq;
+	uint64_t rtt;
+	bool up;
+
+	/* Forged, duplicated, or older than anything we can judge. */
+	if (back >= REACH_RING || !(r->valid & 1U << back))
+		return false;
+	r->valid &= ~(1U << back);
+
+	/* Those sent later may still be on their way. */
+	if (r->unanswered > back)
+		r->unanswered = back;
+
+	rtt = now_us - r->sent_us[seq % REACH_RING];
+	if (now_us < r->sent_us[seq % REACH_RING])
+		rtt = 0;
+	if (rtt <= UINT32_MAX)
+		r->rtt_us = ewma(r->rtt_us, rtt);
+
+	up = r->state != REACH_UP;
+	r->state = REACH_UP;
+	return up;
+}
+
+void reach_forgive(struct reach *r)
+{
+	r->unanswered = 0;
+}
+
+bool reach_latency_news(struct reach *r)
+{
+	if (!ewma_moved(r->told_us, r->rtt_us))
+		return false;
+	r->told_us = r->rtt_us;
+	return true;
+}
+
+bool reach_late(uint64_t due_us, uint64_t now_us, uint32_t echo_ms)
+{
+	uint64_t slack = echo_ms * 500ULL;
+
+	if (slack < LATE_MIN_US)
+		slack = LATE_MIN_US;
+	return now_us > due_us + slack;
+}
+
+uint32_t reach_interval_ms(uint32_t echo_ms, uint32_t nodes)
+{
+	uint64_t floor = (uint64_t)nodes * 1000 / REACH_RATE_MAX;
+
+	return floor > echo_ms ? floor : echo_ms;
+}

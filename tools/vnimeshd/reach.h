@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whether one other node answers echoes: the accounting of what was sent and
+ * what came back.
+ *
+ * Pure: time is an argument. A verdict is this host's own; a node that never
+ * answered is unknown, not down.
+ */
+#ifndef VNIMESHD_REACH_H
+#define VNIMESHD_REACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Echoes whose answer is still recognised; a power of two. */
+#define REACH_RING	8
+/* Most echoes a second, all nodes together: above, each node's interval grows. */
+#define REACH_RATE_MAX	1000
+
+enum reach_state {
+	REACH_UNKNOWN,
+	REACH_UP,
+	REACH_DOWN,
+};
+
+struct reach {
+	enum reach_state state;
+	uint16_t seq;		/* of the newest echo */
+	uint32_t unanswered;	/* sent since the last answer */
+	uint32_t valid;		/* of the ring, newest first, not answered */
+	uint64_t sent_us[REACH_RING];
+	uint32_t rtt_us;	/* moving average, 0: never measured */
+	uint32_t told_us;
+};
+
+void reach_init(struct reach *r);
+
+/* What an earlier run of this agent found holds until an answer comes or
+ * echoes are lost, so that a restart brings no dead node back.
+ */
+void reach_resume(struct reach *r, bool down, uint32_t rtt_us);
+
+/* The slot of this node has come: judge what is unanswered, then take the
+ * number of the next echo. True when the node went down by it.
+ */
+bool reach_send(struct reach *r, uint32_t lost_max, uint64_t now_us,
+		uint16_t *seq);
+
+/* An answer to echo @seq arrived. True when the node came up by it (also
+ * from unknown).
+ */
+bool reach_answer(struct reach *r, uint16_t seq, uint64_t now_us);
+
+/* This process was stopped, or could not send: what is unanswered says
+ * nothing. Answers that lie in the socket still count.
+ */
+void reach_forgive(struct reach *r);
+
+/* Whether the round trip moved enough since it was last told; marks it told. */
+bool reach_latency_news(struct reach *r);
+
+/* Whether a timer due at @due_us that runs at @now_us is so late that the
+ * round must be discarded.
+ */
+bool reach_late(uint64_t due_us, uint64_t now_us, uint32_t echo_ms);
+
+/* The interval of one node's echoes with @nodes of them. */
+uint32_t reach_interval_ms(uint32_t echo_ms, uint32_t nodes);
+
+#endif

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Reports to the coordinator. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "join.h"
+#include "local.h"
+#include "log.h"
+#include "problem.h"
+#include "report.h"
+#include "sequence.h"
+#include "watch.h"
+#include "wire.h"
+
+struct report {
+	struct mesh *m;
+	struct sequence seq;
+	struct source *timer;
+	struct http_req *req;
+	bool started;
+	bool told;		/* the failure is in the log */
+};
+
+static void arm(struct report *r)
+{
+	uint64_t due = sequence_due(&r->seq);
+
+	if (r->started && due != UINT64_MAX)
+		source_timer_set(r->timer, due);
+	else
+		source_timer_stop(r->timer);
+}
+
+static json_t *pack_definition(const struct service_conf *c)
+{
+	struct definition def = { .policy = c->policy, .ports = c->ports };
+
+	return wire_pack_service(c->tag, &def);
+}
+
+/* The members that the report is about, and the definitions of their tags. */
+static void pack_members(struct local *l, bool full, json_t *members,
+			 json_t *services)
+{
+	const char *last = "";
+	struct member fact;
+	struct own *o;
+	int n = 0;
+	size_t i;
+
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		o->place = -1;
+		if (!local_fact(l, o, &fact) || o->refused == o->seq ||
+		    (!full && o->reported == o->seq))
+			continue;
+		o->place = n++;
+		o->sent = o->seq;
+		json_array_append_new(members,
+				      wire_pack_member(o->conf.tag, &fact));
+		if (strcmp(last, o->conf.tag))
+			json_array_append_new(services,
+					      pack_definition(&o->conf));
+		last = o->conf.tag;
+	}
+}
+
+static void pack_gone(struct local *l, json_t *removed)
+{
+	struct gone *g;
+	size_t i;
+
+	for (i = 0; i < l->n_gone; i++) {
+		g = &l->gone[i];
+		g->sent = true;
+		json_array_append_new(removed, json_pack("{s:s, s:I}", "tag",
+			g->tag, "vni", (json_int_t)g->vni));
+	}
+}
+
+static char *body(struct report *r, uint64_t seq, bool full)
+{
+	json_t *members = json_array();
+	json_t *services = json_array();
+	json_t *removed = json_array();
+	char *text;
+	json_t *o;
+
+	pack_members(r->m->local, full, members, services);
+	pack_gone(r->m->local, removed);
+	o = json_pack("{s:I, s:I, s:b, s:o, s:o, s:o}",
+		      "epoch", (json_int_t)r->m->epoch, "seq", (json_int_t)seq,
+		      "full", full, "members", members, "removed", removed,
+		      "services", services);
+	text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	return text;
+}
+
+static void accepted(struct report *r, json_t *json)
+{
+	struct mesh *m = r->m;
+	const char *incarnation = wire_str(json, "incarnation", "");
+
+	m->lease_ms = wire_u64(json, "lease_ms", m->lease_ms);
+	local_reported(m->local);
+	if (r->told)
+		log_info("the coordinator takes reports again");
+	r->told = false;
+	/* Another coordinator than the watch talks to: it will not learn that
+	 * by waiting.
+	 */
+	if (m->synced && *incarnation &&
+	    strcmp(incarnation, m->facts.incarnation))
+		watch_restart(m->watch, UINT64_MAX);
+}
+
+/* One member that is refused must not keep the others back. */
+static bool refuse_member(struct report *r, json_t *json)
+{
+	struct local *l = r->m->local;
+	struct own *o;
+	int place;
+	size_t i;
+
+	if (sscanf(wire_str(json, "field", ""), "members[%d]", &place) != 1)
+		return false;
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		if (o->place != place)
+			continue;
+		o->refused = o->sent;
+		log_err("the coordinator refuses %s on VNI %u: %s",
+			o->conf.tag, o->conf.vni, wire_str(json, "detail", ""));
+		return true;
+	}
+	return false;
+}
+
+static enum sequence_result refused(struct report *r, json_t *json,
+				    const struct http_reply *reply)
+{
+	char text[512];
+
+	if (reply->status == 409 &&
+	    json_is_true(json_object_get(json, "resync")))
+		return SEQUENCE_RESYNC;
+	if (reply->status >= 400 && reply->status < 500 &&
+	    refuse_member(r, json))
+		return SEQUENCE_RESYNC;
+	if (!r->told)
+		log_warn("the coordinator takes no report: %s",
+			 problem_text(reply, text, sizeof(text)));
+	r->told = true;
+	/* It does not know us (any more), or knows another of our name. */
+	if (reply->status == 404 || reply->status == 409)
+		join_start(r->m->join);
+	return SEQUENCE_FAILED;
+}
+
+static void on_answer(void *data, const struct http_reply *reply)
+{
+	struct report *r = data;
+	enum sequence_result result;
+	json_t *json = NULL;
+
+	r->req = NULL;
+	if (reply->status)
+		json = json_loadb(reply->body, reply->len, 0, NULL);
+	if (reply->status == 200) {
+		accepted(r, json);
+		result = SEQUENCE_OK;
+	} else {
+		result = refused(r, json, reply);
+	}
+	json_decref(json);
+	sequence_answer(&r->seq, result, loop_now(), mesh_random());
+	arm(r);
+	mesh_reached(r->m, reply->status);
+}
+
+static void on_timer(void *data, uint64_t now_us)
+{
+	struct report *r = data;
+	char url[CONFIG_TEXT_MAX + 64];
+	struct http_want want = {
+		.method = "POST",
+		.url = url,
+		.timeout_ms = REPORT_TIMEOUT_MS,
+	};
+	uint64_t seq;
+	char *text;
+	bool full;
+
+	(void)now_us;
+	seq = sequence_send(&r->seq, &full);
+	text = body(r, seq, full);
+	snprintf(url, sizeof(url), "%s/v1/nodes/%u/report",
+		 r->m->conf.coordinator, r->m->facts.self);
+	want.body = text;
+	if (!text || http_start(r->m->http, &r->req, &want, on_answer, r)) {
+		sequence_answer(&r->seq, SEQUENCE_FAILED, loop_now(),
+				mesh_random());
+		arm(r);
+	}
+	free(text);
+}
+
+void report_start(struct report *r)
+{
+	uint64_t seq = r->seq.seq;
+
+	if (r->started)
+		return;
+	r->started = true;
+	sequence_init(&r->seq, r->m->conf.report_ms, loop_now());
+	r->seq.seq = seq;
+	arm(r);
+}
+
+void report_changed(struct report *r)
+{
+	sequence_changed(&r->seq, loop_now());
+	arm(r);
+}
+
+struct report *report_new(struct mesh *m)
+{
+	struct report *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->m = m;
+	sequence_init(&r->seq, m->conf.report_ms, loop_now());
+	if (loop_timer(m->loop, &r->timer, on_timer, r)) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void report_free(struct report *r)
+{
+	if (!r)
+		return;
+	http_cancel(&r->req);
+	source_free(&r->timer);
+	free(r);
+}

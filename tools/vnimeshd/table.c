@@ -1,0 +1,539 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Bringing the kernel's table in line with the facts. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "kernel.h"
+#include "local.h"
+#include "log.h"
+#include "table.h"
+#include "watch.h"
+
+struct table {
+	struct mesh *m;
+	struct rows rows;
+	struct batch batch;
+	struct source *defer;
+	bool nodes, vnis;	/* dirty */
+	bool full;		/* a full answer came */
+	bool retry;		/* the kernel refused something for now */
+	uint64_t gen;
+};
+
+static void on_defer(void *data)
+{
+	table_sync(data);
+}
+
+void table_dirty(struct table *t, const char *tag)
+{
+	struct service *s = facts_service(&t->m->facts, tag);
+
+	if (!s)
+		return;
+	s->dirty = true;
+	source_defer(t->defer);
+}
+
+void table_dirty_nodes(struct table *t)
+{
+	t->nodes = true;
+	source_defer(t->defer);
+}
+
+void table_dirty_vnis(struct table *t)
+{
+	t->vnis = true;
+	source_defer(t->defer);
+}
+
+static void all_dirty(struct table *t)
+{
+	struct facts *f = &t->m->facts;
+	size_t i;
+
+	t->nodes = true;
+	t->vnis = true;
+	for (i = 0; i < f->services.n; i++)
+		((struct service *)f->services.v[i])->dirty = true;
+	source_defer(t->defer);
+}
+
+void table_dirty_all(struct table *t)
+{
+	t->full = true;
+	all_dirty(t);
+}
+
+/* Members of a service may be written: nothing is left out of the kernel that
+ * the coordinator would tell in the next moment.
+ */
+static bool complete(const struct service *s)
+{
+	return s->known || s->served;
+}
+
+static bool in_kernel(const struct service *s)
+{
+	return s->used && s->defined && complete(s);
+}
+
+static void surplus(struct row *row, void *data)
+{
+	struct table *t = data;
+
+	batch_del(&t->batch, row);
+}
+
+static void sync_nodes(struct table *t)
+{
+	struct facts *f = &t->m->facts;
+	struct row_parts parts;
+	struct row_key key;
+	size_t i;
+
+	rows_begin(&t->rows, VNIMESH_OBJECT_NODE, NULL);
+	for (i = 0; i < f->nodes.n; i++) {
+		row_of_node(f, f->nodes.v[i], &key, &parts);
+		batch_want(&t->batch, &key, &parts);
+	}
+}
+
+struct vni_row {
+	const struct member *m;
+	uint64_t seq;
+};
+
+static int vni_row_cmp(const void *a, const void *b)
+{
+	const struct vni_row *x = a, *y = b;
+
+	if (x->m->vni != y->m->vni)
+		return x->m->vni < y->m->vni ? -1 : 1;
+	/* The newest fact first. */
+	return (x->m->seq < y->m->seq) - (x->m->seq > y->m->seq);
+}
+
+static size_t used_members(const struct facts *f, struct vni_row *ret)
+{
+	const struct service *s;
+	const struct member *m;
+	size_t i, j, n = 0;
+
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		if (!in_kernel(s))
+			continue;
+		for (j = 0; j < s->members.n; j++) {
+			m = s->members.v[j];
+			if (m->node == f->self)
+				continue;
+			if (ret)
+				ret[n].m = m;
+			n++;
+		}
+	}
+	return n;
+}
+
+/* The VNIs of other hosts that any service in use has. Several members may
+ * share one; the row then has the newest fact's version, as the kernel takes
+ * no older one.
+ */
+static void sync_vnis(struct table *t)
+{
+	struct facts *f = &t->m->facts;
+	size_t n = used_members(f, NULL);
+	struct row_parts parts;
+	struct row_key key;
+	struct vni_row *v;
+	size_t i;
+
+	v = calloc(n + 1, sizeof(*v));
+	if (!v) {
+		t->retry = true;
+		return;
+	}
+	used_members(f, v);
+	qsort(v, n, sizeof(*v), vni_row_cmp);
+	rows_begin(&t->rows, VNIMESH_OBJECT_VNI, NULL);
+	for (i = 0; i < n; i++) {
+		if (i && v[i].m->vni == v[i - 1].m->vni)
+			continue;
+		row_of_vni(v[i].m, &key, &parts);
+		batch_want(&t->batch, &key, &parts);
+	}
+	free(v);
+}
+
+static void sync_members(struct table *t, const struct service *s)
+{
+	const struct local *l = t->m->local;
+	struct row_parts parts;
+	const struct member *m;
+	struct row_key key;
+	struct member own;
+	size_t i, n;
+
+	for (i = 0; i < s->members.n; i++) {
+		m = s->members.v[i];
+		if (m->node == t->m->facts.self)
+			continue;
+		row_of_member(s, m, &key, &parts);
+		batch_want(&t->batch, &key, &parts);
+	}
+	/* Our own: what we know, not what the coordinator heard of it. */
+	for (n = local_of_tag(l, s->tag, &i); n; n--, i++) {
+		if (!local_fact(l, l->own.v[i], &own) ||
+		    !local_has_vni(l, own.vni))
+			continue;
+		row_of_member(s, &own, &key, &parts);
+		batch_want(&t->batch, &key, &parts);
+	}
+}
+
+/* The rows of one service that came new are announced as loading, so that
+ * held packets wait for its members.
+ */
+static void sync_service(struct table *t, struct service *s)
+{
+	struct row_parts parts;
+	struct row_key key;
+
+	rows_begin(&t->rows, VNIMESH_OBJECT_SERVICE, s->tag);
+	if (!in_kernel(s)) {
+		s->loaded = false;
+	} else {
+		row_of_service(&t->m->facts, s, &key, &parts);
+		if (batch_want(&t->batch, &key, &parts))
+			s->loaded = false;
+	}
+	rows_begin(&t->rows, VNIMESH_OBJECT_MEMBER, s->tag);
+}
+
+/* To be written now; not one whose members are still to come. */
+static bool touched(const struct service *s)
+{
+	return s->dirty && (in_kernel(s) || !s->defined || !s->used);
+}
+
+/* Behind the members: what goes, and that what is there is all. */
+static void finish(struct table *t, struct service *s)
+{
+	struct row_parts parts;
+	struct row_key key;
+
+	rows_end(&t->rows, VNIMESH_OBJECT_MEMBER, s->tag, surplus, t);
+	if (in_kernel(s) && !s->loaded) {
+		row_of_service(&t->m->facts, s, &key, &parts);
+		batch_loaded(&t->batch, &key, &parts, &s->loaded);
+	}
+	rows_end(&t->rows, VNIMESH_OBJECT_SERVICE, s->tag, surplus, t);
+}
+
+static void sync_services(struct table *t)
+{
+	struct facts *f = &t->m->facts;
+	struct service *s;
+	size_t i;
+
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		if (touched(s))
+			sync_service(t, s);
+	}
+	if (t->vnis)
+		sync_vnis(t);
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		if (s->dirty && in_kernel(s))
+			sync_members(t, s);
+	}
+	/* Nobody refers to what goes: members before VNIs and services. */
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		if (touched(s))
+			finish(t, s);
+	}
+	if (t->vnis)
+		rows_end(&t->rows, VNIMESH_OBJECT_VNI, NULL, surplus, t);
+}
+
+/* Rows of services that the facts do not even name any more. */
+static void drop_unnamed(struct table *t)
+{
+	struct row *row;
+	size_t i;
+
+	for (i = 0; i < t->rows.set.n; i++) {
+		row = t->rows.set.v[i];
+		if ((row->key.object == VNIMESH_OBJECT_MEMBER ||
+		     row->key.object == VNIMESH_OBJECT_SERVICE) &&
+		    !facts_service(&t->m->facts, row->key.tag))
+			batch_del(&t->batch, row);
+	}
+}
+
+/* All services in use have their members from the coordinator. */
+static bool all_known(const struct facts *f)
+{
+	const struct service *s;
+	size_t i;
+
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		if (s->used && s->defined && !s->live)
+			return false;
+	}
+	return true;
+}
+
+static void clean(struct table *t)
+{
+	struct facts *f = &t->m->facts;
+	size_t i;
+
+	t->nodes = false;
+	t->vnis = false;
+	t->full = false;
+	for (i = 0; i < f->services.n; i++)
+		((struct service *)f->services.v[i])->dirty = false;
+}
+
+void table_sync(struct table *t)
+{
+	bool full = t->full;
+	bool sweep;
+
+	if (!t->m->running)
+		return;
+	if (full) {
+		t->gen++;
+		rows_forget(&t->rows);
+	}
+	batch_begin(&t->batch, t->gen);
+	if (t->nodes)
+		sync_nodes(t);
+	sync_services(t);
+	if (t->nodes && t->m->synced)
+		rows_end(&t->rows, VNIMESH_OBJECT_NODE, NULL, surplus, t);
+	if (full)
+		drop_unnamed(t);
+	sweep = full && all_known(&t->m->facts);
+	clean(t);
+	if (!batch_send(&t->batch, sweep))
+		t->retry = true;
+}
+
+struct found {
+	struct table *t;
+	uint8_t object;
+};
+
+static void found_service(struct table *t, const struct vnm_service *row)
+{
+	struct service *s = facts_service_make(&t->m->facts, row->tag);
+	uint64_t ago = 0;
+
+	if (!s)
+		return;
+	if (VNM_HAS(row, VNIMESH_A_SERVICE_USED))
+		ago = row->used_ms * LOOP_USEC_PER_MSEC;
+	s->used = true;
+	s->used_us = loop_now() > ago ? loop_now() - ago : 0;
+}
+
+static void found_node(struct table *t, const struct vnm_node *row)
+{
+	struct node *n = facts_node(&t->m->facts, row->node);
+
+	if (n && !row->self)
+		reach_resume(&n->reach, row->state == VNIMESH_STATE_DOWN,
+			     row->latency_us);
+}
+
+static int on_row(const struct vnm_genl_msg *msg, void *data)
+{
+	struct found *f = data;
+	union row_record r;
+	struct row_key key;
+
+	if (!row_found(f->object, msg, &r, &key))
+		return 0;
+	if (f->object == VNIMESH_OBJECT_SERVICE)
+		found_service(f->t, &r.service);
+	else if (f->object == VNIMESH_OBJECT_NODE)
+		found_node(f->t, &r.node);
+	rows_found(&f->t->rows, &key);
+	return 0;
+}
+
+void table_load(struct table *t)
+{
+	static const uint8_t objects[] = {
+		VNIMESH_OBJECT_NODE, VNIMESH_OBJECT_VNI,
+		VNIMESH_OBJECT_SERVICE, VNIMESH_OBJECT_MEMBER,
+	};
+	struct found f = { .t = t };
+	struct vnm_error e = { 0 };
+	struct nl_msg *msg;
+	char text[400];
+	size_t i;
+
+	rows_free(&t->rows);
+	rows_init(&t->rows);
+	for (i = 0; i < t->m->facts.services.n; i++)
+		((struct service *)t->m->facts.services.v[i])->loaded = false;
+	for (i = 0; i < sizeof(objects); i++) {
+		f.object = objects[i];
+		msg = row_dump_msg(t->m->kernel, f.object);
+		if (msg && vnm_genl_dump(kernel_genl(t->m->kernel), msg,
+					 on_row, &f, &e)) {
+			vnm_error_text(&e, text, sizeof(text));
+			log_err("cannot read the table: %s", text);
+		}
+	}
+	all_dirty(t);
+}
+
+void table_retry(struct table *t)
+{
+	if (!t->retry)
+		return;
+	t->retry = false;
+	all_dirty(t);
+}
+
+void table_lost(struct table *t, const struct row_key *key)
+{
+	if (!rows_lost(&t->rows, key))
+		return;
+	log_info("a row of the agent was deleted by somebody else: %s %s%s%u",
+		 vnm_type_name(row_type(key->object)), key->tag,
+		 key->tag[0] ? " " : "", key->id);
+	all_dirty(t);
+}
+
+struct usage {
+	struct facts *f;
+	bool flows;
+};
+
+static int on_used(const struct vnm_genl_msg *msg, void *data)
+{
+	struct usage *u = data;
+	struct vnm_service row;
+	struct service *s;
+	uint64_t used;
+
+	if (vnm_record_parse(&vnm_service_type, &row, msg->attrs,
+			     msg->attrlen) ||
+	    !VNM_HAS(&row, VNIMESH_A_SERVICE_USED))
+		return 0;
+	s = facts_service(u->f, row.tag);
+	used = loop_now() - row.used_ms * LOOP_USEC_PER_MSEC;
+	if (s && used < loop_now() && used > s->used_us)
+		s->used_us = used;
+	return 0;
+}
+
+static int on_flows(const struct vnm_genl_msg *msg, void *data)
+{
+	struct usage *u = data;
+	struct vnm_member row;
+
+	if (!vnm_record_parse(&vnm_member_type, &row, msg->attrs,
+			      msg->attrlen) && row.inflight)
+		u->flows = true;
+	return 0;
+}
+
+/* Connections that live longer than anybody opens new ones count as use: a
+ * member that dies must still reset them.
+ */
+static bool has_flows(struct table *t, const struct service *s)
+{
+	struct usage u = { .f = &t->m->facts };
+	struct vnm_member key = { 0 };
+	struct nl_msg *msg;
+
+	VNM_SET(&key, ifindex, VNIMESH_A_MEMBER_IFINDEX,
+		kernel_ifindex(t->m->kernel));
+	snprintf(key.tag, sizeof(key.tag), "%s", s->tag);
+	key.present |= VNM_BIT(VNIMESH_A_MEMBER_TAG);
+	msg = kernel_msg(t->m->kernel, VNIMESH_CMD_MEMBER_GET, 0,
+			 &vnm_member_type, &key);
+	if (!msg || vnm_genl_dump(kernel_genl(t->m->kernel), msg, on_flows, &u,
+				  NULL))
+		return true;
+	return u.flows;
+}
+
+void table_expire(struct table *t)
+{
+	struct facts *f = &t->m->facts;
+	struct usage u = { .f = f };
+	uint64_t idle = TABLE_IDLE_MS * LOOP_USEC_PER_MSEC;
+	struct nl_msg *msg;
+	struct service *s;
+	bool any = false;
+	size_t i;
+
+	if (!t->m->running)
+		return;
+	msg = row_dump_msg(t->m->kernel, VNIMESH_OBJECT_SERVICE);
+	if (!msg || vnm_genl_dump(kernel_genl(t->m->kernel), msg, on_used, &u,
+				  NULL))
+		return;
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		if (!s->used || s->served || loop_now() < s->used_us + idle)
+			continue;
+		if (has_flows(t, s)) {
+			s->used_us = loop_now();
+			continue;
+		}
+		log_debug("%s: unused, dropped", s->tag);
+		s->used = false;
+		s->live = false;
+		s->dirty = true;
+		any = true;
+	}
+	if (!any)
+		return;
+	t->vnis = true;
+	source_defer(t->defer);
+	watch_restart(t->m->watch, UINT64_MAX);
+}
+
+struct table *table_new(struct mesh *m)
+{
+	struct table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->m = m;
+	/* Another run's number differs, whatever came between. */
+	t->gen = (uint64_t)mesh_random() << 24 & INT64_MAX;
+	rows_init(&t->rows);
+	if (!batch_init(&t->batch, m, &t->rows) ||
+	    loop_defer(m->loop, &t->defer, on_defer, t)) {
+		table_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void table_free(struct table *t)
+{
+	if (!t)
+		return;
+	source_free(&t->defer);
+	batch_free(&t->batch);
+	rows_free(&t->rows);
+	free(t);
+}

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The watch at the coordinator. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "join.h"
+#include "local.h"
+#include "log.h"
+#include "miss.h"
+#include "problem.h"
+#include "sequence.h"
+#include "state.h"
+#include "table.h"
+#include "watch.h"
+#include "wire.h"
+
+/* A coordinator that answers at once with nothing must not make us spin. */
+#define IDLE_PAUSE_MS	100
+
+struct watch {
+	struct mesh *m;
+	struct http_req *req;
+	struct source *timer;
+	uint64_t from;		/* ask from this index at the latest */
+	uint64_t last_check;	/* ids rise */
+	uint32_t failures;
+	bool too_many;		/* tags; the log has it */
+};
+
+struct text {
+	char *p;
+	size_t len, room;
+};
+
+static bool put(struct text *t, const char *s)
+{
+	size_t n = strlen(s);
+	char *p;
+
+	if (t->len + n + 1 > t->room) {
+		p = realloc(t->p, (t->len + n + 1) * 2);
+		if (!p)
+			return false;
+		t->p = p;
+		t->room = (t->len + n + 1) * 2;
+	}
+	memcpy(t->p + t->len, s, n + 1);
+	t->len += n;
+	return true;
+}
+
+/* The coordinator's own word, back in a query. */
+static bool put_escaped(struct text *t, const char *s)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+	char hex[4];
+	bool ok = true;
+
+	for (; *s && ok; s++) {
+		if (strchr(plain, *s))
+			snprintf(hex, sizeof(hex), "%c", *s);
+		else
+			snprintf(hex, sizeof(hex), "%%%02X", (uint8_t)*s);
+		ok = put(t, hex);
+	}
+	return ok;
+}
+
+/* The tags in use; marks those that are asked for. */
+static bool put_tags(struct watch *w, struct text *t)
+{
+	struct facts *f = &w->m->facts;
+	struct service *s;
+	size_t start, i;
+	bool ok = true;
+
+	start = t->len;
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		s->asked = false;
+		if (!s->used)
+			continue;
+		if (t->len - start > WATCH_TAGS_MAX) {
+			if (!w->too_many)
+				log_warn("too many services in use to watch all: %s and others are not",
+					 s->tag);
+			w->too_many = true;
+			continue;
+		}
+		ok = ok && put(t, t->len == start ? "&tags=" : ",") &&
+		     put(t, s->tag);
+		s->asked = true;
+	}
+	return ok;
+}
+
+static char *make_url(struct watch *w)
+{
+	struct mesh *m = w->m;
+	struct facts *f = &m->facts;
+	struct text t = { 0 };
+	char text[96];
+	bool ok;
+
+	if (w->from < f->index)
+		f->index = w->from;
+	w->from = UINT64_MAX;
+	snprintf(text, sizeof(text), "/v1/watch?node=%u&wait_ms=%u", f->self,
+		 WATCH_WAIT_MS);
+	ok = put(&t, m->conf.coordinator) && put(&t, text);
+	if (f->index && f->incarnation[0]) {
+		snprintf(text, sizeof(text), "&index=%llu&incarnation=",
+			 (unsigned long long)f->index);
+		ok = ok && put(&t, text) && put_escaped(&t, f->incarnation);
+	}
+	ok = ok && put_tags(w, &t);
+	if (ok)
+		return t.p;
+	free(t.p);
+	return NULL;
+}
+
+static bool take_nodes(struct mesh *m, json_t *json, uint64_t index)
+{
+	json_t *set = json_object_get(json, "nodes");
+	json_t *removed = json_object_get(json, "nodes_removed");
+	struct node node;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(set, i, item)
+		if (wire_node(item, &node))
+			facts_set_node(&m->facts, &node, index);
+	json_array_foreach(removed, i, item) {
+		if (!json_is_integer(item) ||
+		    json_integer_value(item) == m->facts.self)
+			continue;
+		facts_del_node(&m->facts, json_integer_value(item));
+	}
+	return json_array_size(set) || json_array_size(removed);
+}
+
+static bool take_services(struct mesh *m, json_t *json, uint64_t index)
+{
+	json_t *set = json_object_get(json, "services");
+	json_t *removed = json_object_get(json, "services_removed");
+	struct definition def;
+	char tag[TAG_MAX + 1];
+	struct service *s;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(set, i, item) {
+		if (!wire_service(item, tag, &def))
+			continue;
+		facts_set_service(&m->facts, tag, &def, index);
+		ports_free(&def.ports);
+		table_dirty(m->table, tag);
+	}
+	json_array_foreach(removed, i, item) {
+		if (!json_is_string(item))
+			continue;
+		s = facts_service(&m->facts, json_string_value(item));
+		if (!s)
+			continue;
+		facts_undefine(s, index);
+		table_dirty(m->table, s->tag);
+		table_dirty_vnis(m->table);
+	}
+	return json_array_size(set) || json_array_size(removed);
+}
+
+/* Whether it is other members than before, not only other figures. */
+static bool members_differ(const struct service *s, const struct sorted *list)
+{
+	const struct member *a, *b;
+	size_t i;
+
+	if (s->members.n != list->n || !s->known)
+		return true;
+	for (i = 0; i < list->n; i++) {
+		a = s->members.v[i];
+		b = list->v[i];
+		if (a->vni != b->vni || a->node != b->node ||
+		    a->state != b->state ||
+		    !ip_equal(&a->address4, &b->address4) ||
+		    !ip_equal(&a->address6, &b->address6))
+			return true;
+	}
+	return false;
+}
+
+/* Asked for, all told, and no list: nobody. */
+static void take_empty(struct mesh *m, json_t *members, uint64_t index)
+{
+	struct sorted none = member_list();
+	struct service *s;
+	size_t i;
+
+	for (i = 0; i < m->facts.services.n; i++) {
+		s = m->facts.services.v[i];
+		if (s->asked && !json_object_get(members, s->tag))
+			facts_set_members(s, &none, index);
+	}
+}
+
+static bool take_members(struct mesh *m, json_t *json, uint64_t index,
+			 bool full)
+{
+	json_t *members = json_object_get(json, "members");
+	struct sorted list;
+	struct service *s;
+	bool any = false;
+	const char *tag;
+	json_t *item;
+
+	json_object_foreach(members, tag, item) {
+		s = facts_service(&m->facts, tag);
+		if (!s)
+			continue;
+		list = wire_members(item, tag);
+		any |= members_differ(s, &list);
+		facts_set_members(s, &list, index);
+		table_dirty(m->table, tag);
+		table_dirty_vnis(m->table);
+	}
+	if (full)
+		take_empty(m, members, index);
+	return any;
+}
+
+/* What was asked for is complete now: told, or unchanged since it was. */
+static void mark_live(struct facts *f, bool full)
+{
+	struct service *s;
+	size_t i;
+
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		s->live = s->asked && (full || s->known);
+		if (s->live)
+			s->known = true;
+	}
+}
+
+static void take_checks(struct watch *w, json_t *list)
+{
+	json_t *item;
+	uint64_t id;
+	size_t i;
+
+	json_array_foreach(list, i, item) {
+		id = wire_u64(item, "id", 0);
+		if (id <= w->last_check)
+			continue;
+		w->last_check = id;
+		local_check_now(w->m->local, wire_str(item, "tag", ""),
+				wire_u64(item, "vni", 0));
+	}
+}
+
+static void take_full(struct mesh *m, uint64_t index)
+{
+	struct node *self = facts_node(&m->facts, m->facts.self);
+
+	if (self && !self->seen) {
+		log_warn("the coordinator does not know this node any more");
+		self->seen = true;
+		join_start(m->join);
+	}
+	facts_full_end(&m->facts, index);
+	m->synced = true;
+	table_dirty_all(m->table);
+}
+
+/* False: not an answer that can be used. */
+static bool take(struct watch *w, json_t *json, bool *news)
+{
+	char incarnation[INCARNATION_MAX + 1];
+	struct mesh *m = w->m;
+	uint64_t index;
+	bool full;
+
+	if (!wire_version(json, incarnation, &index))
+		return false;
+	full = json_is_true(json_object_get(json, "full"));
+	if (facts_incarnation(&m->facts, incarnation)) {
+		w->last_check = 0;
+		/* Only all of it says anything about another coordinator. */
+		if (!full)
+			return true;
+	}
+	if (full)
+		facts_full_begin(&m->facts);
+	if (take_nodes(m, json, index)) {
+		table_dirty_nodes(m->table);
+		*news = true;
+	}
+	*news |= take_services(m, json, index);
+	*news |= take_members(m, json, index, full);
+	if (full)
+		take_full(m, index);
+	mark_live(&m->facts, full);
+	m->facts.index = index;
+	if (*news || full)
+		state_changed(m->state, true);
+	take_checks(w, json_object_get(json, "checks"));
+	miss_defined(m->miss);
+	return true;
+}
+
+static void again(struct watch *w, uint32_t ms)
+{
+	source_timer_set(w->timer, loop_now() + ms * LOOP_USEC_PER_MSEC);
+}
+
+static void back_off(struct watch *w)
+{
+	w->failures++;
+	again(w, sequence_backoff_ms(w->failures, WATCH_BACKOFF_MS,
+				     WATCH_BACKOFF_MAX_MS, mesh_random()));
+}
+
+static void on_answer(void *data, const struct http_reply *reply)
+{
+	struct watch *w = data;
+	uint64_t before = w->m->facts.index;
+	char text[512];
+	bool news = false;
+	json_t *json;
+	bool ok;
+
+	w->req = NULL;
+	mesh_reached(w->m, reply->status);
+	if (reply->status == 410) {
+		w->m->facts.index = 0;
+		again(w, 0);
+		return;
+	}
+	if (reply->status != 200) {
+		log_debug("watch: %s", problem_text(reply, text, sizeof(text)));
+		if (reply->status == 404)
+			join_start(w->m->join);
+		back_off(w);
+		return;
+	}
+	json = json_loadb(reply->body, reply->len, 0, NULL);
+	ok = json && take(w, json, &news);
+	json_decref(json);
+	if (!ok) {
+		log_warn("watch: the answer of the coordinator is wrong");
+		back_off(w);
+		return;
+	}
+	w->failures = 0;
+	again(w, before == w->m->facts.index &&
+		 reply->took_us < IDLE_PAUSE_MS * LOOP_USEC_PER_MSEC ?
+		 IDLE_PAUSE_MS : 0);
+}
+
+static void on_timer(void *data, uint64_t now_us)
+{
+	struct watch *w = data;
+	struct http_want want = {
+		.timeout_ms = WATCH_WAIT_MS + WATCH_GRACE_MS,
+	};
+	char *url;
+
+	(void)now_us;
+	http_cancel(&w->req);
+	url = make_url(w);
+	want.url = url;
+	if (!url || http_start(w->m->http, &w->req, &want, on_answer, w))
+		back_off(w);
+	free(url);
+}
+
+void watch_restart(struct watch *w, uint64_t from)
+{
+	if (from < w->from)
+		w->from = from;
+	again(w, 0);
+}
+
+struct watch *watch_new(struct mesh *m)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->m = m;
+	w->from = UINT64_MAX;
+	if (loop_timer(m->loop, &w->timer, on_timer, w)) {
+		free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void watch_free(struct watch *w)
+{
+	if (!w)
+		return;
+	http_cancel(&w->req);
+	source_free(&w->timer);
+	free(w);
+}

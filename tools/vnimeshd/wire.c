@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The coordinator's JSON objects to facts and back. */
+
+#include <string.h>
+
+#include "log.h"
+#include "wire.h"
+
+/* In the order of the enums, which begin with 1. */
+const char *const wire_states[] = { "up", "drain", "maint", "down", NULL };
+const char *const wire_policies[] = { "optimal", NULL };
+
+/* Each object has a reader of its own, so that its error is its own. */
+static bool begin(struct jread *rd, struct jobj *obj, json_t *json)
+{
+	memset(rd, 0, sizeof(*rd));
+	rd->mode = JREAD_LENIENT;
+	rd->root = json;
+	return jread_root(rd, obj);
+}
+
+static bool end(struct jread *rd, const char *what)
+{
+	char text[640];
+
+	if (jread_ok(rd))
+		return true;
+	log_warn("coordinator: %s skipped: %s", what,
+		 jread_error(rd, text, sizeof(text)));
+	return false;
+}
+
+static void get_address(struct jobj *obj, const char *key, int family,
+			struct ip_addr *ret)
+{
+	json_t *v = json_object_get(obj->json, key);
+
+	if (json_is_null(v) || (v && !json_string_length(v) &&
+				json_is_string(v)))
+		return;
+	jget_addr(obj, key, JOPT, family, ret);
+}
+
+static void get_ports(struct jobj *obj, struct ports *ret)
+{
+	struct jport v[JPORTS_MAX];
+	unsigned int n = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!jget_ports(obj, "ports", JOPT, v, &n) || !n)
+		return;
+	if (!ports_copy(ret, v, n))
+		jread_fail(obj, "ports", "no memory");
+}
+
+static void get_text(struct jobj *obj, const char *key, enum jneed need,
+		     size_t max, char *ret)
+{
+	const char *text;
+
+	if (jget_str(obj, key, need, max, &text))
+		strcpy(ret, text);
+}
+
+bool wire_mesh(json_t *json, struct mesh_params *ret)
+{
+	uint32_t port = VNIMESH_PORT_DEFAULT;
+	struct jread rd;
+	struct jobj o;
+
+	memset(ret, 0, sizeof(*ret));
+	if (begin(&rd, &o, json)) {
+		jget_u32(&o, "id", JREQ, 1, VNIMESH_ID_MAX, &ret->id);
+		get_text(&o, "uuid", JOPT, UUID_MAX, ret->uuid);
+		jget_u32(&o, "port", JOPT, 1, 65535, &port);
+		jget_prefix(&o, "prefix4", JOPT, AF_INET, &ret->prefix4);
+		jget_prefix(&o, "prefix6", JOPT, AF_INET6, &ret->prefix6);
+		jget_prefix(&o, "service_prefix4", JOPT, AF_INET,
+			    &ret->service_prefix4);
+		jget_prefix(&o, "service_prefix6", JOPT, AF_INET6,
+			    &ret->service_prefix6);
+		ret->port = port;
+	}
+	return end(&rd, "mesh");
+}
+
+static void get_prefixes(struct jobj *o, struct node *ret)
+{
+	struct ip_prefix p;
+	struct jarr arr;
+	const char *text;
+	unsigned int i;
+
+	if (!jget_arr(o, "prefixes", JREQ, VNIMESH_PREFIXES_MAX, &arr))
+		return;
+	for (i = 0; i < arr.n; i++) {
+		if (!jarr_str(&arr, i, IP_TEXT_MAX, &text))
+			return;
+		if (!ip_prefix_parse(text, &p)) {
+			jarr_fail(&arr, i, "must be a prefix");
+			return;
+		}
+		ret->prefixes[ret->n_prefixes++] = p;
+	}
+}
+
+bool wire_node(json_t *json, struct node *ret)
+{
+	uint32_t port = VNIMESH_PORT_DEFAULT;
+	struct jread rd;
+	struct jobj o;
+
+	memset(ret, 0, sizeof(*ret));
+	if (begin(&rd, &o, json)) {
+		jget_u32(&o, "node", JREQ, 1, UINT32_MAX, &ret->id);
+		get_text(&o, "name", JREQ, JNAME_MAX, ret->name);
+		get_text(&o, "zone", JOPT, JNAME_MAX, ret->zone);
+		jget_addr(&o, "underlay", JREQ, AF_INET, &ret->underlay);
+		jget_u32(&o, "port", JOPT, 1, 65535, &port);
+		get_prefixes(&o, ret);
+		jget_u32(&o, "vni", JREQ, 1, UINT32_MAX, &ret->vni);
+		jget_u32(&o, "vni_first", JOPT, 1, UINT32_MAX,
+			 &ret->vni_first);
+		jget_u32(&o, "vni_count", JOPT, 0, UINT32_MAX,
+			 &ret->vni_count);
+		get_address(&o, "address4", AF_INET, &ret->address4);
+		get_address(&o, "address6", AF_INET6, &ret->address6);
+		jget_bool(&o, "stale", JOPT, &ret->stale);
+		ret->port = port;
+	}
+	return end(&rd, "node");
+}
+
+/* The index of @text in @words, 0 if it is none of them. */
+static unsigned int find_word(const char *const *words, const char *text)
+{
+	unsigned int i;
+
+	for (i = 0; words[i]; i++)
+		if (!strcmp(words[i], text))
+			return i;
+	return 0;
+}
+
+bool wire_service(json_t *json, char tag[TAG_MAX + 1], struct definition *ret)
+{
+	unsigned int policy = 0;
+	const char *text;
+	struct jread rd;
+	struct jobj o;
+
+	memset(ret, 0, sizeof(*ret));
+	if (begin(&rd, &o, json)) {
+		jget_tag(&o, "tag", JREQ, tag);
+		get_address(&o, "address4", AF_INET, &ret->address4);
+		get_address(&o, "address6", AF_INET6, &ret->address6);
+		/* A policy that this version does not have: choose by ours. */
+		if (jget_str(&o, "policy", JOPT, SIZE_MAX, &text))
+			policy = find_word(wire_policies, text);
+		get_ports(&o, &ret->ports);
+		ret->policy = policy + VNIMESH_POLICY_OPTIMAL;
+	}
+	if (end(&rd, "service"))
+		return true;
+	ports_free(&ret->ports);
+	return false;
+}
+
+static bool member_read(json_t *json, struct member *ret)
+{
+	unsigned int state = 0;
+	int64_t epoch = 0, seq = 0;
+	uint32_t health = 0;
+	struct jread rd;
+	struct jobj o;
+
+	ret->weight = VNIMESH_WEIGHT_DEFAULT;
+	if (begin(&rd, &o, json)) {
+		jget_u32(&o, "vni", JREQ, 1, UINT32_MAX, &ret->vni);
+		jget_u32(&o, "node", JREQ, 1, UINT32_MAX, &ret->node);
+		get_address(&o, "address4", AF_INET, &ret->address4);
+		get_address(&o, "address6", AF_INET6, &ret->address6);
+		jget_u32(&o, "weight", JOPT, 0, VNIMESH_WEIGHT_MAX,
+			 &ret->weight);
+		jget_word(&o, "state", JREQ, wire_states, &state);
+		jget_u32(&o, "health", JREQ, 0, VNIMESH_HEALTH_MAX, &health);
+		jget_u32(&o, "latency_us", JOPT, 0, UINT32_MAX,
+			 &ret->latency_us);
+		jget_bool(&o, "stale", JOPT, &ret->stale);
+		jget_int(&o, "epoch", JOPT, 0, JINT_MAX, &epoch);
+		jget_int(&o, "seq", JOPT, 0, JINT_MAX, &seq);
+		/* Last: what it owns is freed with the member. */
+		get_ports(&o, &ret->ports);
+		ret->state = state + VNIMESH_STATE_UP;
+		ret->health = health;
+		ret->epoch = epoch;
+		ret->seq = seq;
+		if (ret->latency_us > VNIMESH_LATENCY_MAX)
+			ret->latency_us = VNIMESH_LATENCY_MAX;
+		if (jread_ok(&rd) && !ret->address4.family &&
+		    !ret->address6.family)
+			jread_fail(&o, "address4", "no address at all");
+	}
+	return end(&rd, "member");
+}
+
+struct sorted wire_members(json_t *list, const char *tag)
+{
+	struct sorted ret = member_list();
+	struct member *m;
+	json_t *item;
+	size_t i;
+
+	if (!json_is_array(list)) {
+		log_warn("coordinator: members of %s are not a list", tag);
+		return ret;
+	}
+	json_array_foreach(list, i, item) {
+		m = member_new();
+		if (!m)
+			break;
+		if (!member_read(item, m) || sorted_find(&ret, &m->vni) ||
+		    !sorted_add(&ret, m))
+			member_free(m);
+	}
+	return ret;
+}
+
+uint64_t wire_u64(json_t *json, const char *key, uint64_t none)
+{
+	json_t *v = json_object_get(json, key);
+
+	if (!json_is_integer(v) || json_integer_value(v) < 0)
+		return none;
+	return json_integer_value(v);
+}
+
+const char *wire_str(json_t *json, const char *key, const char *none)
+{
+	json_t *v = json_object_get(json, key);
+
+	return json_is_string(v) ? json_string_value(v) : none;
+}
+
+bool wire_version(json_t *json, char incarnation[INCARNATION_MAX + 1],
+		  uint64_t *index)
+{
+	const char *text = wire_str(json, "incarnation", "");
+
+	*index = wire_u64(json, "index", UINT64_MAX);
+	if (!*text || strlen(text) > INCARNATION_MAX || *index == UINT64_MAX) {
+		log_warn("coordinator: answer without incarnation and index");
+		return false;
+	}
+	strcpy(incarnation, text);
+	return true;
+}
+
+static void put_address(json_t *o, const char *key, const struct ip_addr *a)
+{
+	char text[IP_TEXT_MAX];
+
+	if (a->family)
+		json_object_set_new(o, key, json_string(ip_text(a, text)));
+}
+
+static void put_prefix(json_t *o, const char *key, const struct ip_prefix *p)
+{
+	char text[IP_TEXT_MAX];
+
+	if (p->addr.family)
+		json_object_set_new(o, key,
+				    json_string(ip_prefix_text(p, text)));
+}
+
+json_t *wire_pack_mesh(const struct mesh_params *mesh)
+{
+	json_t *o = json_pack("{s:I, s:s, s:i}", "id", (json_int_t)mesh->id,
+			      "uuid", mesh->uuid, "port", mesh->port);
+
+	put_prefix(o, "prefix4", &mesh->prefix4);
+	put_prefix(o, "prefix6", &mesh->prefix6);
+	put_prefix(o, "service_prefix4", &mesh->service_prefix4);
+	put_prefix(o, "service_prefix6", &mesh->service_prefix6);
+	return o;
+}
+
+json_t *wire_pack_node(const struct node *node)
+{
+	json_t *list = json_array();
+	char text[IP_TEXT_MAX];
+	unsigned int i;
+	json_t *o;
+
+	for (i = 0; i < node->n_prefixes; i++)
+		json_array_append_new(list, json_string(
+			ip_prefix_text(&node->prefixes[i], text)));
+	o = json_pack("{s:I, s:s, s:s, s:i, s:o, s:I, s:I, s:I}",
+		      "node", (json_int_t)node->id, "name", node->name,
+		      "zone", node->zone, "port", node->port,
+		      "prefixes", list, "vni", (json_int_t)node->vni,
+		      "vni_first", (json_int_t)node->vni_first,
+		      "vni_count", (json_int_t)node->vni_count);
+	put_address(o, "underlay", &node->underlay);
+	put_address(o, "address4", &node->address4);
+	put_address(o, "address6", &node->address6);
+	return o;
+}
+
+json_t *wire_pack_service(const char *tag, const struct definition *def)
+{
+	unsigned int policy = def->policy - VNIMESH_POLICY_OPTIMAL;
+	json_t *o = json_pack("{s:s, s:s, s:o}", "tag", tag,
+			      "policy", wire_policies[policy],
+			      "ports", jports_pack(def->ports.v,
+						   def->ports.n));
+
+	put_address(o, "address4", &def->address4);
+	put_address(o, "address6", &def->address6);
+	return o;
+}
+
+json_t *wire_pack_member(const char *tag, const struct member *m)
+{
+	json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:I, s:s, s:i, s:I, s:s, s:b, s:I, s:I}",
+			      "tag", tag, "vni", (json_int_t)m->vni,
+			      "node", (json_int_t)m->node,
+			      "ports", jports_pack(m->ports.v, m->ports.n),
+			      "weight", (json_int_t)m->weight,
+			      "state", wire_states[m->state - VNIMESH_STATE_UP],
+			      "health", m->health,
+			      "latency_us", (json_int_t)m->latency_us,
+			      "output", m->output, "stale", m->stale,
+			      "epoch", (json_int_t)m->epoch,
+			      "seq", (json_int_t)m->seq);
+
+	put_address(o, "address4", &m->address4);
+	put_address(o, "address6", &m->address6);
+	return o;
+}
