@@ -10,6 +10,8 @@
 
 #include "mesh.h"
 
+struct vnimesh_nl_asker;
+
 int vnimesh_parked_init(struct vnimesh_mesh *mesh);
 /* Answers all with ENODEV; idempotent; no more are taken. */
 void vnimesh_parked_stop(struct vnimesh_mesh *mesh);
@@ -22,5 +24,15 @@ void vnimesh_parked_complete(struct vnimesh_mesh *mesh,
 void vnimesh_parked_negative(struct vnimesh_mesh *mesh, const char *tag,
 			     u8 verdict);
 void vnimesh_parked_agent_lost(struct vnimesh_mesh *mesh);
+
+/* mesh->lock. Parks the request of @asker and asks the agent, unless somebody
+ * waits for @tag already. -EBUSY: budget of the mesh; -EDQUOT: of the socket;
+ * -ENOTCONN and -EAGAIN as vnimesh_netlink_miss(); -ENODEV, -ENOMEM.
+ */
+int vnimesh_parked_add(struct vnimesh_mesh *mesh,
+		       const struct vnimesh_nl_asker *asker, const char *tag,
+		       u32 vni_id);
+/* Process context: a generic netlink socket of @net is gone. */
+void vnimesh_parked_released(struct net *net, u32 portid);
 
 #endif /* _VNIMESH_PARKED_H */
