@@ -165,7 +165,8 @@ many()
 	[ "$("spec_$1" "$spec" | wc -l)" -ge "$2" ]
 }
 
-open_operations()
+# Operations that anybody may use, or that check by themselves.
+spec_open()
 {
 	awk '
 	/^[a-z-]+:/	{ section = $1 }
@@ -175,7 +176,92 @@ open_operations()
 	/^      flags: \[ uns-admin-perm \]/ { perm = 1 }
 	/^      (do|dump):/	{ handled = 1 }
 	END	{ if (op && !perm && handled) print op }
-	' "$1"
+	' "$1" | sort
+}
+
+module_open()
+{
+	awk '
+	function done() {
+		if (op && !perm)
+			print op
+		op = ""
+	}
+	/^static const struct genl_ops/	{ on = 1 }
+	!on		{ next }
+	/OP\(|\.cmd =/	{
+		done()
+		op = tolower($0)
+		sub(/.*(op\(|vnimesh_cmd_)/, "", op)
+		sub(/,.*/, "", op)
+		gsub(/_/, "-", op)
+		perm = 0
+	}
+	/GENL_UNS_ADMIN_PERM/	{ perm = 1 }
+	/^};/		{ done(); exit }
+	' "$1" | sort
+}
+
+# OPERATION ATTRIBUTE for all that a request may carry.
+spec_requests()
+{
+	awk '
+	/^[a-z-]+:/	{ section = $1 }
+	section != "operations:" { next }
+	/^      name:/		{ op = $2 }
+	/^        request:/	{ request = 1 }
+	/^        reply:/	{ request = 0 }
+	/^      (event|notify):/	{ request = 0 }
+	/attributes: \[/	{ list = request }
+	list {
+		line = $0
+		sub(/.*\[/, "", line)
+		gsub(/[],]/, " ", line)
+		n = split(line, word)
+		for (i = 1; i <= n; i++)
+			print op, word[i]
+	}
+	/\]/			{ list = 0 }
+	' "$1" | sort -u
+}
+
+# The same from the tables of the module; VNIMESH_POLICY_ROW is five of them.
+module_requests()
+{
+	awk '
+	function attribute(name) {
+		sub(/^VNIMESH_A_[A-Z]+_/, "", name)
+		name = tolower(name)
+		gsub(/_/, "-", name)
+		print op, name
+	}
+	/^const struct nla_policy vnimesh_nl_[a-z_]+_policy\[\]/ {
+		op = $4
+		sub(/^vnimesh_nl_/, "", op)
+		sub(/_policy.*/, "", op)
+		gsub(/_/, "-", op)
+		on = 1
+		next
+	}
+	/^};/	{ on = 0 }
+	!on || /NLA_REJECT/	{ next }
+	/VNIMESH_POLICY_ROW/ {
+		split("ORIGIN SOURCE EPOCH SEQ GEN", row, " ")
+		for (i in row)
+			attribute("VNIMESH_A_X_" row[i])
+	}
+	/^\t\[VNIMESH_A_/ {
+		name = $1
+		gsub(/[][]/, "", name)
+		attribute(name)
+	}
+	' "$@" | sort -u
+}
+
+same_as_module()
+{
+	diff -u --label module --label specification \
+		<("module_$1" "${@:2}") <("spec_$1" "$spec")
 }
 
 check "specification names many things" many names 200
@@ -184,7 +270,13 @@ check "specification has constants" many numbers 8
 check "constants agree with the header" same numbers
 check "multicast groups agree with the header" same groups
 check_is "nothing refers to what is not there" "" "$(spec_dangling "$spec")"
-check_is "resolve alone needs no privilege" resolve "$(open_operations "$spec")"
+check_is "resolve and vni-get alone do not need privilege" "resolve vni-get" \
+	"$(spec_open "$spec" | xargs)"
+check "the module asks for the same privilege" \
+	same_as_module open kmod/netlink.c
+check "requests have many attributes" many requests 80
+check "policies of the module take the same attributes" \
+	same_as_module requests kmod/nl_*.c
 check "kernel-policy is per-op" grep -qx 'kernel-policy: per-op' "$spec"
 
 # The test itself must notice: break a copy.

@@ -202,6 +202,14 @@ check_is "a full disk is noticed" \
 	"1|Error: Cannot write the output: No space left on device." \
 	"$rc|$(cat "$work/stderr")"
 
+for page in Documentation/vnimesh.8; do
+	if command -v mandoc > /dev/null; then
+		check "mandoc accepts $page" mandoc -T lint -W warning "$page"
+	else
+		tap_skip "mandoc accepts $page" "no mandoc"
+	fi
+done
+
 # The records, by a program of their own.
 # shellcheck disable=SC2046 # flags
 check "builds the test of the records" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g \

@@ -208,26 +208,32 @@ static json_t *get(struct jobj *obj, const char *key, enum jneed need)
 	return value;
 }
 
-bool jget_obj(struct jobj *obj, const char *key, enum jneed need,
-	      struct jobj *ret)
+/* The same, of one type, which an error calls @what. */
+static json_t *get_typed(struct jobj *obj, const char *key, enum jneed need,
+			 json_type type, const char *what)
 {
 	json_t *value = get(obj, key, need);
 
-	obj_init(ret, obj->rd, NULL, obj, key, -1);
-	if (!value)
-		return false;
-	if (!json_is_object(value)) {
-		jread_fail(obj, key, "must be an object");
-		return false;
+	if (value && json_typeof(value) != type) {
+		jread_fail(obj, key, "must be %s", what);
+		return NULL;
 	}
-	ret->json = value;
-	return true;
+	return value;
+}
+
+bool jget_obj(struct jobj *obj, const char *key, enum jneed need,
+	      struct jobj *ret)
+{
+	json_t *value = get_typed(obj, key, need, JSON_OBJECT, "an object");
+
+	obj_init(ret, obj->rd, value, obj, key, -1);
+	return value;
 }
 
 bool jget_arr(struct jobj *obj, const char *key, enum jneed need,
 	      unsigned int max, struct jarr *ret)
 {
-	json_t *value = get(obj, key, need);
+	json_t *value = get_typed(obj, key, need, JSON_ARRAY, "an array");
 
 	memset(ret, 0, sizeof(*ret));
 	ret->rd = obj->rd;
@@ -235,10 +241,6 @@ bool jget_arr(struct jobj *obj, const char *key, enum jneed need,
 	ret->key = key;
 	if (!value)
 		return false;
-	if (!json_is_array(value)) {
-		jread_fail(obj, key, "must be an array");
-		return false;
-	}
 	if (json_array_size(value) > max) {
 		jread_fail(obj, key, "must have at most %u elements", max);
 		return false;
@@ -251,14 +253,10 @@ bool jget_arr(struct jobj *obj, const char *key, enum jneed need,
 bool jget_str(struct jobj *obj, const char *key, enum jneed need, size_t max,
 	      const char **ret)
 {
-	json_t *value = get(obj, key, need);
+	json_t *value = get_typed(obj, key, need, JSON_STRING, "a string");
 
 	if (!value)
 		return false;
-	if (!json_is_string(value)) {
-		jread_fail(obj, key, "must be a string");
-		return false;
-	}
 	if (json_string_length(value) > max) {
 		jread_fail(obj, key, "must have at most %zu bytes", max);
 		return false;
@@ -270,14 +268,10 @@ bool jget_str(struct jobj *obj, const char *key, enum jneed need, size_t max,
 bool jget_int(struct jobj *obj, const char *key, enum jneed need, int64_t min,
 	      int64_t max, int64_t *ret)
 {
-	json_t *value = get(obj, key, need);
+	json_t *value = get_typed(obj, key, need, JSON_INTEGER, "an integer");
 
 	if (!value)
 		return false;
-	if (!json_is_integer(value)) {
-		jread_fail(obj, key, "must be an integer");
-		return false;
-	}
 	if (json_integer_value(value) < min || json_integer_value(value) > max) {
 		jread_fail(obj, key, "must be %lld to %lld", (long long)min,
 			   (long long)max);

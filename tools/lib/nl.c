@@ -32,7 +32,8 @@ void vnm_error_text(const struct vnm_error *e, char *buf, size_t size)
 	char attr[128] = "";
 	bool stop;
 
-	if (e->attr[0])
+	/* "missing attribute: addr" needs no hint that addr is missing. */
+	if (e->attr[0] && !(e->missing && strstr(e->msg, e->attr)))
 		snprintf(attr, sizeof(attr), " (%sattribute \"%s\")",
 			 e->missing ? "missing " : "", e->attr);
 	stop = len && e->msg[len - 1] == '.';

@@ -192,6 +192,9 @@ void vnm_record_text(const struct vnm_type *t, const void *rec,
 		if ((f->flags & VNM_F_STAT) && !(show & VNM_SHOW_STATS))
 			continue;
 		p = (const char *)rec + f->off;
+		if (f->kind == VNM_K_STRING && !*p &&
+		    !(show & VNM_SHOW_DETAIL))
+			continue;
 		if (f->kind == VNM_K_PREFIXES || f->kind == VNM_K_PORTS) {
 			if (!*(const uint32_t *)(const void *)p)
 				continue;

@@ -205,11 +205,17 @@ bool parse_ifaddr(const char *text, struct ip_addr *addr, unsigned int *len)
 	return true;
 }
 
+bool check_tag(const char *text)
+{
+	return tag_valid(text) ||
+	       args_wrong(text, "a tag has 1..%d of a-z, 0-9 and '-', no '-' at either end",
+			  VNIMESH_TAG_MAX);
+}
+
 bool parse_tag(const char *text, char tag[VNIMESH_TAG_MAX + 1])
 {
-	if (!tag_valid(text))
-		return args_wrong(text, "a tag has 1..%d of a-z, 0-9 and '-', no '-' at either end",
-				  VNIMESH_TAG_MAX);
+	if (!check_tag(text))
+		return false;
 	snprintf(tag, VNIMESH_TAG_MAX + 1, "%s", text);
 	return true;
 }

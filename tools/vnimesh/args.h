@@ -58,6 +58,7 @@ bool parse_duration(const char *text, const char *what, uint64_t unit_us,
 bool parse_addr(const char *text, const char *what, struct ip_addr *addr);
 /* ADDR[/LEN]: bits behind the length may be set. */
 bool parse_ifaddr(const char *text, struct ip_addr *addr, unsigned int *len);
+bool check_tag(const char *text);
 bool parse_tag(const char *text, char tag[VNIMESH_TAG_MAX + 1]);
 
 /* If the next word is a keyword of @t that a request may carry, take it and

@@ -91,14 +91,15 @@ static int find_port(struct tool *t, struct target *c)
 	uint8_t proto = c->udp ? IPPROTO_UDP : IPPROTO_TCP;
 	const struct vnm_port *found = NULL, *p;
 	unsigned int n = 0, i;
+	struct vnm_error e;
 	struct rows rows;
 	int ret;
 
 	VNM_SET(&filter, ifindex, VNIMESH_A_SERVICE_IFINDEX, c->ifindex);
 	strcpy(filter.tag, c->tag);
 	filter.present |= VNM_BIT(VNIMESH_A_SERVICE_TAG);
-	ret = rows_fetch(t, &rows, &vnm_service_type, VNIMESH_CMD_SERVICE_GET,
-			 &filter, true);
+	ret = rows_query(t, &rows, &vnm_service_type, VNIMESH_CMD_SERVICE_GET,
+			 &filter, true, &e);
 	if (ret || !rows.n) {
 		fputs("Error: the ports of the service cannot be read here, give PORT as a number.\n",
 		      stderr);

@@ -34,8 +34,7 @@ static int take_filter(struct tool *t, struct args *a, uint64_t allowed,
 	} while (ret > 0);
 	if (ret < 0 || !args_end(a))
 		return EXIT_LOCAL;
-	if (VNM_HAS(flow, VNIMESH_A_FLOW_TAG) &&
-	    !parse_tag(flow->tag, flow->tag))
+	if (VNM_HAS(flow, VNIMESH_A_FLOW_TAG) && !check_tag(flow->tag))
 		return EXIT_LOCAL;
 	ret = mesh_find(t, NULL, &flow->ifindex);
 	if (ret)

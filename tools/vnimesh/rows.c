@@ -98,11 +98,32 @@ static int compare(const void *a, const void *b, void *arg)
 	return ret;
 }
 
+int rows_query(struct tool *t, struct rows *rows, const struct vnm_type *type,
+	       uint8_t cmd, const void *filter, bool one, struct vnm_error *e)
+{
+	struct nl_msg *msg = vnm_genl_msg_new(t->genl, cmd, 0);
+	int ret;
+
+	memset(rows, 0, sizeof(*rows));
+	rows->type = type;
+	if (!msg || vnm_record_fill(type, filter, msg)) {
+		nlmsg_free(msg);
+		return vnm_error_set(e, -ENOMEM, "Out of memory");
+	}
+	if (one)
+		ret = vnm_genl_request(t->genl, msg, take, rows, e);
+	else
+		ret = vnm_genl_dump(t->genl, msg, take, rows, e);
+	if (!ret && rows->n)
+		qsort_r(rows->v, rows->n, vnm_type_size(type), compare,
+			(void *)type);
+	return ret;
+}
+
 int rows_fetch(struct tool *t, struct rows *rows, const struct vnm_type *type,
 	       uint8_t cmd, const void *filter, bool one)
 {
 	struct vnm_error e;
-	struct nl_msg *msg;
 	int ret;
 
 	memset(rows, 0, sizeof(*rows));
@@ -110,20 +131,8 @@ int rows_fetch(struct tool *t, struct rows *rows, const struct vnm_type *type,
 	ret = tool_genl(t);
 	if (ret)
 		return ret;
-	msg = vnm_genl_msg_new(t->genl, cmd, 0);
-	if (!msg || vnm_record_fill(type, filter, msg)) {
-		nlmsg_free(msg);
-		return out_of_memory();
-	}
-	if (one)
-		ret = vnm_genl_request(t->genl, msg, take, rows, &e);
-	else
-		ret = vnm_genl_dump(t->genl, msg, take, rows, &e);
-	if (ret)
+	if (rows_query(t, rows, type, cmd, filter, one, &e))
 		return tool_fail(&e);
-	if (rows->n)
-		qsort_r(rows->v, rows->n, vnm_type_size(type), compare,
-			(void *)type);
 	return EXIT_OK;
 }
 
@@ -144,9 +153,10 @@ json_t *row_json(const struct tool *t, const struct vnm_type *type,
 	ifindex = (const void *)((const char *)rec + vnm_field(type, 1)->off);
 	fields = vnm_record_json(type, rec, t->show);
 	obj = json_object();
-	if (*(const uint64_t *)rec & VNM_BIT(1))
-		json_object_set_new(obj, "dev",
-				    json_string(dev_name(*ifindex, name)));
+	/* Notifications come from devices that are gone by now, too. */
+	if ((*(const uint64_t *)rec & VNM_BIT(1)) &&
+	    if_indextoname(*ifindex, name))
+		json_object_set_new(obj, "dev", json_string(name));
 	if (!fields || json_object_update(obj, fields)) {
 		json_decref(obj);
 		obj = NULL;

@@ -18,6 +18,9 @@ struct rows {
  */
 int rows_fetch(struct tool *t, struct rows *rows, const struct vnm_type *type,
 	       uint8_t cmd, const void *filter, bool one);
+/* The same, but silent: 0, or a negative errno and *e. */
+int rows_query(struct tool *t, struct rows *rows, const struct vnm_type *type,
+	       uint8_t cmd, const void *filter, bool one, struct vnm_error *e);
 void rows_free(struct rows *rows);
 void *rows_at(const struct rows *rows, size_t i);
 

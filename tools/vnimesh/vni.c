@@ -174,39 +174,84 @@ static int vni_set(struct tool *t, struct args *a)
 	return table_change(t, a, &vni_table, NLM_F_REPLACE);
 }
 
-/* Delete the device of a local VNI, which may live in a container. */
+/* The device of a local VNI, sought over @nl. */
+struct device {
+	const struct vnm_vni	*vni;
+	uint32_t		mesh;	/* id */
+	struct vnm_nl		*nl;
+	int			nsid;
+	struct vnm_link		link;
+};
+
+/* The same index may belong to anything if the namespace is not the one we
+ * think of.
+ */
+static bool is_device(struct device *d)
+{
+	struct vnm_error e;
+
+	return !vnm_rtnl_link_get(d->nl, d->vni->dev_ifindex, d->nsid, &d->link,
+				  &e) &&
+	       d->link.vni == d->vni->vni && d->link.mesh == d->mesh;
+}
+
+static bool look_inside(int netns, void *arg)
+{
+	struct device *d = arg;
+	struct vnm_error e;
+
+	if (vnm_rtnl_open_netns(&d->nl, netns, &e))
+		return false;
+	if (is_device(d))
+		return true;
+	vnm_nl_close(d->nl);
+	return false;
+}
+
+/* Here, where the kernel says, or in a namespace that has a name: the kernel
+ * knows an id of a namespace only when somebody has asked for one.
+ */
+static bool find_device(struct tool *t, struct device *d)
+{
+	d->nl = t->rtnl;
+	d->nsid = VNM_HAS(d->vni, VNIMESH_A_VNI_DEV_NETNSID) ?
+		  d->vni->dev_netnsid : -1;
+	if (is_device(d))
+		return true;
+	d->nsid = -1;
+	return netns_each(look_inside, d);
+}
+
 static int del_device(struct tool *t, const struct vnm_vni *vni)
 {
-	int nsid = VNM_HAS(vni, VNIMESH_A_VNI_DEV_NETNSID) ?
-		   vni->dev_netnsid : -1;
-	struct vnm_link link;
+	struct device d = { .vni = vni };
+	struct vnm_mesh mesh = { 0 };
 	struct vnm_error e;
 	int ret;
 
 	ret = tool_rtnl(t);
+	if (!ret)
+		ret = get_mesh(t, vni->ifindex, &mesh);
 	if (ret)
 		return ret;
-	/* The same index may belong to anything if the namespace is not the
-	 * one we think of: look before deleting.
-	 */
-	ret = vnm_rtnl_link_get(t->rtnl, vni->dev_ifindex, nsid, &link, &e);
-	if (ret && ret != -ENODEV)
-		return tool_fail(&e);
-	if (ret || link.vni != vni->vni) {
+	d.mesh = mesh.id;
+	if (!find_device(t, &d)) {
 		fprintf(stderr,
-			"Error: the device of VNI %u is in a network namespace that cannot be reached from here.\n",
-			vni->vni);
-		return EXIT_KERNEL;
-	}
-	if (!link.lower) {
-		fprintf(stderr,
-			"Error: VNI %u is the mesh device itself, see \"vnimesh dev del\".\n",
+			"Error: the device of VNI %u is in a network namespace that cannot be found from here.\n",
 			vni->vni);
 		return EXIT_LOCAL;
 	}
-	if (vnm_rtnl_link_del(t->rtnl, vni->dev_ifindex, nsid, &e))
-		return tool_fail(&e);
-	return EXIT_OK;
+	if (!d.link.lower) {
+		fprintf(stderr,
+			"Error: VNI %u is the mesh device itself, see \"vnimesh dev del\".\n",
+			vni->vni);
+		ret = EXIT_LOCAL;
+	} else if (vnm_rtnl_link_del(d.nl, d.link.ifindex, d.nsid, &e)) {
+		ret = tool_fail(&e);
+	}
+	if (d.nl != t->rtnl)
+		vnm_nl_close(d.nl);
+	return ret;
 }
 
 /* The record may have gone with the device. */
