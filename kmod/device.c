@@ -466,9 +466,14 @@ static int newlink_vni(struct net *link_net, struct net_device *dev,
 	if (err)
 		return err;
 	err = attach(vdev, data, extack);
-	if (err)
+	if (err) {
 		unregister_netdevice(dev);
-	return err;
+		return err;
+	}
+	/* So that who looks from the mesh's side can name the netns. */
+	if (!net_eq(link_net, dev_net(dev)))
+		peernet2id_alloc(link_net, dev_net(dev), GFP_KERNEL);
+	return 0;
 }
 
 static int newlink(struct net *link_net, struct net_device *dev,
