@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The paths that packets take: TCP and UDP, inner IPv4 and IPv6, across hosts and
+# on one host, directly and by service address; what the underlay carries; sizes.
+# vm: -m 1536 -t 300
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/topo.sh"
+
+check "two hosts" topo_up 2
+check "three containers" topo_container 110 111 210
+check "a service on the other host" topo_service 1 far 1
+check "its member" topo_member 1 far 210
+check "a service on this host" topo_service 1 near 2
+check "its member" topo_member 1 near 111
+topo_serve 111 7000
+topo_serve 210 7000
+
+# What the client at VNI 110 hears: the server's name, and the address it saw.
+path() {
+	local name=$1 dst=$2 server=$3 src=$4 proto=${5-}
+	check_match "$name" "^0 $server $src [0-9]+ 7000( hello)? " \
+		in_ns c110 peer talk ${proto:+"$proto"} "$dst" 7000
+}
+
+a4=10.77.1.10 a6=fd77:0:0:1::10
+for proto in "" -u; do
+	word=TCP
+	[ -z "$proto" ] || word=UDP
+	path "$word, IPv4, remote, direct: the server sees the client" 10.77.2.10 210 $a4 $proto
+	path "$word, IPv6, remote, direct: the server sees the client" fd77:0:0:2::10 210 $a6 $proto
+	path "$word, IPv4, remote, service: the server sees the client" 10.96.0.1 210 $a4 $proto
+	path "$word, IPv6, remote, service: the server sees the client" fd77:96::1 210 $a6 $proto
+	path "$word, IPv4, local, direct: the server sees the client" 10.77.1.11 111 $a4 $proto
+	path "$word, IPv6, local, direct: the server sees the client" fd77:0:0:1::11 111 $a6 $proto
+	path "$word, IPv4, local, service: the server sees the client" 10.96.0.2 111 $a4 $proto
+	path "$word, IPv6, local, service: the server sees the client" fd77:96::2 111 $a6 $proto
+done
+check_match "the host itself reaches a service" "^0 210 10.77.1.1 " \
+	in_ns h1 peer talk 10.96.0.1 7000
+check_match "... and a container elsewhere, over IPv6" "^0 210 fd77:0:0:1::1 " \
+	in_ns h1 peer talk fd77:0:0:2::10 7000
+check_match "ping, another protocol than TCP and UDP" " 0% packet loss" \
+	in_ns c110 ping -c 1 -W 5 10.77.2.10
+check_match "ping, IPv6" " 0% packet loss" in_ns c110 ping -c 1 -W 5 fd77:0:0:2::10
+
+# 100 MB through each path, while the underlay is watched.
+head -c 100000000 /dev/urandom >"$work/data"
+sum=$(sha256sum <"$work/data")
+port=8000
+transfer() {
+	local ns=$1 dst=$2 size
+	port=$((port + 1))
+	in_ns "$ns" peer recv $port 2>"$work/recv.err" | sha256sum >"$work/recv.sum" &
+	waitfor 2 grep -q ready "$work/recv.err" || return
+	in_ns c110 peer send "$dst" $port <"$work/data" || return
+	wait $!
+	[ "$(<"$work/recv.sum")" = "$sum" ] || { cat "$work/recv.err" && return 1; }
+}
+
+# The first packets are enough for the decoder.
+capture h1 u0 "$work/path.pcap" -c 200 udp port 6081
+check "100 MB, TCP, IPv4, remote, same sha256" transfer c210 10.96.0.1
+capture_end
+capture h1 u0 "$work/path6.pcap" -c 200 udp port 6081
+check "100 MB, TCP, IPv6, remote, same sha256" transfer c210 fd77:96::1
+capture_end
+check "100 MB, TCP, IPv4, local, same sha256" transfer c111 10.96.0.2
+check "100 MB, TCP, IPv6, local, same sha256" transfer c111 fd77:96::2
+rm -f "$work/data"
+
+# One capture of both, behind one file header: tshark takes long to start.
+tail -c +25 "$work/path6.pcap" >>"$work/path.pcap"
+# Each as "outer-length,udp-port,mesh-id,inner-ethertype,inner-destination,".
+check "tshark reads the capture" \
+	tshark -r "$work/path.pcap" -T fields -E separator=, -E occurrence=l -e frame.len \
+	-e udp.dstport -e geneve.vni -e geneve.proto_type -e ip.dst -e ipv6.dst
+grep '^[0-9]' "$work/.output" >"$work/frames"
+mesh='(77|0x0*4d)'
+check_match "the underlay carries Geneve of mesh 77 with IPv4 inside" \
+	"^[0-9]+,6081,$mesh,0x0800,10\.77\.2\.10,$" cat "$work/frames"
+check_match "... and with IPv6 inside" \
+	"^[0-9]+,6081,$mesh,0x86dd,192\.0\.2\.12,fd77:0:0:2::10$" cat "$work/frames"
+check_is "... and nothing else" "" "$(grep -vE \
+	"^[0-9]+,6081,$mesh,(0x0800,10\.77\.[12]\.10,|0x86dd,192\.0\.2\.1[12],fd77:0:0:[12]::10)$" \
+	"$work/frames" | head -n 3)"
+largest=$(cut -d , -f 1 "$work/frames" | sort -n | tail -n 1)
+check "GSO is whole on the underlay: the largest packet has $largest bytes" \
+	[ "${largest:-0}" -gt 20000 ]
+
+# The tools of the system.
+check_match "ip -d link show" "vnimesh" ip -n c110 -d link show vni110
+check_match "ip -s link: packets were counted" "^ +[1-9][0-9]{5,} +[1-9]" ip -n c110 -s link show vni110
+stats=$(ip -n c110 -s link show vni110)
+check_is "... and none were lost" "0 0" \
+	"$(awk '/RX:|TX:/ { getline; print $3 + $4 }' <<<"$stats" | xargs)"
+check "ip link set mtu" ip -n c110 link set vni110 mtu 1400
+check_match "... is set" "mtu 1400" ip -n c110 link show vni110
+check "ip link set mtu back" ip -n c110 link set vni110 mtu 1450
+check "ip link set down" ip -n c111 link set vni111 down
+check_match "a VNI that is down is unreachable" "^0 error (EHOSTUNREACH|ECONNREFUSED) " \
+	bash -c 'nsenter --net=/run/netns/c110 peer talk 10.77.1.11 7000; true'
+check "ip link set name" ip -n c111 link set vni111 name eth0
+check "ip link set up" ip -n c111 link set eth0 up
+check "routes come back" ip -n c111 -batch - <<-END
+	route replace 10.96.0.0/16 dev eth0 src 10.77.1.11
+	addr replace fd77:0:0:1::11/48 dev eth0
+END
+path "... and it is reachable again" 10.77.1.11 111 $a4
+check "ip link del" ip -n c111 link del eth0
+check_fails "... is gone" ip -n c111 link show eth0
+check_match "its record stays, down" '"link_up":false|"local":true' vnimesh -n h1 -j vni show 111
+
+# ECN: RFC 6040.
+capture h1 u0 "$work/ecn.pcap" -c 1 udp port 6081 and src 192.0.2.11
+check "a packet with ECT(0)" in_ns c110 ping -c 1 -W 5 -Q 2 10.77.2.10
+capture_end
+check_match "the outer header has ECT(0)" "tos 0x2" tcpdump -v -n -r "$work/ecn.pcap"
+topo_serve 110 7001
+in_ns h2 geneve_inject -s 192.0.2.12 -d 192.0.2.11 -S 10.77.2.10 -D 10.77.1.10 -q 7001 -t 2 -T 3 -p marked
+check "outer CE reaches the receiver of an ECT packet" \
+	waitfor 2 grep -q "^udp 110 10.77.2.10 40000 7001 3 6$" "$work/serve110"
+count_from 1 rx_ecn
+in_ns h2 geneve_inject -s 192.0.2.12 -d 192.0.2.11 -S 10.77.2.10 -D 10.77.1.10 -q 7001 -t 0 -T 3 -p unmarked
+check_rose "outer CE on a packet without ECT is dropped, counted" 1 rx_ecn 1
+check_fails "... and not delivered" grep -q " 7001 . 8$" "$work/serve110"
+
+# Sizes.
+check_match "fragments, IPv4" "^6$" in_ns c110 peer burst -u -n 6 -l 4000 10.77.2.10 7000
+check_match "fragments, IPv6" "^6$" in_ns c110 peer burst -u -n 6 -l 4000 fd77:0:0:2::10 7000
+count_from 1 tx_fragment
+in_ns c110 peer burst -u -n 1 -l 4000 -t 300 10.96.0.1 7000 >"$work/out"
+check_rose "fragments to a service address are dropped, counted" 1 tx_fragment 3
+check "the underlay gets a smaller MTU" ip -n h1 link set u0 mtu 1400
+ip -n h2 link set u0 mtu 1400
+count_from 1 tx_too_big
+check_match "IPv4, too big: fragmentation needed, with the MTU" "mtu ?= ?1364" \
+	bash -c 'nsenter --net=/run/netns/c110 ping -M do -c 1 -W 5 -s 1400 10.77.2.10; true'
+check_match "IPv6, too big: packet too big, with the MTU" "mtu ?= ?1364" \
+	bash -c 'nsenter --net=/run/netns/c110 ping -M do -c 1 -W 5 -s 1380 fd77:0:0:2::10; true'
+check_rose "... both counted" 1 tx_too_big 2
+head -c 3000000 /dev/urandom >"$work/data"
+sum=$(sha256sum <"$work/data")
+check "TCP crosses it, IPv4, by service" transfer c210 10.96.0.1
+check "TCP crosses it, IPv6, by service" transfer c210 fd77:96::1
+# The first one and the first answer tell the two ends of the path MTU.
+check_match "fragments cross it, IPv4" "^[1-6]" \
+	bash -c 'nsenter --net=/run/netns/c110 peer burst -u -n 6 -l 4000 -t 2000 10.77.2.10 7000; true'
+check_match "... IPv6" "^[1-6]" \
+	bash -c 'nsenter --net=/run/netns/c110 peer burst -u -n 6 -l 4000 -t 2000 fd77:0:0:2::10 7000; true'
+
+check "deleting the mesh device deletes the VNIs" vnimesh -n h1 dev del mesh0
+check_fails "... in other namespaces too" ip -n c110 link show vni110

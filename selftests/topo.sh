@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# A mesh of hosts inside one guest, for the tests that source this file after
+# lib.sh. Host N is the network namespace hN with underlay address 192.0.2.1N on
+# u0, a bridge joins them in the namespace "under". The mesh is 77; host N is
+# node N with the prefixes 10.77.N.0/24 and fd77:0:0:N::/64. VNI N01 is the mesh
+# device of host N, with address 10.77.N.1; container I of host N is the
+# namespace cNII with VNI NII, device vniNII, addresses 10.77.N.I, fd77:0:0:N::I
+# (decimal, I from 10 to 99).
+#
+#   topo_up N              underlay, mesh devices, nodes
+#   topo_container VNI...  containers
+#   topo_service HOST TAG K [ARG...]   service on host h, 10.96.0.K, fd77:96::K
+#   topo_member HOST TAG VNI [ARG...]  member, with a VNI record if it is remote
+#   topo_serve VNI PORT... a server in the container: TCP, UDP, IPv4, IPv6
+#   ip4 VNI, ip6 VNI       sets REPLY to the address
+#   in_ns NS CMD...        run CMD there
+#   stat_of HOST NAME      sets REPLY to a counter of the mesh
+#   capture NS DEV FILE FILTER..., capture_end
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+PATH=$here:$PATH
+
+prefix4=10.96.0.0/16
+prefix6=fd77:96::/64
+declare -A topo_known=()
+
+[ "$(id -u)" = 0 ] || skip_all "not root"
+modprobe vnimesh 2>/dev/null || skip_all "no module vnimesh"
+
+ip4() { REPLY=10.77.$(($1 / 100)).$(($1 % 100)); }
+ip6() { REPLY=fd77:0:0:$(($1 / 100))::$(($1 % 100)); }
+
+in_ns() { nsenter "--net=/run/netns/$1" "${@:2}"; }
+
+topo_up() {
+	local n=$1 i j
+	ns_add under
+	ip -n under link add br0 mtu 9000 up type bridge forward_delay 0 mcast_snooping 0
+	for ((i = 1; i <= n; i++)); do
+		topo_host "$i"
+	done
+	for ((i = 1; i <= n; i++)); do
+		for ((j = 1; j <= n; j++)); do
+			[ "$i" = "$j" ] || topo_node "$i" "$j"
+		done
+	done
+}
+
+# The underlay's side of a host, or of somebody who is none.
+topo_plug() {
+	ns_add "$1"
+	topo_cable "$@"
+}
+
+topo_cable() {
+	ip -n "$1" -batch - <<-END
+		link add u0 type veth peer name $1 netns under
+		addr add $2/24 dev u0
+		link set u0 up
+	END
+	ip -n under link set "$1" master br0 up
+}
+
+topo_host() {
+	topo_plug "h$1" "192.0.2.1$1"
+	topo_dev "$1"
+}
+
+topo_dev() {
+	ip4 "$1"01
+	local a4=$REPLY
+	ip6 "$1"01
+	vnimesh -n "h$1" dev add mesh0 mesh 77 node "$1" vni "$1"01 local "192.0.2.1$1" \
+		address "$a4/16" address "$REPLY/48" &&
+		vnimesh -n "h$1" dev set mesh0 service-prefix $prefix4 service-prefix $prefix6 &&
+		vnimesh -n "h$1" node set "$1" prefix "10.77.$1.0/24" prefix "fd77:0:0:$1::/64"
+}
+
+# Host $1 learns of node $2.
+topo_node() {
+	vnimesh -n "h$1" node add "$2" underlay "192.0.2.1$2" \
+		prefix "10.77.$2.0/24" prefix "fd77:0:0:$2::/64"
+}
+
+topo_container() {
+	local vni
+	for vni; do
+		ns_add "c$vni"
+		topo_vni "$vni"
+	done
+}
+
+# The device of a container that exists.
+topo_vni() {
+	ip4 "$1"
+	local a4=$REPLY
+	ip6 "$1"
+	vnimesh -n "h$(($1 / 100))" vni add "$1" dev mesh0 netns "c$1" address "$a4/16" \
+		address "$REPLY/48"
+}
+
+topo_service() {
+	local host=$1 tag=$2 k=$3
+	shift 3
+	vnimesh -n "h$host" service add "$tag" address "10.96.0.$k" address "fd77:96::$k" "$@"
+}
+
+# A record of VNI $2 for host $1, unless it has one.
+topo_record() {
+	local node=$(($2 / 100))
+	[ "$node" != "$1" ] && [ -z "${topo_known[$1/$2]-}" ] || return 0
+	topo_known[$1/$2]=1
+	ip4 "$2"
+	local a4=$REPLY
+	ip6 "$2"
+	vnimesh -n "h$1" vni add "$2" node "$node" address "$a4" address "$REPLY"
+}
+
+topo_member() {
+	local host=$1 tag=$2 vni=$3
+	shift 3
+	topo_record "$host" "$vni" && vnimesh -n "h$host" member add "$tag" vni "$vni" "$@"
+}
+
+# start NAME CMD...: in the background, output in $work/NAME, killed at exit.
+start() {
+	local name=$1
+	shift
+	"$@" >"$work/$name" 2>"$work/$name.err" </dev/null &
+	pids[$name]=$!
+	defer kill "$!"
+}
+declare -A pids=()
+
+# stop NAME [SIGNAL]: and wait for its end.
+stop() {
+	kill "-${2:-TERM}" "${pids[$1]}" 2>/dev/null
+	wait "${pids[$1]}" 2>/dev/null
+	return 0
+}
+
+says() { grep -q -- "$2" "$work/$1" "$work/$1.err"; }
+
+topo_serve() {
+	local vni=$1
+	shift
+	start "serve$vni" in_ns "c$vni" peer serve -v -n "$vni" "$@"
+	waitfor 2 says "serve$vni" ready
+}
+
+agent() {
+	start agent in_ns "${agent_ns:-h1}" fakeagent "$@"
+	waitfor 2 says agent bound
+}
+
+stats() { vnimesh -n "h${1:-1}" -j -s dev show mesh0 >"$work/stats"; }
+
+stat_of() {
+	stats "$1"
+	stat "$2"
+}
+
+# From what stats fetched last.
+stat() {
+	local text
+	text=$(<"$work/stats")
+	REPLY=${text#*"\"$1\":"}
+	[ "$REPLY" != "$text" ] || { REPLY=missing && return 1; }
+	REPLY=${REPLY%%[,\}]*}
+}
+
+# counted NAME...: run before; then counted_is NAME N: it rose by N since.
+declare -A topo_count=()
+count_from() {
+	local host=$1 name
+	shift
+	stats "$host"
+	for name; do
+		stat "$name"
+		topo_count[$name]=$REPLY
+	done
+}
+
+# rose HOST NAME: by how much since count_from
+rose() {
+	stat_of "$1" "$2" && REPLY=$((REPLY - topo_count[$2]))
+}
+
+check_rose() {
+	rose "$2" "$3"
+	check_is "$1" "$4" "$REPLY"
+}
+
+capture() {
+	local ns=$1 dev=$2 file=$3
+	shift 3
+	# -U: the file is complete when tcpdump is stopped.
+	in_ns "$ns" tcpdump -U -Z root -i "$dev" -s 160 -w "$file" "$@" 2>"$work/capture.err" >/dev/null &
+	pids[capture]=$!
+	defer kill "$!"
+	waitfor 5 grep -q "listening on" "$work/capture.err"
+}
+
+capture_end() { stop capture INT; }
