@@ -56,13 +56,14 @@ skip_all() {
 	exit 4
 }
 
-# tap_run CMD...: runs in this shell, so that functions can set variables.
-# Leaves the code in tap_rc, the output in $work/.output, the time in tap_time.
+# tap_run CMD...: runs in this shell, so that functions can set variables; as
+# they see ours, too, ours have a prefix. Leaves the code in tap_rc, the
+# output in $work/.output, the time in tap_time.
 tap_run() {
-	local start=${EPOCHREALTIME/./}
+	local tap_start=${EPOCHREALTIME/./}
 	tap_rc=0
 	"$@" >"$work/.output" 2>&1 </dev/null || tap_rc=$?
-	tap_time="$(((${EPOCHREALTIME/./} - start) / 1000)) ms"
+	tap_time="$(((${EPOCHREALTIME/./} - tap_start) / 1000)) ms"
 }
 
 # Long output would hide the result; the end of it says most.
@@ -71,30 +72,30 @@ tap_output() {
 }
 
 check() {
-	local name=$1
+	local tap_name=$1
 	shift
 	tap_run "$@"
 	if [ "$tap_rc" = 0 ]; then
-		tap_ok "$name" "$tap_time"
+		tap_ok "$tap_name" "$tap_time"
 		return 0
 	fi
-	tap_fail "$name" "$tap_time"
+	tap_fail "$tap_name" "$tap_time"
 	diag "exit code $tap_rc of: $*"
 	tap_output
 	return 1
 }
 
 check_fails() {
-	local name=$1
+	local tap_name=$1
 	shift
 	tap_run "$@"
 	# 126 and more: not executable, not found, killed by a signal. That is
 	# not the refusal the test is about.
 	if [ "$tap_rc" -gt 0 ] && [ "$tap_rc" -lt 126 ]; then
-		tap_ok "$name" "$tap_time"
+		tap_ok "$tap_name" "$tap_time"
 		return 0
 	fi
-	tap_fail "$name" "$tap_time"
+	tap_fail "$tap_name" "$tap_time"
 	diag "exit code $tap_rc instead of a refusal from: $*"
 	tap_output
 	return 1
@@ -112,28 +113,28 @@ check_is() {
 }
 
 check_match() {
-	local name=$1 expr=$2
+	local tap_name=$1 tap_expr=$2
 	shift 2
 	tap_run "$@"
-	if [ "$tap_rc" = 0 ] && grep -Eq -- "$expr" "$work/.output"; then
-		tap_ok "$name" "$tap_time"
+	if [ "$tap_rc" = 0 ] && grep -Eq -- "$tap_expr" "$work/.output"; then
+		tap_ok "$tap_name" "$tap_time"
 		return 0
 	fi
-	tap_fail "$name" "$tap_time"
-	diag "exit code $tap_rc, wanted a match of /$expr/ from: $*"
+	tap_fail "$tap_name" "$tap_time"
+	diag "exit code $tap_rc, wanted a match of /$tap_expr/ from: $*"
 	tap_output
 	return 1
 }
 
 waitfor() {
-	local end=$((${EPOCHREALTIME/./} + $1 * VNIMESH_SLOW * 1000000))
-	local patience=$(($1 * VNIMESH_SLOW))
+	local tap_end=$((${EPOCHREALTIME/./} + $1 * VNIMESH_SLOW * 1000000))
+	local tap_patience=$(($1 * VNIMESH_SLOW))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		if [ "${EPOCHREALTIME/./}" -ge "$end" ]; then
+		if [ "${EPOCHREALTIME/./}" -ge "$tap_end" ]; then
 			# Once more, for what it has to say.
 			"$@" && return 0
-			echo "not within $patience s: $*"
+			echo "not within $tap_patience s: $*"
 			return 1
 		fi
 		nap 0.02
