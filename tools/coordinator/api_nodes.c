@@ -89,7 +89,7 @@ static int join_known(struct request *rq, struct node *node,
 		node->seq = -1;
 		TAILQ_FOREACH(m, &node->members, on_node) {
 			m->confirmed = false;
-			m->soft.seq = -1;
+			m->soft.seq = 0;
 			registry_touch_members(reg, m->svc, true);
 		}
 	}

@@ -40,7 +40,9 @@ static int resync(struct work *work, const char *why)
 			     why);
 
 	record_set(work->rq->reply, "resync", json_true());
-	record_set(work->rq->reply, "seq", json_integer(work->node->seq));
+	if (work->node->seq >= 0)
+		record_set(work->rq->reply, "seq",
+			   json_integer(work->node->seq));
 	return status;
 }
 

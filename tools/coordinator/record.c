@@ -4,6 +4,10 @@
 #include "mem.h"
 #include "record.h"
 
+_Static_assert(TAG_MAX == VNIMESH_TAG_MAX && JNAME_MAX == VNIMESH_NAME_MAX &&
+	       JPORTS_MAX == VNIMESH_PORTS_MAX,
+	       "what is registered fits into the kernel");
+
 const char *const record_states[] = { "up", "drain", "maint", "down", NULL };
 const char *const record_policies[] = { "optimal", NULL };
 

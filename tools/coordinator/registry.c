@@ -226,7 +226,6 @@ struct member *registry_add_member(struct registry *reg, struct service *svc,
 	m->def = *def;
 	m->soft.health = def->state == VNIMESH_STATE_DOWN ? 0 :
 							    VNIMESH_HEALTH_MAX;
-	m->soft.seq = -1;
 	m->node = node;
 	m->svc = svc;
 	TAILQ_FOREACH_REVERSE(prev, &svc->members, member_list, on_svc)

@@ -55,7 +55,7 @@ struct node {
 	uint64_t rev;
 	uint64_t heard_us;		/* the last accepted report or join */
 	uint64_t lease_us;		/* when the lease lapses */
-	int64_t seq;			/* of that report, -1: a full one is due */
+	int64_t seq;			/* of its report, -1: a full one is due */
 	bool stale;
 	TAILQ_ENTRY(node) changed;
 };

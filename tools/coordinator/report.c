@@ -5,71 +5,57 @@
 #include "mem.h"
 #include "report.h"
 
-static void read_members(struct report *rep, struct jobj *root)
+typedef void (*item_fn)(const struct report *rep, struct jobj *obj,
+			void *item);
+
+static void read_member(const struct report *rep, struct jobj *obj, void *item)
 {
-	struct jarr arr;
-	struct jobj obj;
-	unsigned int i;
+	struct report_member *m = item;
 
-	if (!jget_arr(root, "members", JOPT, NODE_MEMBERS_MAX, &arr))
-		return;
-	rep->members = mem_zero(arr.n, sizeof(*rep->members));
-	for (i = 0; i < arr.n; i++) {
-		struct report_member *m = &rep->members[i];
-
-		m->soft.seq = rep->seq;
-		m->soft.epoch = rep->epoch;
-		if (!jarr_obj(&arr, i, &obj))
-			return;
-		record_read_member(&obj, &m->def, &m->soft);
-		if (jread_ok(obj.rd) && m->soft.epoch != rep->epoch)
-			jread_fail(&obj, "epoch",
-				   "must be the report's own epoch");
-		if (!jread_ok(obj.rd))
-			return;
-	}
-	rep->nr_members = arr.n;
+	m->soft.seq = rep->seq;
+	m->soft.epoch = rep->epoch;
+	record_read_member(obj, &m->def, &m->soft);
+	if (m->soft.epoch != rep->epoch)
+		jread_fail(obj, "epoch", "must be the report's own epoch");
 }
 
-static void read_removed(struct report *rep, struct jobj *root)
+static void read_removed(const struct report *rep, struct jobj *obj,
+			 void *item)
 {
-	struct jarr arr;
-	struct jobj obj;
-	unsigned int i;
+	struct report_removed *removed = item;
 
-	if (!jget_arr(root, "removed", JOPT, NODE_MEMBERS_MAX, &arr))
-		return;
-	rep->removed = mem_zero(arr.n, sizeof(*rep->removed));
-	for (i = 0; i < arr.n; i++) {
-		if (!jarr_obj(&arr, i, &obj))
-			return;
-		jget_tag(&obj, "tag", JREQ, rep->removed[i].tag);
-		jget_u32(&obj, "vni", JREQ, 1, UINT32_MAX,
-			 &rep->removed[i].vni);
-		if (!jread_ok(obj.rd))
-			return;
-	}
-	rep->nr_removed = arr.n;
+	(void)rep;
+	jget_tag(obj, "tag", JREQ, removed->tag);
+	jget_u32(obj, "vni", JREQ, 1, UINT32_MAX, &removed->vni);
 }
 
-static void read_services(struct report *rep, struct jobj *root)
+static void read_service(const struct report *rep, struct jobj *obj,
+			 void *item)
+{
+	struct service_def *def = item;
+
+	(void)rep;
+	jget_tag(obj, "tag", JREQ, def->tag);
+	record_read_service(obj, def);
+}
+
+/* An optional list of objects as a new array of @size bytes each. */
+static void *read_list(const struct report *rep, struct jobj *root,
+		       const char *key, item_fn fn, size_t size,
+		       unsigned int *nr)
 {
 	struct jarr arr;
 	struct jobj obj;
 	unsigned int i;
+	char *items;
 
-	if (!jget_arr(root, "services", JOPT, NODE_MEMBERS_MAX, &arr))
-		return;
-	rep->services = mem_zero(arr.n, sizeof(*rep->services));
-	for (i = 0; i < arr.n; i++) {
-		if (!jarr_obj(&arr, i, &obj))
-			return;
-		jget_tag(&obj, "tag", JREQ, rep->services[i].tag);
-		record_read_service(&obj, &rep->services[i]);
-		if (!jread_ok(obj.rd))
-			return;
-	}
-	rep->nr_services = arr.n;
+	if (!jget_arr(root, key, JOPT, NODE_MEMBERS_MAX, &arr))
+		return NULL;
+	items = mem_zero(arr.n, size);
+	for (i = 0; i < arr.n && jarr_obj(&arr, i, &obj); i++)
+		fn(rep, &obj, items + i * size);
+	*nr = arr.n;
+	return items;
 }
 
 static int cmp_member(const void *a, const void *b)
@@ -116,9 +102,12 @@ bool report_read(struct report *rep, struct jread *rd)
 	jget_int(&root, "epoch", JREQ, 1, JINT_MAX, &rep->epoch);
 	jget_int(&root, "seq", JREQ, 0, JINT_MAX, &rep->seq);
 	jget_bool(&root, "full", JOPT, &rep->full);
-	read_services(rep, &root);
-	read_members(rep, &root);
-	read_removed(rep, &root);
+	rep->services = read_list(rep, &root, "services", read_service,
+				  sizeof(*rep->services), &rep->nr_services);
+	rep->members = read_list(rep, &root, "members", read_member,
+				 sizeof(*rep->members), &rep->nr_members);
+	rep->removed = read_list(rep, &root, "removed", read_removed,
+				 sizeof(*rep->removed), &rep->nr_removed);
 	if (!jread_ok(rd))
 		return false;
 
