@@ -18,8 +18,8 @@
 
 /* Timers are not finer than this: several echoes then go in one turn. */
 #define TICK_MIN_US	5000
-/* Answers read in one turn. */
-#define READ_MAX	256
+/* Answers read in one turn, more than are asked for between two. */
+#define READ_MAX	2048
 /* <linux/icmp.h> has these, but cannot stand beside <net/if.h>. */
 #define RAW_LEVEL	255	/* SOL_RAW */
 #define RAW_ICMP_FILTER	1	/* a mask of types to drop */
@@ -138,34 +138,6 @@ static void begin(struct echo *e, uint64_t now_us)
 	e->news = false;
 }
 
-static void on_timer(void *data, uint64_t now_us)
-{
-	struct echo *e = data;
-	struct facts *f = &e->m->facts;
-	size_t n = f->nodes.n;
-	uint64_t interval_us = LOOP_USEC_PER_MSEC *
-		reach_interval_ms(e->m->conf.echo_ms, n);
-	uint64_t at;
-
-	if (reach_late(e->due_us, now_us, e->m->conf.echo_ms)) {
-		log_debug("the loop was late by %llu ms, a round is discarded",
-			  (unsigned long long)(now_us - e->due_us) / 1000);
-		forgive_all(e);
-		begin(e, now_us);
-	}
-	/* Each node has its place in the round. */
-	while (e->next < n && e->cycle_us + e->next * interval_us / n <= now_us)
-		ask(e, f->nodes.v[e->next++]);
-	if (e->next >= n && now_us >= e->cycle_us + interval_us)
-		begin(e, e->cycle_us + interval_us);
-	at = e->cycle_us + (e->next < n ? e->next * interval_us / n :
-					  interval_us);
-	if (at < now_us + TICK_MIN_US)
-		at = now_us + TICK_MIN_US;
-	e->due_us = at;
-	source_timer_set(e->timer, at);
-}
-
 static void answered(struct echo *e, const struct packet *p,
 		     const struct ip_addr *from, uint64_t at_us)
 {
@@ -252,6 +224,44 @@ static void on_io(void *data, int fd, uint32_t events)
 	(void)events;
 	for (i = 0; i < READ_MAX && read_one(data, fd); i++)
 		;
+}
+
+static void drain(struct echo *e)
+{
+	if (e->fd4 >= 0)
+		on_io(e, e->fd4, 0);
+	if (e->fd6 >= 0)
+		on_io(e, e->fd6, 0);
+}
+
+static void on_timer(void *data, uint64_t now_us)
+{
+	struct echo *e = data;
+	struct facts *f = &e->m->facts;
+	size_t n = f->nodes.n;
+	uint64_t interval_us = LOOP_USEC_PER_MSEC *
+		reach_interval_ms(e->m->conf.echo_ms, n);
+	uint64_t at;
+
+	/* What came while we did not run was answered in time. */
+	drain(e);
+	if (reach_late(e->due_us, now_us, e->m->conf.echo_ms)) {
+		log_debug("the loop was late by %llu ms, a round is discarded",
+			  (unsigned long long)(now_us - e->due_us) / 1000);
+		forgive_all(e);
+		begin(e, now_us);
+	}
+	/* Each node has its place in the round. */
+	while (e->next < n && e->cycle_us + e->next * interval_us / n <= now_us)
+		ask(e, f->nodes.v[e->next++]);
+	if (e->next >= n && now_us >= e->cycle_us + interval_us)
+		begin(e, e->cycle_us + interval_us);
+	at = e->cycle_us + (e->next < n ? e->next * interval_us / n :
+					  interval_us);
+	if (at < now_us + TICK_MIN_US)
+		at = now_us + TICK_MIN_US;
+	e->due_us = at;
+	source_timer_set(e->timer, at);
 }
 
 static int open_socket(struct echo *e, int family)

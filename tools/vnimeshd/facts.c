@@ -215,8 +215,19 @@ void facts_undefine(struct service *s, uint64_t version)
 	s->members_version = version;
 }
 
-/* A fact of the same owner's run that is older than the one we have: keep
- * ours in the list (the list may come by another channel).
+/* Whether @new says less than @old: it is an older fact of the same run of
+ * the owner, or one that the coordinator kept without its version, because it
+ * was started anew and did not hear of the owner since.
+ */
+static bool says_less(const struct member *new, const struct member *old)
+{
+	if (old->node != new->node)
+		return false;
+	return new->epoch == old->epoch ? new->seq < old->seq : !new->epoch;
+}
+
+/* Such facts do not replace ours (the list may come by another channel), but
+ * how old the figures are is the coordinator's to say.
  */
 static void keep_newer(struct service *s, struct sorted *list)
 {
@@ -226,9 +237,9 @@ static void keep_newer(struct service *s, struct sorted *list)
 	for (i = 0; i < list->n; i++) {
 		new = list->v[i];
 		old = sorted_find(&s->members, &new->vni);
-		if (!old || old->node != new->node ||
-		    old->epoch != new->epoch || old->seq <= new->seq)
+		if (!old || !says_less(new, old))
 			continue;
+		old->stale = new->stale;
 		tmp = *old;
 		*old = *new;
 		*new = tmp;

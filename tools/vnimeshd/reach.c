@@ -83,7 +83,7 @@ bool reach_latency_news(struct reach *r)
 
 bool reach_late(uint64_t due_us, uint64_t now_us, uint32_t echo_ms)
 {
-	uint64_t slack = echo_ms * 500ULL;
+	uint64_t slack = echo_ms * 1000ULL;
 
 	if (slack < LATE_MIN_US)
 		slack = LATE_MIN_US;

@@ -59,8 +59,9 @@ void reach_forgive(struct reach *r);
 /* Whether the round trip moved enough since it was last told; marks it told. */
 bool reach_latency_news(struct reach *r);
 
-/* Whether a timer due at @due_us that runs at @now_us is so late that the
- * round must be discarded.
+/* Whether a timer due at @due_us that runs at @now_us is so late, by a whole
+ * interval, that the round must be discarded. Less does no harm: nothing was
+ * sent meanwhile, and what was answered lies in the socket.
  */
 bool reach_late(uint64_t due_us, uint64_t now_us, uint32_t echo_ms);
 

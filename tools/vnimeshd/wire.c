@@ -187,14 +187,15 @@ static bool member_read(json_t *json, struct member *ret)
 		jget_u32(&o, "latency_us", JOPT, 0, UINT32_MAX,
 			 &ret->latency_us);
 		jget_bool(&o, "stale", JOPT, &ret->stale);
-		jget_int(&o, "epoch", JOPT, 0, JINT_MAX, &epoch);
-		jget_int(&o, "seq", JOPT, 0, JINT_MAX, &seq);
+		/* Below 0: none is known. */
+		jget_int(&o, "epoch", JOPT, -1, JINT_MAX, &epoch);
+		jget_int(&o, "seq", JOPT, -1, JINT_MAX, &seq);
 		/* Last: what it owns is freed with the member. */
 		get_ports(&o, &ret->ports);
 		ret->state = state + VNIMESH_STATE_UP;
 		ret->health = health;
-		ret->epoch = epoch;
-		ret->seq = seq;
+		ret->epoch = epoch < 0 || seq < 0 ? 0 : epoch;
+		ret->seq = seq < 0 ? 0 : seq;
 		if (ret->latency_us > VNIMESH_LATENCY_MAX)
 			ret->latency_us = VNIMESH_LATENCY_MAX;
 		if (jread_ok(&rd) && !ret->address4.family &&

@@ -1,0 +1,663 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The agent's state machines, from the files that vnimeshd is built of: no
+ * clock, no socket, no kernel. Prints TAP.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "facts.h"
+#include "health.h"
+#include "reach.h"
+#include "rows.h"
+#include "sequence.h"
+#include "wire.h"
+
+#define MS	1000ULL
+
+static unsigned int tests, failures;
+
+#define ok(cond, name) ok_at(cond, name, #cond, __LINE__)
+
+static void ok_at(bool good, const char *name, const char *cond, int line)
+{
+	tests++;
+	if (!good)
+		failures++;
+	printf("%sok %u - %s\n", good ? "" : "not ", tests, name);
+	if (!good)
+		printf("# line %d: %s\n", line, cond);
+}
+
+/* ---- health ---- */
+
+static const struct health_conf conf = {
+	.interval_ms = 1000, .timeout_ms = 500, .rise = 3, .fall = 2,
+};
+
+static void test_health_states(void)
+{
+	struct health h;
+
+	health_init(&h);
+	ok(!h.up && health_news(&h), "a new member is down, and that is news");
+	health_told(&h);
+	ok(health_feed(&h, &conf, HEALTH_PASS, 100) && h.up,
+	   "the first result decides alone");
+	ok(!health_feed(&h, &conf, HEALTH_FAIL, 0) && h.up,
+	   "one failure of two is not down");
+	ok(!health_feed(&h, &conf, HEALTH_PASS, 100) &&
+	   !health_feed(&h, &conf, HEALTH_FAIL, 0) && h.up,
+	   "a success between failures starts the count anew");
+	ok(health_feed(&h, &conf, HEALTH_FAIL, 0) && !h.up,
+	   "fall failures in a row are down");
+	ok(health_score(&h) == 0, "down scores 0");
+	ok(!health_feed(&h, &conf, HEALTH_PASS, 100) &&
+	   !health_feed(&h, &conf, HEALTH_PASS, 100) && !h.up,
+	   "fewer than rise successes are not up");
+	ok(health_feed(&h, &conf, HEALTH_PASS, 100) && h.up,
+	   "rise successes in a row are up");
+	ok(health_score(&h) == HEALTH_MAX, "back up scores in full");
+	ok(health_feed(&h, &conf, HEALTH_DEFINITE, 0) && !h.up,
+	   "a refused connection is down at once");
+	ok(!health_feed(&h, &conf, HEALTH_DEFINITE, 0), "and stays so");
+}
+
+static void test_health_restart(void)
+{
+	struct health h;
+
+	health_resume(&h, true, 100, 5000);
+	ok(h.up && h.latency_us == 5000 && health_score(&h) == 100,
+	   "a restart goes on with what was told");
+	ok(!health_feed(&h, &conf, HEALTH_FAIL, 0) && h.up,
+	   "and needs fall failures to be contradicted");
+	ok(health_lost(&h) && !h.up && !health_lost(&h),
+	   "without a device it is down, once");
+	ok(health_feed(&h, &conf, HEALTH_PASS, 1) && h.up,
+	   "the first result after that decides alone");
+	health_resume(&h, true, 50, 0);
+	ok(health_score(&h) == 50, "a partial score survives a restart");
+	health_resume(&h, false, 0, 0);
+	ok(!h.up && !health_feed(&h, &conf, HEALTH_PASS, 1) && !h.up,
+	   "down survives it too");
+}
+
+static void test_ewma(void)
+{
+	uint32_t v = ewma(0, 1000);
+
+	ok(v == 1000, "the first sample is the average");
+	ok(ewma(1000, 2000) == 1500, "upwards by half");
+	ok(ewma(1000, 0) == 700, "downwards by 0.3");
+	ok(ewma(1, 0) == 1 && ewma(0, 0) == 1, "never 0, which is unknown");
+	ok(ewma(UINT32_MAX, UINT32_MAX) == UINT32_MAX &&
+	   ewma(1, UINT32_MAX) > UINT32_MAX / 2 - 1, "no overflow");
+	ok(!ewma_moved(800, 899) && ewma_moved(800, 900), "12.5 % up is news");
+	ok(!ewma_moved(800, 701) && ewma_moved(800, 700),
+	   "12.5 % down is news");
+	ok(ewma_moved(0, 1) && !ewma_moved(0, 0), "the first figure is news");
+}
+
+static void test_health_news(void)
+{
+	struct health h;
+	int i;
+
+	health_init(&h);
+	for (i = 0; i < 20; i++)
+		health_feed(&h, &conf, HEALTH_PASS, 1000);
+	health_told(&h);
+	ok(!health_news(&h), "nothing new right after telling");
+	health_feed(&h, &conf, HEALTH_PASS, 1100);
+	ok(!health_news(&h), "5 % more latency is not news");
+	health_feed(&h, &conf, HEALTH_PASS, 1600);
+	ok(health_news(&h), "a third more is");
+	health_told(&h);
+	health_feed(&h, &conf, HEALTH_FAIL, 0);
+	ok(!health_news(&h) && health_score(&h) == 93,
+	   "one failure of 16 scores 93, and is not news");
+	health_feed(&h, &conf, HEALTH_PASS, 0);
+	health_feed(&h, &conf, HEALTH_FAIL, 0);
+	ok(health_news(&h), "two are");
+	health_told(&h);
+	for (i = 0; i < 20; i++)
+		health_feed(&h, &conf, HEALTH_PASS, 0);
+	ok(health_news(&h) && health_score(&h) == 100, "recovery is");
+	health_told(&h);
+	health_feed(&h, &conf, HEALTH_DEFINITE, 0);
+	ok(health_news(&h), "and so is the state");
+}
+
+static void test_health_times(void)
+{
+	struct health h;
+	uint32_t rnd, d, min = UINT32_MAX, max = 0;
+
+	health_init(&h);
+	for (rnd = 0; rnd < 5000; rnd++) {
+		d = health_delay(&h, &conf, rnd);
+		max = d > max ? d : max;
+	}
+	ok(max <= HEALTH_FIRST_MAX_MS, "the first check comes soon");
+	health_feed(&h, &conf, HEALTH_PASS, 1);
+	max = 0;
+	for (rnd = 0; rnd < 5000; rnd++) {
+		d = health_delay(&h, &conf, rnd);
+		max = d > max ? d : max;
+		min = d < min ? d : min;
+	}
+	ok(min == 900 && max == 1100, "the interval jitters by 10 %");
+	health_feed(&h, &conf, HEALTH_FAIL, 0);
+	ok(health_delay(&h, &conf, 0) == 225, "undecided is four times faster");
+	ok(!health_late(0, 500 * MS, 500) && !health_late(0, 550 * MS, 500),
+	   "a timeout in time is a failure");
+	ok(health_late(0, 2000 * MS, 500), "one long after is our own fault");
+}
+
+/* ---- reach ---- */
+
+static void test_reach(void)
+{
+	struct reach r;
+	uint16_t seq[16];
+	uint64_t t = 0;
+	int i;
+
+	reach_init(&r);
+	for (i = 0; i < 10; i++, t += 300 * MS)
+		ok(!reach_send(&r, 3, t, &seq[0]) && r.state == REACH_UNKNOWN,
+		   "a node that never answered is unknown");
+	ok(reach_answer(&r, seq[0], t) && r.state == REACH_UP,
+	   "the first answer makes it known");
+	ok(!reach_answer(&r, seq[0], t), "a duplicate says nothing");
+	for (i = 0; i < 3; i++, t += 300 * MS)
+		ok(!reach_send(&r, 3, t, &seq[i]), "three echoes out: wait");
+	ok(reach_send(&r, 3, t, &seq[3]) && r.state == REACH_DOWN,
+	   "three lost: down");
+	ok(!reach_send(&r, 3, t, &seq[4]), "and told once");
+	ok(reach_answer(&r, seq[4], t + 1) && r.state == REACH_UP,
+	   "one answer: up");
+}
+
+static void test_reach_slow(void)
+{
+	uint64_t sent[64];
+	struct reach r;
+	bool down = false;
+	uint16_t seq;
+	int i;
+
+	/* A round trip longer than two intervals. */
+	reach_init(&r);
+	for (i = 0; i < 60; i++) {
+		down |= reach_send(&r, 3, i * 300 * MS, &seq);
+		sent[i] = seq;
+		if (i >= 2)
+			reach_answer(&r, sent[i - 2], i * 300 * MS + 50 * MS);
+	}
+	ok(!down && r.state == REACH_UP, "slow is not lost");
+	ok(r.rtt_us == 650 * MS, "and its round trip is right");
+	ok(!reach_answer(&r, seq - 20, 60 * 300 * MS),
+	   "an answer older than the ring says nothing");
+	ok(!reach_answer(&r, seq + 1, 60 * 300 * MS),
+	   "nor one to an echo that was never sent");
+}
+
+static void test_reach_late(void)
+{
+	struct reach r;
+	uint16_t seq;
+	int i;
+
+	reach_init(&r);
+	reach_send(&r, 3, 0, &seq);
+	reach_answer(&r, seq, 1000);
+	for (i = 1; i < 4; i++)
+		reach_send(&r, 3, i * 300 * MS, &seq);
+	ok(!reach_late(1200 * MS, 1400 * MS, 300), "200 ms late is harmless");
+	ok(reach_late(1200 * MS, 9000 * MS, 300), "8 s late is a stop");
+	reach_forgive(&r);
+	ok(!reach_send(&r, 3, 9000 * MS, &seq) && r.state == REACH_UP,
+	   "a stop of this process loses no node");
+	ok(reach_answer(&r, seq - 1, 9000 * MS) == false &&
+	   r.state == REACH_UP, "an answer from before the stop counts");
+	for (i = 0; i < 2; i++)
+		reach_send(&r, 3, (9300 + i * 300) * MS, &seq);
+	ok(reach_send(&r, 3, 10000 * MS, &seq), "a real loss after it counts");
+
+	reach_resume(&r, true, 500);
+	ok(r.state == REACH_DOWN, "a dead node stays dead over a restart");
+	reach_resume(&r, false, 500);
+	for (i = 0; i < 3; i++)
+		reach_send(&r, 3, i * 300 * MS, &seq);
+	ok(reach_send(&r, 3, 900 * MS, &seq), "a known one can die after it");
+}
+
+static void test_reach_cost(void)
+{
+	struct reach r;
+
+	ok(reach_interval_ms(300, 10) == 300, "few nodes: the interval");
+	ok(reach_interval_ms(300, 3000) == 3000, "many: a bounded rate");
+	reach_init(&r);
+	r.rtt_us = 1000;
+	ok(reach_latency_news(&r) && !reach_latency_news(&r),
+	   "a latency is told once");
+	r.rtt_us = 1100;
+	ok(!reach_latency_news(&r), "not when it moved by 10 %");
+	r.rtt_us = 1125;
+	ok(reach_latency_news(&r), "but by 12.5 %");
+}
+
+/* ---- sequence ---- */
+
+static void test_sequence(void)
+{
+	struct sequence s;
+	uint64_t now = 1000 * MS;
+	bool full;
+
+	sequence_init(&s, 1000, now);
+	ok(sequence_due(&s) == now, "the first report is due at once");
+	ok(sequence_send(&s, &full) == 1 && full, "it is full, number 1");
+	ok(sequence_due(&s) == UINT64_MAX, "one at a time");
+	sequence_answer(&s, SEQUENCE_OK, now, 0);
+	ok(sequence_due(&s) == now + 1000 * MS, "then the heartbeat");
+	sequence_changed(&s, now + 5 * MS);
+	sequence_changed(&s, now + 15 * MS);
+	ok(sequence_due(&s) == now + 25 * MS, "changes of 20 ms go together");
+	ok(sequence_send(&s, &full) == 2 && !full, "as a delta, number 2");
+	sequence_changed(&s, now + 26 * MS);
+	sequence_answer(&s, SEQUENCE_OK, now + 30 * MS, 0);
+	ok(sequence_due(&s) == now + 46 * MS,
+	   "a change during a report is not lost");
+	sequence_send(&s, &full);
+	sequence_answer(&s, SEQUENCE_RESYNC, now + 50 * MS, 0);
+	ok(sequence_due(&s) == now + 50 * MS &&
+	   sequence_send(&s, &full) == 4 && full, "resync: a full one at once");
+	sequence_answer(&s, SEQUENCE_RESYNC, now + 60 * MS, 0);
+	ok(sequence_due(&s) > now + 60 * MS, "but not in a loop");
+}
+
+static void test_sequence_failures(void)
+{
+	uint64_t now = 0, pause = 0, last = 0;
+	struct sequence s;
+	bool full;
+	int i;
+
+	sequence_init(&s, 1000, now);
+	sequence_send(&s, &full);
+	sequence_answer(&s, SEQUENCE_OK, now, 0);
+	for (i = 0; i < 30; i++) {
+		sequence_send(&s, &full);
+		sequence_answer(&s, SEQUENCE_FAILED, now, 0xffffffff);
+		sequence_changed(&s, now);
+		last = pause;
+		pause = sequence_due(&s) - now;
+		now = sequence_due(&s);
+		if (i && i < 4 && pause <= last / 2)
+			break;
+	}
+	ok(i == 30 && pause <= SEQUENCE_BACKOFF_MAX_MS * MS && pause > 0,
+	   "failures back off to a cap, urgent changes or not");
+	sequence_send(&s, &full);
+	ok(full, "after a failure the report is full");
+	sequence_answer(&s, SEQUENCE_OK, now, 0);
+	sequence_send(&s, &full);
+	ok(!full && s.failures == 0, "then deltas again");
+	ok(sequence_backoff_ms(1, 100, 1000, 0) == 50 &&
+	   sequence_backoff_ms(3, 100, 1000, 0) == 200 &&
+	   sequence_backoff_ms(500, 100, 1000, 500) == 1000 &&
+	   sequence_backoff_ms(0, 100, 1000, 7) == 0,
+	   "the pause doubles, is capped, half of it is chance");
+}
+
+/* ---- rows ---- */
+
+static struct row *want(struct rows *r, uint8_t object, const char *tag,
+			uint32_t id, const char *hard, const char *soft,
+			enum row_op *op)
+{
+	struct row_data d = { hard, strlen(hard), soft, strlen(soft) };
+	struct row_key key = { .object = object, .id = id };
+
+	strcpy(key.tag, tag);
+	return rows_want(r, &key, &d, op);
+}
+
+static bool has(struct rows *r, uint8_t object, const char *tag, uint32_t id)
+{
+	struct row_key key = { .object = object, .id = id };
+
+	strcpy(key.tag, tag);
+	return rows_has(r, &key);
+}
+
+struct surplus {
+	struct rows *r;
+	unsigned int n;
+	uint32_t id;
+};
+
+static void on_surplus(struct row *row, void *data)
+{
+	struct surplus *s = data;
+
+	s->n++;
+	s->id = row->key.id;
+	rows_result(s->r, row, ROW_DEL, ROW_DONE);
+}
+
+static void test_rows(void)
+{
+	const uint8_t M = VNIMESH_OBJECT_MEMBER;
+	struct surplus s = { 0 };
+	struct row_key key = { .object = M, .id = 9, .tag = "a" };
+	enum row_op op;
+	struct rows r;
+	struct row *row;
+
+	rows_init(&r);
+	s.r = &r;
+	rows_begin(&r, M, "a");
+	row = want(&r, M, "a", 1, "hard", "soft", &op);
+	ok(row && op == ROW_ADD && !row->exists, "a new row is added");
+	rows_result(&r, row, op, ROW_DONE);
+	ok(!want(&r, M, "a", 1, "hard", "soft", &op), "the same: nothing");
+	row = want(&r, M, "a", 1, "hard", "soft2", &op);
+	ok(row && op == ROW_FIGURES, "other figures: figures");
+	rows_result(&r, row, op, ROW_DONE);
+	row = want(&r, M, "a", 1, "hard2", "soft2", &op);
+	ok(row && op == ROW_CHANGE, "another object: all of it");
+	rows_result(&r, row, op, ROW_RETRY);
+	row = want(&r, M, "a", 1, "hard2", "soft2", &op);
+	ok(row && op == ROW_ADD, "what was refused is tried again");
+	rows_result(&r, row, op, ROW_FOREIGN);
+	ok(!want(&r, M, "a", 1, "hard2", "soft3", &op),
+	   "somebody else's row is left alone");
+	row = want(&r, M, "a", 1, "hard3", "soft3", &op);
+	ok(row && op == ROW_CHANGE, "until the object changes");
+	rows_result(&r, row, op, ROW_DONE);
+
+	row = want(&r, M, "b", 2, "x", "", &op);
+	rows_result(&r, row, op, ROW_DONE);
+	row = want(&r, VNIMESH_OBJECT_VNI, "", 3, "x", "", &op);
+	rows_result(&r, row, op, ROW_DONE);
+	ok(rows_found(&r, &key), "a row of an earlier run is found");
+
+	rows_begin(&r, M, "a");
+	ok(!want(&r, M, "a", 1, "hard3", "soft3", &op), "wanted and the same");
+	rows_end(&r, M, "a", on_surplus, &s);
+	ok(s.n == 1 && s.id == 9, "what nobody wanted goes, of that tag only");
+	ok(has(&r, M, "b", 2) && has(&r, VNIMESH_OBJECT_VNI, "", 3) &&
+	   !has(&r, M, "a", 9), "the others stay");
+	rows_begin(&r, M, "a");
+	rows_begin(&r, M, "b");
+	rows_end(&r, M, "a", on_surplus, &s);
+	rows_end(&r, M, "b", on_surplus, &s);
+	ok(s.n == 3 && !has(&r, M, "b", 2) &&
+	   has(&r, VNIMESH_OBJECT_VNI, "", 3), "several in one walk");
+
+	rows_forget(&r);
+	row = want(&r, VNIMESH_OBJECT_VNI, "", 3, "x", "", &op);
+	ok(row && op == ROW_ADD && row->exists,
+	   "forgotten rows are written anew, but exist");
+	rows_result(&r, row, op, ROW_DONE);
+	key = (struct row_key){ .object = VNIMESH_OBJECT_VNI, .id = 3 };
+	ok(rows_lost(&r, &key) && !rows_lost(&r, &key),
+	   "a row that others deleted is noticed once");
+	row = want(&r, VNIMESH_OBJECT_VNI, "", 3, "x", "", &op);
+	ok(row && op == ROW_ADD && !row->exists, "and made again");
+	rows_free(&r);
+}
+
+/* ---- facts and wire ---- */
+
+static struct sorted members(const char *text)
+{
+	json_t *json = json_loads(text, 0, NULL);
+	struct sorted list = wire_members(json, "t");
+
+	json_decref(json);
+	return list;
+}
+
+static void test_facts(void)
+{
+	struct definition def = { .policy = 1 };
+	struct sorted list;
+	struct member *m;
+	struct service *s;
+	struct facts f;
+	uint32_t id = 5;
+
+	facts_init(&f);
+	ok(facts_incarnation(&f, "one") && !facts_incarnation(&f, "one"),
+	   "an incarnation is new once");
+	ip_parse("10.96.0.1", &def.address4);
+	facts_set_service(&f, "t", &def, 10);
+	s = facts_service(&f, "t");
+	list = members("[{\"vni\":5,\"node\":1,\"address4\":\"10.0.0.1\","
+		       "\"state\":\"up\",\"health\":100,\"epoch\":7,\"seq\":9}]");
+	ok(facts_set_members(s, &list, 10) && s->known && s->members.n == 1,
+	   "a list is taken");
+	list = members("[]");
+	ok(!facts_set_members(s, &list, 9) && s->members.n == 1,
+	   "an older list is not");
+	list = members("[{\"vni\":5,\"node\":1,\"address4\":\"10.0.0.1\","
+		       "\"state\":\"down\",\"health\":0,\"epoch\":7,\"seq\":8}]");
+	facts_set_members(s, &list, 11);
+	m = sorted_find(&s->members, &id);
+	ok(m && m->seq == 9 && m->state == VNIMESH_STATE_UP,
+	   "no fact goes back in its sequence");
+	list = members("[{\"vni\":5,\"node\":1,\"address4\":\"10.0.0.1\","
+		       "\"state\":\"down\",\"health\":0,\"epoch\":8,\"seq\":1}]");
+	facts_set_members(s, &list, 12);
+	m = sorted_find(&s->members, &id);
+	ok(m && m->seq == 1 && m->state == VNIMESH_STATE_DOWN,
+	   "a new run of the owner begins anew");
+	list = members("[{\"vni\":5,\"node\":1,\"address4\":\"10.0.0.1\","
+		       "\"state\":\"up\",\"health\":100,\"stale\":true,"
+		       "\"epoch\":0,\"seq\":-1}]");
+	facts_set_members(s, &list, 13);
+	m = sorted_find(&s->members, &id);
+	ok(m && m->seq == 1 && m->state == VNIMESH_STATE_DOWN && m->stale,
+	   "a coordinator that lost the figures changes none");
+	ok(facts_by_address(&f, &s->def.address4) == s, "found by address");
+	s->used = true;
+	facts_full_begin(&f);
+	facts_full_end(&f, 20);
+	s = facts_service(&f, "t");
+	ok(s && !s->defined && !s->members.n,
+	   "what a full answer lacks is gone, its use is remembered");
+	s->used = false;
+	facts_prune(&f);
+	ok(!facts_service(&f, "t"), "and forgotten when nobody uses it");
+	facts_free(&f);
+}
+
+static void test_wire(void)
+{
+	char tag[TAG_MAX + 1];
+	struct definition def;
+	struct sorted list;
+	struct node node;
+	json_t *json;
+
+	list = members("[{\"vni\":5,\"node\":1,\"address4\":\"10.0.0.1\","
+		       "\"state\":\"up\",\"health\":100,\"novel\":{\"a\":1}},"
+		       "{\"vni\":\"6\",\"node\":1},7,null,"
+		       "{\"vni\":8,\"node\":1,\"address4\":\"10.0.0.3\","
+		       "\"state\":\"up\",\"health\":100}]");
+	ok(list.n == 2, "unknown fields are ignored, bad members skipped");
+	sorted_clear(&list, member_free);
+
+	json = json_loads("{\"node\":1,\"name\":\"a\",\"underlay\":\"x\"}", 0,
+			  NULL);
+	ok(!wire_node(json, &node), "a node with a bad address is skipped");
+	json_decref(json);
+	json = json_loads("[1,2]", 0, NULL);
+	ok(!wire_node(json, &node) && !wire_service(json, tag, &def) &&
+	   !wire_node(NULL, &node), "what is no object too");
+	json_decref(json);
+	json = json_loads("{\"tag\":\"t\",\"policy\":\"later\",\"address4\":null,"
+			  "\"ports\":[{\"proto\":\"tcp\",\"port\":80}]}", 0,
+			  NULL);
+	ok(wire_service(json, tag, &def) && def.ports.n == 1 &&
+	   def.ports.v[0].target == 80 &&
+	   def.policy == VNIMESH_POLICY_OPTIMAL,
+	   "a policy of a later version falls back");
+	json_decref(json);
+	ports_free(&def.ports);
+}
+
+/* ---- configuration ---- */
+
+static char dir[] = "/tmp/agent_unit.XXXXXX";
+
+static const char *put(const char *name, const char *text)
+{
+	static char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	if (f) {
+		fputs(text, f);
+		fclose(f);
+	}
+	return path;
+}
+
+static void refuses(const char *text, const char *field, const char *name)
+{
+	const char *path = put("vnimeshd.json", text);
+	char error[1024] = "";
+	struct config c;
+	bool bad = !config_read(path, &c, error, sizeof(error));
+
+	ok(bad && strstr(error, path) && strstr(error, field), name);
+	if (!bad || !strstr(error, field))
+		printf("# error: %s\n", error);
+	unlink(path);
+}
+
+#define NODE	"\"node\":{\"name\":\"h\",\"underlay\":\"192.0.2.1\"}"
+#define URL	"\"coordinator\":\"http://127.0.0.1:7900\""
+
+static void test_config(void)
+{
+	char error[1024] = "";
+	const char *path;
+	struct config c;
+
+	path = put("vnimeshd.json", "{" URL "/," NODE "}");
+	unlink(path);
+	path = put("vnimeshd.json", "{\"coordinator\":\"http://h:1//\"," NODE "}");
+	ok(config_read(path, &c, error, sizeof(error)) &&
+	   !strcmp(c.coordinator, "http://h:1") && c.report_ms == 1000 &&
+	   c.port == 6081 && !strcmp(c.device, "mesh0"),
+	   "the least configuration, and its defaults");
+	unlink(path);
+	refuses("{" URL "," NODE ",\"extra\":1}", "\"extra\"",
+		"an unknown field is named");
+	refuses("{" URL ",\"node\":{\"name\":\"h\",\"underlay\":\"::1\"}}",
+		"\"node.underlay\"", "a wrong value is named by its path");
+	refuses("{" NODE "}", "\"coordinator\"", "a missing field is named");
+	refuses("{\"coordinator\":\"ftp://x\"," NODE "}", "\"coordinator\"",
+		"a wrong URL");
+	refuses("{" URL "," NODE ",\"echo_ms\":1}", "\"echo_ms\"",
+		"a value out of range");
+	refuses("{" URL "," NODE ",\"device\":\"a/b\"}", "\"device\"",
+		"a name that no device can have");
+	refuses("{\n" URL ",\n", ":3:", "a syntax error, with its line");
+	refuses("[]", "object", "no object at all");
+}
+
+static void refuses_service(const char *text, const char *field,
+			    const char *name)
+{
+	const char *path = put("s.json", text);
+	struct services_conf s;
+	char error[1024] = "";
+	bool bad = !services_read(dir, &s, error, sizeof(error));
+
+	ok(bad && strstr(error, path) && strstr(error, field), name);
+	if (!bad || !strstr(error, field))
+		printf("# error: %s\n", error);
+	if (!bad)
+		services_free(&s);
+	unlink(path);
+}
+
+static void test_services(void)
+{
+	struct services_conf s;
+	char error[1024] = "";
+	char a[128], b[128];
+
+	ok(services_read("/nonexistent/dir", &s, error, sizeof(error)) &&
+	   s.n == 0, "no directory is no services");
+	strcpy(a, put("a.json", "{\"tag\":\"db\",\"vni\":5,\"ports\":"
+		      "[{\"proto\":\"tcp\",\"port\":80,\"target\":8080}],"
+		      "\"check\":{\"type\":\"http\",\"path\":\"/up\"}}"));
+	strcpy(b, put("b.json", "[{\"tag\":\"db\",\"vni\":6},"
+		      "{\"tag\":\"web\",\"vni\":6}]"));
+	put("ignored.txt", "not JSON");
+	ok(services_read(dir, &s, error, sizeof(error)) && s.n == 3 &&
+	   s.v[0].check.port == 8080 && s.v[0].check.type == CHECK_HTTP &&
+	   s.v[1].check.type == CHECK_NONE && s.v[1].weight == 100,
+	   "files in order, one object or a list, defaults");
+	services_free(&s);
+	refuses_service("{\"tag\":\"db\",\"vni\":5}", "\"tag\"",
+			"the same member in two files");
+	refuses_service("{\"tag\":\"Db\",\"vni\":5}", "\"tag\"", "a bad tag");
+	refuses_service("[{\"tag\":\"x\",\"vni\":5},{\"tag\":\"y\",\"vni\":0}]",
+			"\"[1].vni\"", "an error in a list has its place");
+	refuses_service("{\"tag\":\"x\",\"vni\":5,\"check\":{\"type\":\"tcp\"}}",
+			"\"check.port\"", "a check without a port");
+	refuses_service("{\"tag\":\"x\",\"vni\":5,\"check\":{\"type\":\"tcp\","
+			"\"port\":1,\"path\":\"/\"}}", "\"check.path\"",
+			"a field of another check");
+	refuses_service("{\"tag\":\"x\",\"vni\":5,\"check\":{\"type\":\"http\","
+			"\"port\":1,\"host\":\"a\\r\\nb\"}}", "\"check.host\"",
+			"a header in a header");
+	refuses_service("{\"tag\":\"x\",\"vni\":5,\"check\":{\"type\":\"http\","
+			"\"port\":1,\"status_min\":300,\"status_max\":200}}",
+			"\"check.status_min\"", "a range upside down");
+	unlink(a);
+	unlink(b);
+	snprintf(a, sizeof(a), "%s/ignored.txt", dir);
+	unlink(a);
+}
+
+int main(void)
+{
+	if (!mkdtemp(dir))
+		return 1;
+	test_health_states();
+	test_health_restart();
+	test_ewma();
+	test_health_news();
+	test_health_times();
+	test_reach();
+	test_reach_slow();
+	test_reach_late();
+	test_reach_cost();
+	test_sequence();
+	test_sequence_failures();
+	test_rows();
+	test_facts();
+	test_wire();
+	test_config();
+	test_services();
+	rmdir(dir);
+	printf("1..%u\n", tests);
+	return failures ? 1 : 0;
+}

@@ -1,0 +1,17 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The agent's state machines and configuration, under the sanitizers.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+lib=../../tools/lib agent=../../tools/vnimeshd
+bin=$(mktemp)
+trap 'rm -f "$bin"' EXIT
+# shellcheck disable=SC2046 # flags are words
+${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror \
+	-fsanitize=address,undefined -fno-sanitize-recover=all \
+	-I../../uapi -I$lib -I$agent -o "$bin" agent_unit.c \
+	$agent/{health,reach,sequence,rows,sorted,facts,wire,config,services,log}.c \
+	$lib/{json,ip,tag}.c $(pkg-config --cflags --libs jansson nettle) \
+	2>&1 | sed 's/^/# /'
+"$bin" 2>/dev/null
