@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* vnimesh route, vnimesh resolve: where a flow would go, and why. */
 #include <stdio.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "resolve.h"
@@ -48,6 +50,17 @@ static bool take_target(struct args *a, struct vnm_route *route)
 	return parse_tag(text, route->tag);
 }
 
+/* What JSON keeps exactly, unlike the kernel's own seeds of 64 bits. */
+static uint64_t any_seed(void)
+{
+	uint64_t seed = 0;
+
+	/* Without entropy any seed will do. */
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
+		seed = (uint64_t)getpid() << 11;
+	return seed >> 11;
+}
+
 static int route_get(struct tool *t, struct args *a)
 {
 	struct vnm_route ask = { 0 }, answer;
@@ -70,6 +83,8 @@ static int route_get(struct tool *t, struct args *a)
 	if (ret)
 		return ret;
 	ask.present |= VNM_BIT(VNIMESH_A_ROUTE_IFINDEX);
+	if (!VNM_HAS(&ask, VNIMESH_A_ROUTE_SEED))
+		VNM_SET(&ask, seed, VNIMESH_A_ROUTE_SEED, any_seed());
 	msg = route_msg(t, VNIMESH_CMD_ROUTE_GET, &ask);
 	if (!msg)
 		return out_of_memory();

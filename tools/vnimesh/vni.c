@@ -254,6 +254,26 @@ static int del_device(struct tool *t, const struct vnm_vni *vni)
 	return ret;
 }
 
+/* Deleting the device first and then being refused would be half a deletion. */
+static int refuse_member(struct tool *t, const struct vnm_vni *vni)
+{
+	struct vnm_member filter = { 0 };
+	struct rows rows;
+	int ret;
+
+	VNM_SET(&filter, ifindex, VNIMESH_A_MEMBER_IFINDEX, vni->ifindex);
+	VNM_SET(&filter, vni, VNIMESH_A_MEMBER_VNI_ID, vni->vni);
+	ret = rows_fetch(t, &rows, &vnm_member_type, VNIMESH_CMD_MEMBER_GET,
+			 &filter, false);
+	if (!ret && rows.n) {
+		fprintf(stderr, "Error: VNI %u is a member of service \"%s\".\n",
+			vni->vni, ((struct vnm_member *)rows_at(&rows, 0))->tag);
+		ret = EXIT_KERNEL;
+	}
+	rows_free(&rows);
+	return ret;
+}
+
 /* The record may have gone with the device. */
 static int del_rest(struct tool *t, const struct vnm_vni *filter)
 {
@@ -287,7 +307,9 @@ static int vni_del(struct tool *t, struct args *a)
 			 true);
 	vni = ret || !rows.n ? NULL : rows_at(&rows, 0);
 	if (vni && vni->local && VNM_HAS(vni, VNIMESH_A_VNI_DEV_IFINDEX)) {
-		ret = del_device(t, vni);
+		ret = refuse_member(t, vni);
+		if (!ret)
+			ret = del_device(t, vni);
 		if (!ret)
 			ret = del_rest(t, &filter);
 	} else if (vni) {
