@@ -212,13 +212,20 @@ check_is "removed, and what never was" '200 257' "$status $(get /v1/services/dat
 report 1 7 true "$(member database 260 7)"
 check_is "a full report replaces all" '260 0' \
 	"$(get /v1/services/database '.members | map(.vni) | join(" ")') $(get /v1/services/cache '.members | length')"
-epoch=6 report 1 8 true ''
+many=$(for ((i = 0; i < 40; i++)); do printf '%s,' "$(member "s$((i * 7))" $((270 + i)) 8)"; done)
+report 1 8 true "$many$(member database 260 8)"
+check_is "many members in one report" "200 41" "$status $(get /v1/status .members)"
+report 1 9 true "$(member database 260 9)"
+for ((i = 0; i < 40; i++)); do
+	ok DELETE "/v1/services/s$((i * 7))"
+done
+epoch=6 report 1 10 true ''
 check_is "an epoch that did not register" '409 epoch null' "$status $(j '"\(.field) \(.resync)"')"
 
 # The definition belongs to the one who created it.
 report 2 1 true "$(member database 513 1)" '"services": [{"tag": "database", "ports": []}]'
 check_is "another node does not change it" 5432 "$(get /v1/services/database '.service.ports[0].port')"
-report 1 8 false '' '"services": [{"tag": "database", "ports": [{"proto": "tcp", "port": 5433}]}]'
+report 1 10 false '' '"services": [{"tag": "database", "ports": [{"proto": "tcp", "port": 5433}]}]'
 check_is "its creator does" 5433 "$(get /v1/services/database '.service.ports[0].port')"
 
 join host1 11 77

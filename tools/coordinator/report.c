@@ -58,18 +58,23 @@ static void *read_list(const struct report *rep, struct jobj *root,
 	return items;
 }
 
+static int cmp_key(const struct member_def *a, const struct member_def *b)
+{
+	int ret = strcmp(a->tag, b->tag);
+
+	if (ret || a->vni == b->vni)
+		return ret;
+	return a->vni < b->vni ? -1 : 1;
+}
+
 static int cmp_member(const void *a, const void *b)
 {
 	const struct report_member *const *x = a;
 	const struct report_member *const *y = b;
-	int ret = strcmp((*x)->def.tag, (*y)->def.tag);
+	int ret = cmp_key(&(*x)->def, &(*y)->def);
 
-	if (ret)
-		return ret;
-	if ((*x)->def.vni != (*y)->def.vni)
-		return (*x)->def.vni < (*y)->def.vni ? -1 : 1;
 	/* Equal: by position, so that the later one is blamed. */
-	return *x == *y ? 0 : *x < *y ? -2 : 2;
+	return ret ? ret : (*x > *y) - (*x < *y);
 }
 
 /* The index of a member that repeats an earlier one, or -1. */
@@ -84,7 +89,7 @@ static int repeated(const struct report *rep)
 		sorted[i] = &rep->members[i];
 	qsort(sorted, rep->nr_members, sizeof(*sorted), cmp_member);
 	for (i = 1; i < rep->nr_members && ret < 0; i++)
-		if (cmp_member(&sorted[i - 1], &sorted[i]) == -2)
+		if (!cmp_key(&sorted[i - 1]->def, &sorted[i]->def))
 			ret = sorted[i] - rep->members;
 	free(sorted);
 	return ret;
