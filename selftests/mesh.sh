@@ -24,7 +24,9 @@ mesh_url=http://192.0.2.1:7900
 # its leases; a lease lapses within seconds then.
 mesh_lease_ms=1500
 mesh_report_ms=300
-mesh_echo_ms=300
+mesh_echo_ms=$((VNIMESH_SLOW * 60))
+((mesh_echo_ms > 300)) || mesh_echo_ms=300
+((mesh_echo_ms < 1500)) || mesh_echo_ms=1500
 
 # in_ns NS CMD...: much cheaper than ip netns exec, and CMD keeps the process.
 in_ns() {
@@ -380,6 +382,57 @@ mesh_logs() {
 }
 
 mesh_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+# mesh_server NS ADDRESS [PORT] [-u]: who answers one new connection
+mesh_server() {
+	local ms result name rest
+	read -r ms result name rest < <(mesh_probe "$1" connect -l ${4:+"$4"} -t $((3000 * VNIMESH_SLOW)) "$2" "${3:-7000}")
+	echo "${name:-$result}"
+}
+
+# mesh_leases N: let N leases go by
+mesh_leases() { nap "$(($1 * mesh_lease_ms / 1000 + 1))"; }
+
+# mesh_watch: follow the tables of all hosts; mesh_nothing_deleted: no row
+# went since. A watcher that lost messages is a failure as well.
+mesh_watch() {
+	local host
+	for host in "${mesh_hosts[@]}"; do
+		mesh_spawn "watch-$host" "$host" vnimesh -j monitor config
+	done
+}
+
+mesh_nothing_deleted() {
+	local host
+	for host in "${mesh_hosts[@]}"; do
+		mesh_runs "watch-$host" || { echo "the monitor of $host died"; return 1; }
+		if grep -E '"action":"del"|overrun' "$work/log/watch-$host"; then
+			echo "on $host"
+			return 1
+		fi
+	done
+}
+
+mesh_watch_anew() {
+	local host
+	for host in "${mesh_hosts[@]}"; do
+		: >"$work/log/watch-$host"
+	done
+}
+
+# mesh_snapshot FILE: the tables of all hosts and the coordinator's.
+mesh_snapshot() {
+	local host
+	for host in "${mesh_hosts[@]}"; do
+		mesh_table "$host" | sed "s/^/$host /" || return
+	done >"$1"
+	mesh_registry | sed 's/^/coordinator /' >>"$1"
+}
+
+# mesh_same FILE: and nothing of it has changed
+mesh_same() {
+	mesh_snapshot "$work/same" && diff -u --label before --label now "$1" "$work/same"
+}
 
 # Real servers, in the namespace of a container; mesh_pg NAME and so on.
 
