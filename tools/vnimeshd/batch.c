@@ -208,13 +208,22 @@ static enum row_fate judge(struct batch *b, const struct batch_item *it,
 		break;
 	}
 	vnm_error_text(e, text, sizeof(text));
+	/* Something made by hand refers to it: the next full answer tries
+	 * again.
+	 */
+	if (e->err == -EBUSY && it->op == ROW_DEL) {
+		log_debug("%s %s%u stays: %s",
+			  vnm_type_name(row_type(key->object)), key->tag,
+			  key->id, text);
+		return ROW_DONE;
+	}
 	if (e->err == -EPERM && strstr(e->msg, "origin")) {
 		log_info("%s %s%s%u is somebody else's, left alone: %s",
 			 vnm_type_name(row_type(key->object)), key->tag,
 			 key->tag[0] ? " " : "", key->id, text);
 		return ROW_FOREIGN;
 	}
-	log_line(b->failed++ ? LOG_DEBUG : LOG_WARNING,
+	log_line(b->failed++ || e->err == -ENODEV ? LOG_DEBUG : LOG_WARNING,
 		 "cannot %s %s %s%s%u: %s", op_text(it->op),
 		 vnm_type_name(row_type(key->object)), key->tag,
 		 key->tag[0] ? " " : "", key->id, text);

@@ -6,7 +6,7 @@
 #ifndef VNIMESHD_DEVICE_H
 #define VNIMESHD_DEVICE_H
 
-#include "mesh.h"
+#include "facts.h"
 
 enum device_result {
 	DEVICE_READY,
@@ -14,10 +14,11 @@ enum device_result {
 	DEVICE_FOREIGN,		/* another mesh's or node's: it said in what */
 };
 
-/* The link with its addresses and routes; *ifindex of it. Says why it fails
- * unless @quiet.
+/* The link of @self in @mesh with its addresses and routes; *ifindex of it.
+ * Says why it fails unless @quiet.
  */
-enum device_result device_link(const struct mesh *m, uint32_t *ifindex,
+enum device_result device_link(const char *dev, const struct mesh_params *mesh,
+			       const struct node *self, uint32_t *ifindex,
 			       bool quiet);
 
 #endif

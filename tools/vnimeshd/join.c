@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "join.h"
 #include "log.h"
 #include "problem.h"
@@ -17,6 +18,7 @@ struct join {
 	struct source *timer;
 	uint32_t failures;
 	bool told;		/* the failure is in the log */
+	bool told_foreign;	/* and that the identity is another one */
 };
 
 static void again(struct join *j)
@@ -29,14 +31,45 @@ static void again(struct join *j)
 	source_timer_set(j->timer, loop_now() + ms * LOOP_USEC_PER_MSEC);
 }
 
-static bool take(struct mesh *m, json_t *json)
+/* A device with flows in it is not given up for another identity; only a
+ * person knows whether this coordinator is the right one.
+ */
+static bool same_identity(struct join *j, const struct mesh_params *mesh,
+			  const struct node *self)
 {
+	struct mesh *m = j->m;
+	uint32_t ifindex;
+
+	if (!m->running ||
+	    device_link(m->conf.device, mesh, self, &ifindex,
+			j->told_foreign) != DEVICE_FOREIGN) {
+		j->told_foreign = false;
+		m->foreign = false;
+		return true;
+	}
+	if (!j->told_foreign)
+		log_err("the coordinator at %s gives another identity than before; going on with the old one",
+			m->conf.coordinator);
+	j->told_foreign = true;
+	m->foreign = true;
+	return false;
+}
+
+static bool take(struct join *j, json_t *json)
+{
+	struct mesh *m = j->m;
 	struct mesh_params mesh;
 	struct node node;
 
 	if (!wire_mesh(json_object_get(json, "mesh"), &mesh) ||
-	    !wire_node(json_object_get(json, "node"), &node))
+	    !wire_node(json_object_get(json, "node"), &node)) {
+		log_err("cannot join: the answer of the coordinator is wrong");
 		return false;
+	}
+	if (!same_identity(j, &mesh, &node))
+		return false;
+	if (m->facts.joined && strcmp(m->facts.mesh.uuid, mesh.uuid))
+		log_warn("the coordinator's registry is a new one");
 	m->lease_ms = wire_u64(json, "lease_ms", m->lease_ms);
 	m->facts.mesh = mesh;
 	m->facts.self = node.id;
@@ -66,10 +99,9 @@ static void on_answer(void *data, const struct http_reply *reply)
 		return;
 	}
 	json = json_loadb(reply->body, reply->len, 0, NULL);
-	ok = json && take(m, json);
+	ok = take(j, json);
 	json_decref(json);
 	if (!ok) {
-		log_err("cannot join: the answer of the coordinator is wrong");
 		again(j);
 		return;
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* This host's own VNIs and members. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,7 +190,9 @@ void local_refresh(struct local *l)
 	l->n_vnis = 0;
 	if (vnm_genl_dump(kernel_genl(k), msg, on_vni, l, &e)) {
 		vnm_error_text(&e, text, sizeof(text));
-		log_err("cannot read the VNIs: %s", text);
+		/* The device is gone: the next tick sees to it. */
+		log_line(e.err == -ENODEV ? LOG_DEBUG : LOG_ERR,
+			 "cannot read the VNIs: %s", text);
 		return;
 	}
 	for (i = 0; i < l->own.n; i++)

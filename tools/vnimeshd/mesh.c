@@ -55,16 +55,19 @@ void mesh_fatal(struct mesh *m)
  */
 static void start(struct mesh *m)
 {
+	struct node *self = facts_node(&m->facts, m->facts.self);
 	bool quiet = m->failing;
 	uint32_t ifindex = 0;
 
 	m->failing = true;
-	switch (device_link(m, &ifindex, quiet)) {
+	switch (device_link(m->conf.device, &m->facts.mesh, self, &ifindex,
+			    quiet)) {
 	case DEVICE_READY:
 		break;
 	case DEVICE_FAILED:
 		return;
 	case DEVICE_FOREIGN:
+		/* Only a person knows which of both is right. */
 		mesh_fatal(m);
 		return;
 	}
@@ -106,21 +109,11 @@ static void on_tick(void *data, uint64_t now_us)
 		return;
 	table_retry(m->table);
 	if (++m->ticks % EXPIRE_TICKS == 0)
-		table_expire(m->table);
+		table_expire(m);
 }
 
 void mesh_joined(struct mesh *m, bool fresh)
 {
-	uint32_t ifindex;
-
-	/* Another identity than the device has: only a person knows which of
-	 * both is right.
-	 */
-	if (m->running &&
-	    device_link(m, &ifindex, false) == DEVICE_FOREIGN) {
-		mesh_fatal(m);
-		return;
-	}
 	if (!m->running)
 		start(m);
 	if (!fresh)

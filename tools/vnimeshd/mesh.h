@@ -27,6 +27,7 @@ struct mesh {
 	uint32_t lease_ms;
 	bool synced;		/* a full answer of the watch came */
 	bool away;		/* the coordinator did not answer last time */
+	bool foreign;		/* ... or is one of another mesh */
 	bool running;		/* device and kernel are ready */
 	bool failing;		/* they are not, and the log says why */
 	bool ready;		/* the service manager was told */
@@ -56,7 +57,7 @@ void mesh_free(struct mesh *m);
 void mesh_reload(struct mesh *m);
 
 /* The identity is there (@fresh: from the coordinator, not from the cache):
- * set up the device and start, or check that it is still the same.
+ * set up the device and start, unless that is done.
  */
 void mesh_joined(struct mesh *m, bool fresh);
 

@@ -40,6 +40,6 @@ void table_retry(struct table *t);
 void table_sync(struct table *t);
 
 /* Drop services that nobody used for TABLE_IDLE_MS. */
-void table_expire(struct table *t);
+void table_expire(struct mesh *m);
 
 #endif

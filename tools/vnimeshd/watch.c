@@ -276,6 +276,17 @@ static void take_full(struct mesh *m, uint64_t index)
 	table_dirty_all(m->table);
 }
 
+/* Another registry than the one that this node is from, under the same URL:
+ * what it does not know is not gone.
+ */
+static bool other_mesh(const struct mesh *m, json_t *mesh)
+{
+	const char *uuid = wire_str(mesh, "uuid", m->facts.mesh.uuid);
+
+	return wire_u64(mesh, "id", m->facts.mesh.id) != m->facts.mesh.id ||
+	       strcmp(uuid, m->facts.mesh.uuid);
+}
+
 /* False: not an answer that can be used. */
 static bool take(struct watch *w, json_t *json, bool *news)
 {
@@ -287,6 +298,11 @@ static bool take(struct watch *w, json_t *json, bool *news)
 	if (!wire_version(json, incarnation, &index))
 		return false;
 	full = json_is_true(json_object_get(json, "full"));
+	if (other_mesh(m, json_object_get(json, "mesh"))) {
+		m->foreign = true;
+		join_start(m->join);
+		return false;
+	}
 	if (facts_incarnation(&m->facts, incarnation)) {
 		w->last_check = 0;
 		/* Only all of it says anything about another coordinator. */
@@ -351,7 +367,7 @@ static void on_answer(void *data, const struct http_reply *reply)
 	ok = json && take(w, json, &news);
 	json_decref(json);
 	if (!ok) {
-		log_warn("watch: the answer of the coordinator is wrong");
+		log_warn("watch: the coordinator's answer is wrong, or of another mesh");
 		back_off(w);
 		return;
 	}
