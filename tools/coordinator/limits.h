@@ -37,9 +37,11 @@
  */
 #define BODY_DRAIN_MAX		(8 << 20)
 
-/* Headers; a watch names up to WATCH_TAGS_MAX tags of 64 bytes in its URL. */
+/* Headers; the tags of a watch stand in its URL. By number they are limited to
+ * what fits into that when they are short, with room for other headers.
+ */
 #define CONNECTION_MEMORY	(96 << 10)
-#define WATCH_TAGS_MAX		512
+#define WATCH_TAGS_MAX		4096
 
 /* An agent keeps two connections; a host may carry many agents in tests. */
 #define CONNECTIONS_MAX		4096
