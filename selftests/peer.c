@@ -285,9 +285,15 @@ static int receive(int fd, char *buf, size_t size)
 
 static int open_conn(struct conn *c, char *answer, size_t size)
 {
+	double end = now_ms() + timeout;
+
 	c->fd = new_socket(c, false);
-	if (connect(c->fd, (struct sockaddr *)&c->to, c->len))
-		return errno == EINPROGRESS ? ETIMEDOUT : errno;
+	while (connect(c->fd, (struct sockaddr *)&c->to, c->len)) {
+		/* The last ACK for the one before it may be on its way. */
+		if (errno != EADDRNOTAVAIL || !serial || now_ms() > end)
+			return errno == EINPROGRESS ? ETIMEDOUT : errno;
+		usleep(1000);
+	}
 	if (udp && send(c->fd, "hello", 5, 0) < 0)
 		return errno;
 	return receive(c->fd, answer, size);

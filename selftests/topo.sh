@@ -128,7 +128,9 @@ topo_member() {
 start() {
 	local name=$1
 	shift
-	"$@" >"$work/$name" 2>"$work/$name.err" </dev/null &
+	# What is killed is the program itself, not a shell before it.
+	[ "$1" != in_ns ] || set -- nsenter "--net=/run/netns/$2" "${@:3}"
+	(exec "$@" >"$work/$name" 2>"$work/$name.err" </dev/null) &
 	pids[$name]=$!
 	defer kill "$!"
 }
@@ -197,10 +199,8 @@ capture() {
 	local ns=$1 dev=$2 file=$3
 	shift 3
 	# -U: the file is complete when tcpdump is stopped.
-	in_ns "$ns" tcpdump -U -Z root -i "$dev" -s 160 -w "$file" "$@" 2>"$work/capture.err" >/dev/null &
-	pids[capture]=$!
-	defer kill "$!"
-	waitfor 5 grep -q "listening on" "$work/capture.err"
+	start capture in_ns "$ns" tcpdump -U -Z root -i "$dev" -s 160 -w "$file" "$@"
+	waitfor 5 says capture "listening on"
 }
 
-capture_end() { stop capture INT; }
+capture_end() { stop capture; }
