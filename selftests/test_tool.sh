@@ -169,6 +169,16 @@ head -c 3000000 /dev/urandom | base64 -w 999 > "$work/much"
 check_is "connect carries much both ways" \
 	"$(sed s/^/got_/ "$work/much" | cksum)" \
 	"$(c1 vnimesh connect database 5432 < "$work/much" | cksum)"
+ip netns exec c2 socat -t 60 UDP6-RECVFROM:53,fork,reuseaddr EXEC:cat &
+defer kill $!
+waitfor 5 ip netns exec c2 sh -c 'ss -lun | grep -q :53'
+check_is "connect by UDP" "hello" \
+	"$(echo hello | c1 vnimesh connect database 53 -u timeout 5s)"
+check "a VNI in the namespace of a process" h1 vni add 258 netns $! \
+	address 10.77.1.3
+check_match "is there under its number" '10.77.1.3/32' \
+	ip -n c2 addr show vni258
+check "and found there again" h1 vni del 258
 check_fails "connect to a port that is not of the service" \
 	c1 vnimesh connect database 81
 check_is "flows are shown" '["tcp",5432,"database",513,"10.77.2.2",5433]' \

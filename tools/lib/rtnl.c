@@ -209,7 +209,10 @@ static int read_link(const struct nlmsghdr *nh, struct vnm_link *link)
 		nla_strlcpy(link->name, tb[IFLA_IFNAME], sizeof(link->name));
 	if (tb[IFLA_MTU])
 		link->mtu = nla_get_u32(tb[IFLA_MTU]);
-	if (tb[IFLA_LINK] && nla_get_u32(tb[IFLA_LINK]) != link->ifindex)
+	/* There only for a link that has a lower one; in another namespace that
+	 * may have the same index as this.
+	 */
+	if (tb[IFLA_LINK])
 		link->lower = nla_get_u32(tb[IFLA_LINK]);
 	return 0;
 }

@@ -256,6 +256,9 @@ static int copy(const struct target *c, int fd)
 			pfd[1].events |= POLLIN;
 		if (up.len)
 			pfd[1].events |= POLLOUT;
+		/* A hangup that is not waited for must not wake us for ever. */
+		if (!pfd[1].events)
+			pfd[1].fd = -1;
 		ret = poll(pfd, 3, c->udp && !up.open && !up.len ?
 			   (int)c->timeout_ms : -1);
 		if (ret < 0 && errno != EINTR)
