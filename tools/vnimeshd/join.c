@@ -31,28 +31,27 @@ static void again(struct join *j)
 	source_timer_set(j->timer, loop_now() + ms * LOOP_USEC_PER_MSEC);
 }
 
-/* A device with flows in it is not given up for another identity; only a
- * person knows whether this coordinator is the right one.
+/* A device with flows in it is not given up for another identity, nor its
+ * table for another registry; only a person knows whether this coordinator is
+ * the right one.
  */
-static bool same_identity(struct join *j, const struct mesh_params *mesh,
-			  const struct node *self)
+static bool is_foreign(struct join *j, const struct mesh_params *mesh,
+		       const struct node *self)
 {
-	struct mesh *m = j->m;
+	const struct mesh *m = j->m;
+	const char *uuid = m->facts.mesh.uuid;
 	uint32_t ifindex;
 
-	if (!m->running ||
-	    device_link(m->conf.device, mesh, self, &ifindex,
-			j->told_foreign) != DEVICE_FOREIGN) {
-		j->told_foreign = false;
-		m->foreign = false;
+	if (!m->running)
+		return false;
+	if (*uuid && strcmp(uuid, mesh->uuid)) {
+		if (!j->told_foreign)
+			log_err("the registry at %s is %s, that of this node is %s",
+				m->conf.coordinator, mesh->uuid, uuid);
 		return true;
 	}
-	if (!j->told_foreign)
-		log_err("the coordinator at %s gives another identity than before; going on with the old one",
-			m->conf.coordinator);
-	j->told_foreign = true;
-	m->foreign = true;
-	return false;
+	return device_link(m->conf.device, mesh, self, &ifindex,
+			   j->told_foreign) == DEVICE_FOREIGN;
 }
 
 static bool take(struct join *j, json_t *json)
@@ -66,10 +65,12 @@ static bool take(struct join *j, json_t *json)
 		log_err("cannot join: the answer of the coordinator is wrong");
 		return false;
 	}
-	if (!same_identity(j, &mesh, &node))
+	m->foreign = is_foreign(j, &mesh, &node);
+	if (m->foreign && !j->told_foreign)
+		log_err("going on with the old identity");
+	j->told_foreign = m->foreign;
+	if (m->foreign)
 		return false;
-	if (m->facts.joined && strcmp(m->facts.mesh.uuid, mesh.uuid))
-		log_warn("the coordinator's registry is a new one");
 	m->lease_ms = wire_u64(json, "lease_ms", m->lease_ms);
 	m->facts.mesh = mesh;
 	m->facts.self = node.id;

@@ -367,7 +367,8 @@ static void on_answer(void *data, const struct http_reply *reply)
 	ok = json && take(w, json, &news);
 	json_decref(json);
 	if (!ok) {
-		log_warn("watch: the coordinator's answer is wrong, or of another mesh");
+		log_line(w->failures ? LOG_DEBUG : LOG_WARNING,
+			 "watch: the coordinator's answer is wrong, or of another mesh");
 		back_off(w);
 		return;
 	}
