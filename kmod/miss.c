@@ -15,7 +15,7 @@
 
 struct hold {
 	struct hlist_node node;
-	struct list_head order;		/* by deadline; the timeout is one for all */
+	struct list_head order;		/* by deadline */
 	struct vnimesh_addr_key key;
 	struct sk_buff_head packets;
 	unsigned long deadline;
@@ -183,7 +183,7 @@ static struct hold *new_hold(struct vnimesh_misses *m,
 			     const struct vnimesh_addr_key *key)
 {
 	u32 timeout = READ_ONCE(m->mesh->set.miss_timeout);
-	struct hold *h;
+	struct hold *h, *other;
 
 	if (m->n_holds >= VNIMESH_HOLD_KEYS_MAX)
 		return NULL;
@@ -194,10 +194,13 @@ static struct hold *new_hold(struct vnimesh_misses *m,
 	__skb_queue_head_init(&h->packets);
 	h->deadline = jiffies + msecs_to_jiffies(timeout);
 	hash_add(m->holds, &h->node, hash(m, key));
-	list_add_tail(&h->order, &m->order);
+	/* The time limit may have been lowered since the others came. */
+	list_for_each_entry_reverse(other, &m->order, order)
+		if (!time_before(h->deadline, other->deadline))
+			break;
+	list_add(&h->order, &other->order);
 	m->n_holds++;
-	if (!timer_pending(&m->timer))
-		mod_timer(&m->timer, h->deadline);
+	timer_reduce(&m->timer, h->deadline);
 	return h;
 }
 
