@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Requests that must be refused: malformed and contradictory ones by the owner of
+# The netlink family: what it promises about rows, dumps and late answers;
+# requests that must be refused, malformed and contradictory ones by the owner of
 # the mesh, and any by those who own only their container.
 # vm: -m 1024 -t 400
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"
 
-# Runs nlbad and makes its tests ours.
+# Runs a program that prints TAP, and makes its tests ours.
 relay() {
 	local prefix=$1 line got=
 	shift
@@ -38,6 +39,7 @@ contained() {
 }
 
 check "a host" topo_up 1
+relay "" in_ns h1 nlrules mesh0
 relay "" in_ns h1 nlbad mesh0
 
 (
