@@ -9,6 +9,7 @@
 #include "log.h"
 #include "miss.h"
 #include "problem.h"
+#include "state.h"
 #include "table.h"
 #include "watch.h"
 #include "wire.h"
@@ -218,6 +219,7 @@ static bool take(struct ask *a, json_t *json)
 	list = wire_members(json_object_get(json, "members"), tag);
 	facts_set_members(s, &list, index);
 	install(a->q, s);
+	state_changed(m->state, true);
 	/* What changed between this answer and the watch's next one is asked
 	 * for from where the watch was before.
 	 */
