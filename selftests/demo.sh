@@ -189,6 +189,11 @@ show host1 vnimesh flow show tag database
 victim=$(mesh_jq host1 '[.[] | select(.state == "established")][0].vni' flow show tag database)
 server=pg1 other=pg2
 [ "$victim" = "${vni[pg1]}" ] || server=pg2 other=pg1
+now_ms
+start=$REPLY
+need "a query" ask_database
+now_ms
+usual=$((REPLY - start))
 say "A session is open to $server (VNI $victim). Now kill -9 every process of it:"
 echo
 # shellcheck disable=SC2016 # shown as typed
@@ -206,10 +211,19 @@ now_ms
 took=$((REPLY - killed))
 printf "app\$ psql -h %s -U postgres -Atc 'select inet_server_addr()'\n  %s\n\n" "$database" "$answer"
 [ "$answer" = "${addr4[$other]}" ] || fail "the answer should come from $other, ${addr4[$other]}"
-say "Answered by $other on ${home[$other]}, $took ms after the kill; $failures attempts before it were" \
-	"refused at once. The table now:"
+refusals="no attempt before it failed"
+[ "$failures" = 0 ] || refusals="$failures attempts before it were refused at once"
+say "Answered by $other on ${home[$other]}, $took ms after the kill; $refusals. (With both" \
+	"alive the same query took $usual ms, most of which is psql starting.) The session" \
+	"that was open to $server has ended with an error instead of hanging:"
 echo
-down() { mesh_member_is host1 database "$server" '.state == "down" or .health == 0'; }
+need "the open session ends" waitfor 10 mesh_gone session
+sed 's/^/  /' "$work/log/session"
+[ -s "$work/log/session" ] || fail "the open session should tell of the loss"
+echo
+say "The table now:"
+echo
+down() { mesh_member_is host1 database "$server" state down; }
 need "the dead one is down" waitfor 10 down
 show host1 vnimesh member show database
 shown 'state down'

@@ -19,7 +19,8 @@
 
 declare -gA pid=() node=() home=() vni=() addr4=() addr6=() mesh_used=()
 mesh_hosts=()
-mesh_url=http://192.0.2.1:7900
+mesh_coordinator=192.0.2.1
+mesh_url=http://$mesh_coordinator:7900
 # The shortest times in which a guest that shares its machine can still keep
 # its leases; a lease lapses within seconds then.
 mesh_lease_ms=1500
@@ -50,8 +51,7 @@ mesh_jq() {
 
 # mesh_api METHOD PATH [BODY]: the body of a good answer
 mesh_api() {
-	in_ns coord curl -sS --fail-with-body --max-time $((3 * VNIMESH_SLOW)) \
-		-X "$1" ${3:+-H 'Content-Type: application/json' -d "$3"} "$mesh_url$2"
+	mesh_probe coord http -t $((3000 * VNIMESH_SLOW)) "$1" $mesh_coordinator 7900 "${@:2}"
 }
 
 # mesh_counter HOST NAME: one counter of the kernel
@@ -141,12 +141,14 @@ mesh_agent_start() {
 
 # The agent of HOST has joined, made the device and claimed the mesh.
 mesh_agent_ready() {
-	mesh_jq "$1" '.[0] | select(.up and .agent > 0)' dev show mesh0 2>/dev/null | grep -q .
+	[[ $(mesh "$1" dev show mesh0 2>&1) =~ ': up '.*' agent '[1-9] ]]
 }
 
 # mesh_knows HOST N: the kernel of HOST has N nodes
 mesh_knows() {
-	[ "$(mesh_jq "$1" length node show)" = "$2" ]
+	local list
+	mapfile -t list < <(mesh "$1" node show)
+	[ ${#list[@]} = "$2" ]
 }
 
 mesh_up() {
@@ -168,7 +170,8 @@ mesh_up() {
 	for host in "${mesh_hosts[@]}"; do
 		mesh_agent_start "$host"
 		waitfor 10 mesh_agent_ready "$host" || return
-		node[$host]=$(mesh_jq "$host" '.[0].node' dev show)
+		[[ $(mesh "$host" dev show mesh0) =~ ' node '([0-9]+) ]]
+		node[$host]=${BASH_REMATCH[1]}
 	done
 	for host in "${mesh_hosts[@]}"; do
 		waitfor 10 mesh_knows "$host" "$n" || return
@@ -250,31 +253,57 @@ mesh_hup() {
 	done
 }
 
-# What the coordinator has of member (TAG, NAME): one line of JSON, or nothing
+# Polled facts are read without jq, which takes a second to start in a guest.
+
+# mesh_registered TAG NAME: what the coordinator has of the member, in JSON
 mesh_registered() {
-	mesh_api GET "/v1/services/$1" 2>/dev/null |
-		jq -ce --argjson vni "${vni[$2]}" '.members[] | select(.vni == $vni)'
+	local body line
+	body=$(mesh_api GET "/v1/services/$1") || return
+	while read -r line; do
+		[[ $line =~ ^'{"tag":'.*'"vni":'\ *${vni[$2]}[,}] ]] || continue
+		echo "$line"
+		return 0
+	done <<<"${body//'{"tag":'/$'\n{"tag":'}"
+	return 1
 }
 
-# mesh_registered_is TAG NAME CONDITION: for instance '.state == "up"'
+# mesh_registered_is TAG NAME KEY VALUE: for instance state up, stale true
 mesh_registered_is() {
-	mesh_registered "$1" "$2" | jq -e "$3"
+	local member
+	member=$(mesh_registered "$1" "$2") || return
+	echo "$member"
+	[[ $member =~ \"$3\":\ *\"?$4\"?[,}] ]]
 }
 
-mesh_is_up() { mesh_registered_is "$1" "$2" '.state == "up" and .health > 0'; }
+mesh_is_up() {
+	mesh_registered_is "$1" "$2" state up && ! mesh_registered_is "$1" "$2" health 0
+}
 
-# mesh_member HOST TAG NAME: the same of the kernel of HOST
+# mesh_fresh: no figure of the coordinator is stale
+mesh_fresh() {
+	local body
+	body=$(mesh_api GET /v1/mesh) && [[ $body == *'"members"'* ]] &&
+		! [[ $body =~ \"stale\":\ *true ]]
+}
+
+# mesh_member HOST TAG NAME: the same of the kernel of HOST, in words
 mesh_member() {
-	mesh_jq "$1" '.[0] // empty' -d member show "$2" vni "${vni[$3]}" 2>/dev/null
+	mesh "$1" -d member show "$2" vni "${vni[$3]}"
 }
 
+# mesh_member_is HOST TAG NAME KEY VALUE: for instance state up, stale on
 mesh_member_is() {
-	mesh_member "$1" "$2" "$3" | jq -e "$4"
+	local member
+	member=$(mesh_member "$1" "$2" "$3" 2>&1)
+	echo "$member"
+	[[ $member =~ \ $4\ $5(\ |$) ]]
 }
 
 # mesh_address TAG [4|6]: the service's address, from the registry
 mesh_address() {
-	mesh_api GET "/v1/services/$1" | jq -r ".service.address${2:-4}"
+	local body
+	body=$(mesh_api GET "/v1/services/$1") || return
+	[[ ${body#*\"service\"} =~ \"address${2:-4}\":\ *\"([^\"]*)\" ]] && echo "${BASH_REMATCH[1]}"
 }
 
 # mesh_address6 TAG: of any tag, registered or not: computed
@@ -330,47 +359,54 @@ mesh_hold_goes_on() {
 	done
 }
 
-# mesh_table HOST: what the kernel of HOST has of others and itself, without
+# mesh_tables HOST...: what the kernels have of others and themselves, without
 # what moves by itself: figures, ages, generations.
-mesh_table() {
-	local what
-	for what in node vni service member; do
-		mesh_jq "$1" '.[] | del(.ifindex, .age_ms, .gen, .epoch, .seq, .latency_us,
-			.health, .stale, .used_ms, .link_ifindex, .source, .stats, .loading)' \
-			-d "$what" show | sed "s/^/$what /" || return
-	done | sort
+mesh_tables() {
+	local host what
+	for host in "$@"; do
+		for what in node vni service member; do
+			printf '"%s %s"\n' "$host" "$what"
+			mesh "$host" -j -d "$what" show || return
+		done
+	done >"$work/tables"
+	jq -rn 'foreach inputs as $x ({}; if ($x | type) == "string" then { name: $x }
+			else .rows = $x end; select(.rows)) |
+		.name as $name | .rows[] | del(.dev, .ifindex, .age_ms, .gen, .epoch, .seq, .latency_us,
+			.health, .stale, .used_ms, .link_ifindex, .source, .stats, .loading) |
+		$name + " " + tojson' "$work/tables" | sort
 }
 
 # mesh_registry: what the coordinator has, in the same spirit
 mesh_registry() {
-	mesh_api GET /v1/mesh | jq -cS '.nodes[], .services[], .members[][] |
-		del(.age_ms, .epoch, .seq, .latency_us, .health, .stale, .output)' | sort
+	mesh_api GET /v1/mesh | jq -rS '.nodes[], .services[], .members[][] |
+		del(.age_ms, .epoch, .seq, .latency_us, .health, .stale, .output) |
+		"coordinator " + tojson' | sort
 }
 
 # mesh_exact HOST: the agent's rows in the kernel of HOST are what the
 # coordinator has: all nodes, and services in use with all their members.
 mesh_exact() {
-	mesh_api GET /v1/mesh >"$work/exact.mesh" || return
 	{
-		mesh_jq "$1" '.[] | select(.origin != "static")
-			| { node, underlay, port, prefixes: (.prefixes | sort) }' -d node show
-		mesh_jq "$1" '.[] | select(.origin != "static")
-			| { tag, address4, address6, policy,
-			    ports: [.ports[]? | { proto, port, target }] }' -d service show
-		mesh_jq "$1" '.[] | select(.origin != "static")
-			| { tag, vni, weight, state, up: (.health > 0) }' -d member show
-	} | sort >"$work/exact.kernel"
-	mesh_jq "$1" '[.[] | select(.origin != "static") | .tag]' -d service show >"$work/exact.tags"
-	jq -cS --slurpfile tags "$work/exact.tags" '
-		(.nodes[] | { node, underlay, port, prefixes: (.prefixes | sort) }),
-		(.services[] | select(.tag as $t | $tags[0] | index($t))
-			| { tag, address4, address6, policy,
-			    ports: [.ports[]? | { proto, port, target }] }),
-		(.members | to_entries[] | .key as $t | select($tags[0] | index($t))
-			| .value[] | { tag: $t, vni, weight, state, up: (.health > 0) })
-		' "$work/exact.mesh" | sort >"$work/exact.coord"
+		mesh_api GET /v1/mesh && mesh "$1" -j -d node show &&
+			mesh "$1" -j -d service show && mesh "$1" -j -d member show
+	} >"$work/exact" || return
+	jq -rs 'def own: .[] | select(.origin != "static");
+		def node: { node, underlay, port, prefixes: (.prefixes | sort) };
+		def service: { tag, address4, address6, policy,
+			ports: [.ports[]? | { proto, port, target }] };
+		def member: { tag, vni, weight, state, up: (.health > 0) };
+		[.[2] | own | .tag] as $tags |
+		(.[1] | own | "kernel " + (node | tojson)),
+		(.[2] | own | "kernel " + (service | tojson)),
+		(.[3] | own | "kernel " + (member | tojson)),
+		(.[0] | (.nodes[] | "coord " + (node | tojson)),
+			(.services[] | select(.tag as $t | $tags | index($t)) |
+				"coord " + (service | tojson)),
+			(.members | to_entries[] | .key as $t | select($tags | index($t)) |
+				.value[] | "coord " + (. + { tag: $t } | member | tojson)))
+		' "$work/exact" | sort >"$work/exact.rows" || return
 	diff -u --label "the coordinator" --label "the kernel of $1" \
-		"$work/exact.coord" "$work/exact.kernel"
+		<(sed -n 's/^coord //p' "$work/exact.rows") <(sed -n 's/^kernel //p' "$work/exact.rows")
 }
 
 # mesh_logs: the end of each log, for who must find out why
@@ -422,11 +458,9 @@ mesh_watch_anew() {
 
 # mesh_snapshot FILE: the tables of all hosts and the coordinator's.
 mesh_snapshot() {
-	local host
-	for host in "${mesh_hosts[@]}"; do
-		mesh_table "$host" | sed "s/^/$host /" || return
-	done >"$1"
-	mesh_registry | sed 's/^/coordinator /' >>"$1"
+	{
+		mesh_tables "${mesh_hosts[@]}" && mesh_registry
+	} >"$1"
 }
 
 # mesh_same FILE: and nothing of it has changed

@@ -17,6 +17,10 @@
  *	stopped. FILE always has "STATE ROUNDS LONGEST_MS LOST GREETING",
  *	STATE being "ok" or the name of the error that ended it.
  *
+ *   meshprobe http METHOD ADDR PORT PATH [BODY]
+ *	One request with a JSON body; prints the body of the answer. The exit
+ *	code is 0 for a status of 2xx. (curl takes 50 times the instructions.)
+ *
  * The exit code is 0 when the connection came about, else 1.
  */
 #ifndef _GNU_SOURCE
@@ -239,6 +243,36 @@ static int run_hold(const struct options *o, char **argv)
 	return 1;
 }
 
+static int run_http(const struct options *o, char **argv)
+{
+	const char *body = argv[4] ? argv[4] : "", *p;
+	static char buf[1 << 22];
+	size_t n = 0;
+	ssize_t got;
+	int fd, len;
+
+	fd = dial(o, argv[1], argv[2]);
+	if (fd < 0)
+		die("connect");
+	len = snprintf(buf, sizeof(buf),
+		       "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n"
+		       "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		       argv[0], argv[3], argv[1], strlen(body), body);
+	if (send(fd, buf, len, MSG_NOSIGNAL) != len)
+		die("send");
+	while (n < sizeof(buf) - 1 &&
+	       (got = recv(fd, buf + n, sizeof(buf) - 1 - n, 0)) > 0)
+		n += got;
+	buf[n] = '\0';
+	p = strstr(buf, "\r\n\r\n");
+	if (!p || strncmp(buf, "HTTP/1.", 7)) {
+		fputs("meshprobe: no HTTP answer\n", stderr);
+		return 2;
+	}
+	puts(p + 4);
+	return buf[9] != '2';
+}
+
 static int greeting(const struct options *o, const struct sockaddr_in6 *peer,
 		    char *line, size_t size)
 {
@@ -319,7 +353,8 @@ static int usage(void)
 	fputs("usage: meshprobe echo [-n NAME] PORT\n"
 	      "       meshprobe connect [-u] [-l] [-t MS] ADDR PORT\n"
 	      "       meshprobe until [-t MS] ADDR PORT\n"
-	      "       meshprobe hold [-u] [-i MS] [-t MS] ADDR PORT FILE\n",
+	      "       meshprobe hold [-u] [-i MS] [-t MS] ADDR PORT FILE\n"
+	      "       meshprobe http [-t MS] METHOD ADDR PORT PATH [BODY]\n",
 	      stderr);
 	return 2;
 }
@@ -337,6 +372,8 @@ int main(int argc, char **argv)
 		{ "connect", 2, run_connect },
 		{ "until", 2, run_until },
 		{ "hold", 3, run_hold },
+		{ "http", 4, run_http },
+		{ "http", 5, run_http },
 	};
 	const char *mode = argc > 1 ? argv[1] : "";
 	size_t i;

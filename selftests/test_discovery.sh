@@ -22,7 +22,7 @@ mesh_serve echo srv "tcp/7000 udp/7000" tcp
 mesh_serve ill sick "tcp/7000 udp/7000" tcp
 mesh_hup host2
 check "a service that is up" waitfor 10 mesh_is_up echo srv
-check "a service that is down" waitfor 10 mesh_registered_is ill sick '.state == "down"'
+check "a service that is down" waitfor 10 mesh_registered_is ill sick state down
 
 counters() {
 	mesh_jq host1 ".[0].stats | [.${reasons// /,.}] | @sh" -s dev show | tr -d '"'
@@ -153,7 +153,7 @@ nap 1
 check "... and stays so when its server dies" mesh_is_up rare sick
 triggered() {
 	mesh_api POST /v1/services/rare/check | jq -e '.members == 1' || return
-	waitfor 5 mesh_registered_is rare sick '.state == "down"'
+	waitfor 5 mesh_registered_is rare sick state down
 }
 check "a triggered check finds it down, and the table shows it" triggered && diag "in $tap_time"
 check_match "its output is in the table" 'refused' mesh_registered rare sick
