@@ -150,18 +150,13 @@ undo:
 	return err;
 }
 
-int vnimesh_vni_set_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
-			  const union vnimesh_ip *ip4,
-			  const union vnimesh_ip *ip6)
+/* These addresses and no others. */
+static int replace_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
+			 const union vnimesh_ip *ip4,
+			 const union vnimesh_ip *ip6)
 {
-	struct vnimesh_vni_addrs *old = addrs_of(mesh, vni);
 	struct vnimesh_vni_addrs *new;
 	int err;
-
-	if (!ip4 && old && old->e4.key.family)
-		ip4 = &old->e4.key.ip;
-	if (!ip6 && old && old->e6.key.family)
-		ip6 = &old->e6.key.ip;
 
 	new = kzalloc(sizeof(*new), GFP_KERNEL);
 	if (!new)
@@ -174,6 +169,19 @@ int vnimesh_vni_set_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	if (err)
 		kfree(new);
 	return err;
+}
+
+int vnimesh_vni_set_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
+			  const union vnimesh_ip *ip4,
+			  const union vnimesh_ip *ip6)
+{
+	struct vnimesh_vni_addrs *old = addrs_of(mesh, vni);
+
+	if (!ip4 && old->e4.key.family)
+		ip4 = &old->e4.key.ip;
+	if (!ip6 && old->e6.key.family)
+		ip6 = &old->e6.key.ip;
+	return replace_addrs(mesh, vni, ip4, ip6);
 }
 
 void vnimesh_vni_put(struct vnimesh_vni *vni)
@@ -212,7 +220,7 @@ struct vnimesh_vni *vnimesh_vni_add(struct vnimesh_mesh *mesh, u32 id,
 	err = xa_reserve(&mesh->vnis, id, GFP_KERNEL);
 	if (err)
 		goto put;
-	err = vnimesh_vni_set_addrs(mesh, vni, ip4, ip6);
+	err = replace_addrs(mesh, vni, ip4, ip6);
 	if (err)
 		goto release;
 	xa_store(&mesh->vnis, id, vni, GFP_KERNEL);
@@ -247,7 +255,8 @@ void vnimesh_vni_unlink(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 }
 
 /* The record of @id for a device with these addresses. What the kernel wrote
- * itself follows the device; what somebody configured must agree with it.
+ * itself follows the device, but for one that names no address; what somebody
+ * configured must agree with it.
  */
 static struct vnimesh_vni *adopt(struct vnimesh_mesh *mesh,
 				 struct vnimesh_vni *vni,
@@ -267,18 +276,20 @@ static struct vnimesh_vni *adopt(struct vnimesh_mesh *mesh,
 		NL_SET_ERR_MSG(extack, "vni-id: has a device");
 		return ERR_PTR(-EEXIST);
 	}
+	if (!ip4 && !ip6)
+		return vni;
 	same4 = !ip4 || (old->e4.key.family &&
 			 vnimesh_ip_equal(&old->e4.key.ip, ip4));
 	same6 = !ip6 || (old->e6.key.family &&
 			 vnimesh_ip_equal(&old->e6.key.ip, ip6));
-	if (same4 && same6)
-		return vni;
 	if (vni->row.origin != VNIMESH_ORIGIN_LEARNED) {
+		if (same4 && same6)
+			return vni;
 		SAY_ADDR(extack, same4 ? AF_INET6 : AF_INET,
 			 "the record of the VNI has another");
 		return ERR_PTR(-EEXIST);
 	}
-	err = vnimesh_vni_set_addrs(mesh, vni, ip4, ip6);
+	err = replace_addrs(mesh, vni, ip4, ip6);
 	return err ? ERR_PTR(err) : vni;
 }
 
