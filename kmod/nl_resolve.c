@@ -120,6 +120,9 @@ static int refuse(struct genl_info *info, int err)
 	case -EBUSY:
 		GENL_SET_ERR_MSG(info, "too many resolves wait in this mesh");
 		return err;
+	case -EUSERS:
+		GENL_SET_ERR_MSG(info, "too many resolves wait in this netns");
+		return -EBUSY;
 	case -EDQUOT:
 		GENL_SET_ERR_MSG(info, "too many resolves wait on this socket");
 		return -EBUSY;

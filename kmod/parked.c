@@ -29,6 +29,10 @@ struct vnimesh_parked {
 };
 
 #define PORT_HASH_BITS	6
+/* Per netns: one container must not use up what all of the mesh share. */
+#ifndef VNIMESH_PARKED_NET_MAX
+#define VNIMESH_PARKED_NET_MAX	(VNIMESH_PARKED_MAX / 4)
+#endif
 
 static DEFINE_SPINLOCK(lock);
 static struct hlist_head by_port[1 << PORT_HASH_BITS];
@@ -104,6 +108,7 @@ static int check(struct vnimesh_parked *parked,
 		 const struct vnimesh_nl_asker *asker, const char *tag)
 {
 	struct entry *entry;
+	bool waits = false;
 	u32 n = 0;
 
 	if (parked->stopped)
@@ -116,10 +121,12 @@ static int check(struct vnimesh_parked *parked,
 			n++;
 	if (n >= VNIMESH_PARKED_SOCK_MAX)
 		return -EDQUOT;
-	list_for_each_entry(entry, &parked->entries, node)
-		if (!strcmp(entry->tag, tag))
-			return 1;
-	return 0;
+	n = 0;
+	list_for_each_entry(entry, &parked->entries, node) {
+		n += net_eq(entry->asker.net, asker->net);
+		waits |= !strcmp(entry->tag, tag);
+	}
+	return n >= VNIMESH_PARKED_NET_MAX ? -EUSERS : waits;
 }
 
 int vnimesh_parked_add(struct vnimesh_mesh *mesh,

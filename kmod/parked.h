@@ -26,8 +26,9 @@ void vnimesh_parked_negative(struct vnimesh_mesh *mesh, const char *tag,
 void vnimesh_parked_agent_lost(struct vnimesh_mesh *mesh);
 
 /* mesh->lock. Parks the request of @asker and asks the agent, unless somebody
- * waits for @tag already. -EBUSY: budget of the mesh; -EDQUOT: of the socket;
- * -ENOTCONN and -EAGAIN as vnimesh_netlink_miss(); -ENODEV, -ENOMEM.
+ * waits for @tag already. -EBUSY: budget of the mesh; -EUSERS: of the netns;
+ * -EDQUOT: of the socket; -ENOTCONN and -EAGAIN as vnimesh_netlink_miss();
+ * -ENODEV, -ENOMEM.
  */
 int vnimesh_parked_add(struct vnimesh_mesh *mesh,
 		       const struct vnimesh_nl_asker *asker, const char *tag,

@@ -336,6 +336,28 @@ static void fill_budget(int s, const char *name)
 	is(EBUSY, busy, name);
 }
 
+/* 4 sockets of 64 each fill the budget of the netns. */
+static void fill_netns(int agent)
+{
+	int s[5], i, n;
+
+	for (i = 0; i < 4; i++) {
+		s[i] = open_socket();
+		for (n = 0; n < 64; n++)
+			send_resolve(s[i], "z", 2000 + n);
+	}
+	s[4] = open_socket();
+	send_resolve(s[4], "z", 2000);
+	is(EBUSY, late(s[4], 2000, 1000, NULL),
+	   "the 257th resolve of a netns is refused");
+	is(1, count_misses(agent, "z"), "one question for all");
+	close(s[0]);
+	send_resolve(s[4], "z", 2001);
+	is(-1, late(s[4], 2001, 50, NULL), "... then there is room again");
+	for (i = 1; i < 5; i++)
+		close(s[i]);
+}
+
 static void try_resolve(void)
 {
 	int agent = open_socket(), one = open_socket(), two = open_socket();
@@ -381,6 +403,11 @@ static void try_resolve(void)
 	one = open_socket();
 	fill_budget(one, "a socket that goes takes its own along");
 	is(64, count_misses(agent, NULL), "64 questions again");
+	close(one);
+	fill_netns(agent);
+	one = open_socket();
+	send_resolve(one, "t0", 1000);
+	is(1, count_misses(agent, NULL), "nobody waits any more: a question");
 	send_resolve(two, "t0", 8);
 	is(0, count_misses(agent, NULL), "somebody else waits too");
 	close(agent);
