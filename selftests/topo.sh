@@ -130,7 +130,9 @@ start() {
 	shift
 	# What is killed is the program itself, not a shell before it.
 	[ "$1" != in_ns ] || set -- nsenter "--net=/run/netns/$2" "${@:3}"
-	(exec "$@" >"$work/$name" 2>"$work/$name.err" </dev/null) &
+	# Appended to, so that a test can empty the file.
+	rm -f "$work/$name" "$work/$name.err"
+	(exec "$@" >>"$work/$name" 2>>"$work/$name.err" </dev/null) &
 	pids[$name]=$!
 	defer kill "$!"
 }
