@@ -12,33 +12,53 @@
  * ports directly: with CHECKSUM_PARTIAL only the former is in the field yet.
  * inet_proto_csum_replace*() know that, told by their last argument.
  */
-static void set_addr(struct sk_buff *skb, u8 family, __sum16 *check,
-		     void *field, const union vnimesh_ip *new)
+struct csum {
+	struct sk_buff *skb;
+	__sum16 *check;		/* NULL: the packet has none */
+	bool inner;		/* PARTIAL is about a header further inside (the
+				 * sender tunnels), the field is a whole sum
+				 */
+};
+
+static void replace_word(const struct csum *c, __be32 old, __be32 new)
 {
-	if (family == AF_INET) {
-		struct iphdr *iph = (struct iphdr *)skb->data;
-		__be32 *addr = field;
-
-		csum_replace4(&iph->check, *addr, new->v4);
-		if (check)
-			inet_proto_csum_replace4(check, skb, *addr, new->v4,
-						 true);
-		*addr = new->v4;
-	} else {
-		struct in6_addr *addr = field;
-
-		if (check)
-			inet_proto_csum_replace16(check, skb, addr->s6_addr32,
-						  new->v6.s6_addr32, true);
-		*addr = new->v6;
-	}
+	if (!c->check)
+		return;
+	if (c->inner)
+		csum_replace4(c->check, old, new);
+	else
+		inet_proto_csum_replace4(c->check, c->skb, old, new, true);
 }
 
-static void set_port(struct sk_buff *skb, __sum16 *check, __be16 *field,
-		     __be16 new)
+static void set_addr(const struct csum *c, u8 family, void *field,
+		     const union vnimesh_ip *new)
 {
-	if (check)
-		inet_proto_csum_replace2(check, skb, *field, new, false);
+	struct in6_addr *addr = field;
+	int i;
+
+	if (family == AF_INET) {
+		struct iphdr *iph = (struct iphdr *)c->skb->data;
+		__be32 *addr4 = field;
+
+		csum_replace4(&iph->check, *addr4, new->v4);
+		replace_word(c, *addr4, new->v4);
+		*addr4 = new->v4;
+		return;
+	}
+	if (c->check && !c->inner)
+		inet_proto_csum_replace16(c->check, c->skb, addr->s6_addr32,
+					  new->v6.s6_addr32, true);
+	for (i = 0; c->inner && i < 4; i++)
+		replace_word(c, addr->s6_addr32[i], new->v6.s6_addr32[i]);
+	*addr = new->v6;
+}
+
+static void set_port(const struct csum *c, __be16 *field, __be16 new)
+{
+	if (c->check && c->inner)
+		csum_replace2(c->check, *field, new);
+	else if (c->check)
+		inet_proto_csum_replace2(c->check, c->skb, *field, new, false);
 	*field = new;
 }
 
@@ -48,9 +68,9 @@ int vnimesh_nat(struct sk_buff *skb, struct vnimesh_packet *pkt,
 	const struct vnimesh_tuple *to = &flow->link[!dir].tuple;
 	struct vnimesh_tuple *t = &pkt->tuple;
 	bool udp = t->proto == IPPROTO_UDP;
+	struct csum c = { .skb = skb };
 	__be16 *sport, *dport;
 	void *saddr, *daddr;
-	__sum16 *check;
 
 	if (vnimesh_ip_equal(&t->src, &to->dst) && t->sport == to->dport &&
 	    vnimesh_ip_equal(&t->dst, &to->src) && t->dport == to->sport)
@@ -69,26 +89,29 @@ int vnimesh_nat(struct sk_buff *skb, struct vnimesh_packet *pkt,
 	}
 	sport = (__be16 *)(skb->data + pkt->l4);
 	dport = sport + 1;
+	c.inner = skb->ip_summed == CHECKSUM_PARTIAL &&
+		  skb_checksum_start_offset(skb) != pkt->l4;
 	if (udp) {
 		struct udphdr *uh = (struct udphdr *)sport;
 
 		/* Zero: the sender chose no checksum (IPv4, RFC 768). */
-		check = uh->check || skb->ip_summed == CHECKSUM_PARTIAL ?
-			&uh->check : NULL;
+		if (uh->check ||
+		    (skb->ip_summed == CHECKSUM_PARTIAL && !c.inner))
+			c.check = &uh->check;
 	} else {
-		check = &((struct tcphdr *)sport)->check;
+		c.check = &((struct tcphdr *)sport)->check;
 	}
 
 	if (!vnimesh_ip_equal(&t->src, &to->dst))
-		set_addr(skb, t->family, check, saddr, &to->dst);
+		set_addr(&c, t->family, saddr, &to->dst);
 	if (!vnimesh_ip_equal(&t->dst, &to->src))
-		set_addr(skb, t->family, check, daddr, &to->src);
+		set_addr(&c, t->family, daddr, &to->src);
 	if (t->sport != to->dport)
-		set_port(skb, check, sport, to->dport);
+		set_port(&c, sport, to->dport);
 	if (t->dport != to->sport)
-		set_port(skb, check, dport, to->sport);
-	if (udp && check && !*check)
-		*check = CSUM_MANGLED_0;
+		set_port(&c, dport, to->sport);
+	if (udp && c.check && !*c.check)
+		*c.check = CSUM_MANGLED_0;
 
 	t->src = to->dst;
 	t->dst = to->src;
