@@ -152,6 +152,50 @@ static unsigned int verdict_counter(u8 verdict)
 		VNIMESH_A_STATS_NO_SERVICE : VNIMESH_A_STATS_COORDINATOR_AWAY;
 }
 
+static bool may_hold(const struct vnimesh_misses *m,
+		     const struct vnimesh_dev *from)
+{
+	const struct vnimesh_settings *set = &m->mesh->set;
+
+	return m->held < READ_ONCE(set->hold_max) &&
+	       from->held < READ_ONCE(set->hold_vni_max);
+}
+
+/* What tells a repeated SYN; 0 in ->seq and ports: never the same. */
+struct mark {
+	__be32 seq;
+	__be16 sport;
+	__be16 dport;
+};
+
+static void mark(struct sk_buff *skb, const struct vnimesh_packet *pkt)
+{
+	struct mark *m = (struct mark *)skb->cb;
+
+	BUILD_BUG_ON(sizeof(*m) > sizeof(skb->cb));
+	memset(m, 0, sizeof(*m));
+	if (pkt->tuple.proto != IPPROTO_TCP)
+		return;
+	m->seq = pkt->seq;
+	m->sport = pkt->tuple.sport;
+	m->dport = pkt->tuple.dport;
+}
+
+/* A SYN that was sent again while its first copy waits here. */
+static bool repeated(const struct hold *h, const struct sk_buff *skb)
+{
+	const struct mark *mark = (const struct mark *)skb->cb;
+	const struct sk_buff *other;
+
+	if (!mark->sport)
+		return false;
+	skb_queue_walk(&h->packets, other)
+		if (other->dev == skb->dev &&
+		    !memcmp(other->cb, skb->cb, sizeof(*mark)))
+			return true;
+	return false;
+}
+
 /* Under the lock. The packet's device has its share, the mesh has a bound. On
  * overflow the oldest goes, if it is this device's; it is returned to be freed
  * outside. @skb itself is returned when nothing else could go.
@@ -159,11 +203,9 @@ static unsigned int verdict_counter(u8 verdict)
 static struct sk_buff *enqueue(struct vnimesh_misses *m, struct hold *h,
 			       struct vnimesh_dev *from, struct sk_buff *skb)
 {
-	const struct vnimesh_settings *set = &m->mesh->set;
 	struct sk_buff *old = NULL;
 
-	if (m->held >= READ_ONCE(set->hold_max) ||
-	    from->held >= READ_ONCE(set->hold_vni_max)) {
+	if (!may_hold(m, from)) {
 		skb_queue_walk(&h->packets, old)
 			if (old->dev == from->dev)
 				break;
@@ -223,7 +265,8 @@ static void ask(struct vnimesh_mesh *mesh, const struct vnimesh_addr_key *key,
 }
 
 void vnimesh_miss_packet(struct vnimesh_dev *from, struct sk_buff *skb,
-			 const struct vnimesh_packet *pkt, bool asked)
+			 const struct vnimesh_packet *pkt, bool asked,
+			 bool loading)
 {
 	struct vnimesh_mesh *mesh = from->mesh;
 	struct vnimesh_misses *m = mesh->misses;
@@ -236,6 +279,7 @@ void vnimesh_miss_packet(struct vnimesh_dev *from, struct sk_buff *skb,
 
 	make_key(&key, pkt->tuple.family, &pkt->tuple.dst);
 	skb_dst_force(skb);
+	mark(skb, pkt);
 	spin_lock_bh(&m->lock);
 	neg = find_negative(m, &key);
 	if (neg && time_after(jiffies, neg->expires)) {
@@ -250,11 +294,16 @@ void vnimesh_miss_packet(struct vnimesh_dev *from, struct sk_buff *skb,
 		what = VNIMESH_A_STATS_NO_ANSWER;
 	} else {
 		h = find_hold(m, &key);
-		if (!h) {
+		/* Each hold is opened by a packet that its VNI is charged for,
+		 * so one VNI cannot take all of them.
+		 */
+		if (!h && may_hold(m, from)) {
 			h = new_hold(m, &key);
 			created = !!h;
 		}
-		if (h) {
+		if (h && repeated(h, skb)) {
+			dropped = skb;
+		} else if (h) {
 			/* The sender's socket is not to wait for its buffer. */
 			if (!skb_orphan_frags(skb, GFP_ATOMIC))
 				skb_orphan(skb);
@@ -273,12 +322,13 @@ void vnimesh_miss_packet(struct vnimesh_dev *from, struct sk_buff *skb,
 		vnimesh_drop(from, dropped, VNIMESH_A_STATS_HOLD_OVERFLOW);
 	if (dropped != skb)
 		vnimesh_count(mesh, VNIMESH_A_STATS_HOLD);
-	if (created)
+	/* While a service loads, the agent is at it already. */
+	if (created && !loading)
 		ask(mesh, &key, from->vni->id);
 }
 
 static void answer(struct vnimesh_mesh *mesh,
-		   const struct vnimesh_addr_entry *e)
+		   const struct vnimesh_addr_entry *e, bool complete)
 {
 	struct vnimesh_misses *m = mesh->misses;
 	struct negative *neg;
@@ -290,7 +340,7 @@ static void answer(struct vnimesh_mesh *mesh,
 	neg = find_negative(m, &e->key);
 	if (neg)
 		forget(m, neg);
-	h = find_hold(m, &e->key);
+	h = complete ? find_hold(m, &e->key) : NULL;
 	if (h)
 		detach(m, h);
 	spin_unlock_bh(&m->lock);
@@ -298,11 +348,23 @@ static void answer(struct vnimesh_mesh *mesh,
 		release_all(mesh, h);
 }
 
-void vnimesh_miss_complete(struct vnimesh_mesh *mesh,
+void vnimesh_miss_service(struct vnimesh_mesh *mesh,
 			   const struct vnimesh_service *service)
 {
-	answer(mesh, &service->e4);
-	answer(mesh, &service->e6);
+	answer(mesh, &service->e4, !service->loading);
+	answer(mesh, &service->e6, !service->loading);
+}
+
+/* Expired negative entries leave; traffic removes those it meets. */
+static void prune(struct vnimesh_misses *m)
+{
+	struct hlist_node *tmp;
+	struct negative *n;
+	int i;
+
+	hash_for_each_safe(m->negatives, i, tmp, n, node)
+		if (time_after(jiffies, n->expires))
+			forget(m, n);
 }
 
 int vnimesh_miss_negative(struct vnimesh_mesh *mesh, u8 family,
@@ -327,6 +389,8 @@ int vnimesh_miss_negative(struct vnimesh_mesh *mesh, u8 family,
 	neg = find_negative(m, &key);
 	if (neg)
 		forget(m, neg);
+	if (new && m->n_negatives >= VNIMESH_NEGATIVE_MAX)
+		prune(m);
 	if (new && m->n_negatives >= VNIMESH_NEGATIVE_MAX) {
 		kfree(new);
 		err = -ENOSPC;
@@ -341,18 +405,6 @@ int vnimesh_miss_negative(struct vnimesh_mesh *mesh, u8 family,
 	if (h)
 		refuse_all(h, verdict_counter(verdict));
 	return err;
-}
-
-/* Expired negative entries leave here; traffic removes those it meets. */
-static void prune(struct vnimesh_misses *m)
-{
-	struct hlist_node *tmp;
-	struct negative *n;
-	int i;
-
-	hash_for_each_safe(m->negatives, i, tmp, n, node)
-		if (time_after(jiffies, n->expires))
-			forget(m, n);
 }
 
 static void expire(struct timer_list *t)

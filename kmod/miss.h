@@ -22,16 +22,18 @@ void vnimesh_miss_exit(struct vnimesh_mesh *mesh);
 
 /* BH, RCU. Takes over @skb, to an address that no service has: holds it, or
  * refuses it at once (no agent, negative entry, budget).
+ * @asked: it waited already; @loading: the service is there, incomplete.
  */
 void vnimesh_miss_packet(struct vnimesh_dev *from, struct sk_buff *skb,
-			 const struct vnimesh_packet *pkt, bool asked);
+			 const struct vnimesh_packet *pkt, bool asked,
+			 bool loading);
 /* Process context. A VNI device stops: drop what it has waiting. */
 void vnimesh_miss_flush_dev(struct vnimesh_mesh *mesh,
 			    struct vnimesh_dev *vdev);
-/* Process context, mesh->lock held. The service is there and complete: drop
- * its negative entries and send what waits for its addresses.
+/* Process context, mesh->lock held. The service is there: drop its negative
+ * entries and, once it is complete, send what waits for its addresses.
  */
-void vnimesh_miss_complete(struct vnimesh_mesh *mesh,
+void vnimesh_miss_service(struct vnimesh_mesh *mesh,
 			   const struct vnimesh_service *service);
 /* Process context, mesh->lock held. Negative answer. @ttl in ms, 0: no entry.
  * -ENOSPC: too many negative entries (the packets are refused all the same).

@@ -298,10 +298,10 @@ static int apply(struct vnimesh_mesh *mesh, struct genl_info *info,
 	mesh->generation++;
 	vnimesh_nl_service_notify(mesh, info, VNIMESH_CMD_SERVICE_NTF,
 				  service);
-	if (waiting && !service->loading) {
-		vnimesh_miss_complete(mesh, service);
+	if (waiting)
+		vnimesh_miss_service(mesh, service);
+	if (waiting && !service->loading)
 		vnimesh_parked_complete(mesh, service);
-	}
 	return 0;
 }
 
