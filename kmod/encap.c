@@ -84,6 +84,8 @@ void vnimesh_encap_send(struct vnimesh_dev *from, struct sk_buff *skb,
 	tos = ip_tunnel_ecn_encap(0, ip_hdr(skb), skb);
 
 	skb_scrub_packet(skb, xnet);
+	if (xnet)	/* a class of the container's is none of the host's */
+		skb->priority = 0;
 	if (skb_cow_head(skb, LL_RESERVED_SPACE(dst->dev) + dst->header_len +
 			 VNIMESH_OVERHEAD4))
 		goto drop;

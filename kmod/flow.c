@@ -15,6 +15,9 @@
 #define GC_SLICE	8192	/* buckets per run of the worker */
 #define EARLY_SCAN	64	/* buckets looked at for a victim */
 
+/* flow->fin when both ends are done. */
+#define BOTH		(BIT(VNIMESH_FORWARD) | BIT(VNIMESH_REVERSE))
+
 /* The table is sized once, for flow_max, and never resized: no flow ever
  * waits for a rehash. The hash key is random per mesh (flooding one bucket
  * needs the key); consistent selection uses other hashes.
@@ -44,6 +47,13 @@ static u32 hash(const struct vnimesh_flows *flows,
 				    (__force u32)t->dport ^ t->proto,
 				    &flows->key);
 	return siphash(t, sizeof(*t), &flows->key);
+}
+
+/* Locks go by bucket, so that a chain has one however small the table is. */
+static u32 bucket_of(const struct vnimesh_flows *flows,
+		     const struct vnimesh_tuple *t)
+{
+	return hash(flows, t) & flows->mask;
 }
 
 static bool equal(const struct vnimesh_tuple *a, const struct vnimesh_tuple *b)
@@ -78,8 +88,8 @@ struct vnimesh_flow *vnimesh_flow_find(struct vnimesh_mesh *mesh,
 {
 	struct vnimesh_flows *flows = mesh->flows;
 
-	return lookup(&flows->buckets[dir][hash(flows, tuple) & flows->mask],
-		      dir, tuple);
+	return lookup(&flows->buckets[dir][bucket_of(flows, tuple)], dir,
+		      tuple);
 }
 
 static void free_flow(struct rcu_head *rcu)
@@ -88,7 +98,14 @@ static void free_flow(struct rcu_head *rcu)
 
 	if (flow->member)
 		vnimesh_member_put(flow->member);
+	vnimesh_vni_put(flow->client);
 	kmem_cache_free(cache, flow);
+}
+
+static void uncount(struct vnimesh_mesh *mesh, struct vnimesh_vni *client)
+{
+	atomic_dec(&client->flows);
+	atomic_dec(&mesh->flows->count);
 }
 
 /* The member's load: half-open and established flows count, once each. */
@@ -96,6 +113,16 @@ static void unload(struct vnimesh_flow *flow)
 {
 	if (flow->member && xchg(&flow->loads, 0))
 		atomic_dec(&flow->member->inflight);
+}
+
+static void load(struct vnimesh_flow *flow)
+{
+	if (!flow->member || xchg(&flow->loads, 1))
+		return;
+	atomic_inc(&flow->member->inflight);
+	/* Removed meanwhile: the one who removed it may have been too early. */
+	if (READ_ONCE(flow->dead))
+		unload(flow);
 }
 
 static u32 idle_ms(const struct vnimesh_flow *flow)
@@ -138,8 +165,8 @@ u32 vnimesh_flow_count(const struct vnimesh_mesh *mesh)
 bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 {
 	struct vnimesh_flows *flows = mesh->flows;
-	u32 f = hash(flows, &flow->link[VNIMESH_FORWARD].tuple);
-	u32 r = hash(flows, &flow->link[VNIMESH_REVERSE].tuple);
+	u32 f = bucket_of(flows, &flow->link[VNIMESH_FORWARD].tuple);
+	u32 r = bucket_of(flows, &flow->link[VNIMESH_REVERSE].tuple);
 	bool won;
 
 	spin_lock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
@@ -154,14 +181,15 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	spin_unlock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
 	if (won) {
 		unload(flow);
-		atomic_dec(&flows->count);
+		uncount(mesh, flow->client);
 		call_rcu(&flow->rcu, free_flow);
 	}
 	return won;
 }
 
-/* How willingly a flow is given up for a new one; 0: never. Direct flows only
- * hold a tuple; half-open ones may never become flows.
+/* How willingly a flow is given up for a new one; 0: never. Half-open ones may
+ * never become flows. Direct ones only hold a tuple, unless their source port
+ * was rewritten; flows to what is gone wait for nothing.
  */
 static u8 expendable(const struct vnimesh_flow *flow)
 {
@@ -170,6 +198,11 @@ static u8 expendable(const struct vnimesh_flow *flow)
 	if (flow->link[0].tuple.proto == IPPROTO_TCP) {
 		if (state == VNIMESH_FLOW_NEW)
 			return 3;
+		if (!flow->member && flow->link[0].tuple.sport ==
+				     flow->link[1].tuple.dport)
+			return 2;
+		if (flow->member && READ_ONCE(flow->member->vni->dead))
+			return 2;
 		return state == VNIMESH_FLOW_CLOSING ? 2 : 0;
 	}
 	if (state == VNIMESH_FLOW_NEW)
@@ -203,18 +236,28 @@ static bool early_drop(struct vnimesh_mesh *mesh)
 	return true;
 }
 
-struct vnimesh_flow *vnimesh_flow_alloc(struct vnimesh_mesh *mesh,
-					struct vnimesh_member *member)
+/* Above half of the table, one VNI has at most a quarter: the rest is for its
+ * neighbours, whatever it does.
+ */
+static bool room_for(struct vnimesh_mesh *mesh, struct vnimesh_vni *client)
 {
 	struct vnimesh_flows *flows = mesh->flows;
-	struct vnimesh_flow *flow;
+	u32 all = atomic_inc_return(&flows->count);
 
-	if (atomic_inc_return(&flows->count) > flows->max &&
-	    !early_drop(mesh)) {
-		atomic_dec(&flows->count);
-		vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_FULL);
-		return NULL;
-	}
+	if (atomic_inc_return(&client->flows) > flows->max / 4 &&
+	    all > flows->max / 2)
+		return false;
+	return all <= flows->max || early_drop(mesh);
+}
+
+struct vnimesh_flow *vnimesh_flow_alloc(struct vnimesh_mesh *mesh,
+					struct vnimesh_vni *client,
+					struct vnimesh_member *member)
+{
+	struct vnimesh_flow *flow = NULL;
+
+	if (!room_for(mesh, client))
+		goto err;
 	flow = kmem_cache_zalloc(cache, GFP_ATOMIC | __GFP_NOWARN);
 	if (!flow)
 		goto err;
@@ -223,20 +266,22 @@ struct vnimesh_flow *vnimesh_flow_alloc(struct vnimesh_mesh *mesh,
 			goto err;
 		flow->member = member;
 	}
+	/* The sender's device holds its VNI, and the sender is under RCU. */
+	refcount_inc(&client->refs);
+	flow->client = client;
 	flow->state = VNIMESH_FLOW_NEW;
 	flow->last = jiffies;
 	return flow;
 err:
 	if (flow)
 		kmem_cache_free(cache, flow);
-	atomic_dec(&flows->count);
-	vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_FULL);
+	uncount(mesh, client);
 	return NULL;
 }
 
 void vnimesh_flow_abandon(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 {
-	atomic_dec(&mesh->flows->count);
+	uncount(mesh, flow->client);
 	free_flow(&flow->rcu);
 }
 
@@ -246,12 +291,12 @@ int vnimesh_flow_insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	struct vnimesh_flow_link *rev = &flow->link[VNIMESH_REVERSE];
 	struct vnimesh_flows *flows = mesh->flows;
 	struct hlist_head *fhead, *rhead;
-	u32 f = hash(flows, &fwd->tuple);
-	u32 r = hash(flows, &rev->tuple);
+	u32 f = bucket_of(flows, &fwd->tuple);
+	u32 r = bucket_of(flows, &rev->tuple);
 	int err = 0;
 
-	fhead = &flows->buckets[VNIMESH_FORWARD][f & flows->mask];
-	rhead = &flows->buckets[VNIMESH_REVERSE][r & flows->mask];
+	fhead = &flows->buckets[VNIMESH_FORWARD][f];
+	rhead = &flows->buckets[VNIMESH_REVERSE][r];
 	spin_lock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
 	spin_lock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
 	if (lookup(fhead, VNIMESH_FORWARD, &fwd->tuple)) {
@@ -312,15 +357,26 @@ static void seen_tcp(struct vnimesh_flow *flow, enum vnimesh_dir dir, u8 flags)
 	if (dir == VNIMESH_REVERSE &&
 	    READ_ONCE(flow->state) == VNIMESH_FLOW_NEW &&
 	    cmpxchg(&flow->state, VNIMESH_FLOW_NEW,
-		    VNIMESH_FLOW_ESTABLISHED) == VNIMESH_FLOW_NEW)
+		    VNIMESH_FLOW_ESTABLISHED) == VNIMESH_FLOW_NEW) {
 		measure(flow);
+		load(flow);	/* a slow handshake had lost it */
+	}
+	if (dir == VNIMESH_FORWARD && flags & VNIMESH_TCP_ACK &&
+	    READ_ONCE(flow->state) == VNIMESH_FLOW_CLOSING &&
+	    READ_ONCE(flow->fin) != BOTH) {
+		/* The client goes on: that RST was not for it, or none that
+		 * its peer believed.
+		 */
+		WRITE_ONCE(flow->state, VNIMESH_FLOW_ESTABLISHED);
+		load(flow);
+	}
 	if (flags & VNIMESH_TCP_FIN) {
 		/* Two directions may race; the loser's bit comes again with
 		 * the retransmission, at worst the idle time applies.
 		 */
 		fin = READ_ONCE(flow->fin) | BIT(dir);
 		WRITE_ONCE(flow->fin, fin);
-		if (fin == (BIT(VNIMESH_FORWARD) | BIT(VNIMESH_REVERSE)))
+		if (fin == BOTH)
 			close_flow(flow);
 	}
 }
@@ -430,7 +486,7 @@ int vnimesh_flow_init(struct vnimesh_mesh *mesh)
 		spin_lock_init(&flows->locks[VNIMESH_REVERSE][i]);
 	for (dir = 0; dir < 2; dir++) {
 		flows->buckets[dir] = kvcalloc(size, sizeof(struct hlist_head),
-					       GFP_KERNEL);
+					       GFP_KERNEL_ACCOUNT);
 		if (!flows->buckets[dir])
 			goto err;
 	}
@@ -442,6 +498,22 @@ err:
 	kvfree(flows);
 	mesh->flows = NULL;
 	return -ENOMEM;
+}
+
+static int remove_of(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		     void *client)
+{
+	if (flow->client == client)
+		vnimesh_flow_remove(mesh, flow);
+	return 0;
+}
+
+void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client)
+{
+	u32 bucket = 0, skip = 0;
+
+	if (atomic_read(&client->flows))
+		vnimesh_flow_walk(mesh, &bucket, &skip, remove_of, client);
 }
 
 static int remove_one(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,

@@ -40,6 +40,7 @@ struct vnimesh_flow_link {
 struct vnimesh_flow {
 	struct vnimesh_flow_link link[2];	/* by enum vnimesh_dir */
 	struct vnimesh_member *member;	/* referenced; NULL: direct */
+	struct vnimesh_vni *client;	/* referenced */
 	unsigned long last;		/* jiffies of the last packet */
 	u64 packets;			/* forward; racy by design */
 	u8 state;			/* enum vnimesh_flow_state */
@@ -62,10 +63,12 @@ void vnimesh_flow_exit(struct vnimesh_mesh *mesh);
 struct vnimesh_flow *vnimesh_flow_find(struct vnimesh_mesh *mesh,
 				       enum vnimesh_dir dir,
 				       const struct vnimesh_tuple *tuple);
-/* BH, RCU. New unlinked flow, or NULL: table full and nothing could go
- * (counted), or memory. @member may be NULL.
+/* BH, RCU. New unlinked flow of the local VNI @client, or NULL: the table or
+ * the client's share of it is full and nothing could go, or memory. @member
+ * may be NULL.
  */
 struct vnimesh_flow *vnimesh_flow_alloc(struct vnimesh_mesh *mesh,
+					struct vnimesh_vni *client,
 					struct vnimesh_member *member);
 /* BH, RCU. 0; -EEXIST: the forward tuple is taken (lost a race: look up
  * again); -EADDRINUSE: the reverse tuple is taken.
@@ -75,6 +78,9 @@ int vnimesh_flow_insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
 void vnimesh_flow_abandon(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
 /* BH or process. Idempotent: true for the one caller that unlinked it. */
 bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
+
+/* Process context. @client is going: its flows have nobody left. */
+void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client);
 
 /* BH, RCU. Account a packet of the flow. @tcp_flags as in the TCP header's
  * byte 13, 0 for UDP.

@@ -35,7 +35,8 @@ static int parse_ports(struct sk_buff *skb, struct vnimesh_packet *pkt,
 		pkt->has_ports = true;
 		return 0;
 	case IPPROTO_UDP:
-		if (!pskb_may_pull(skb, pkt->l4 + sizeof(*uh)))
+		if (pkt->l4 + sizeof(*uh) > end ||
+		    !pskb_may_pull(skb, pkt->l4 + sizeof(*uh)))
 			return -EINVAL;
 		uh = (const struct udphdr *)(skb->data + pkt->l4);
 		t->sport = uh->source;
@@ -97,7 +98,8 @@ static int parse6(struct sk_buff *skb, struct vnimesh_packet *pkt)
 	pkt->tuple.dst.v6 = ip6h->daddr;
 	proto = ip6h->nexthdr;
 	l4 = ipv6_skip_exthdr(skb, sizeof(*ip6h), &proto, &frag);
-	if (l4 < 0 || l4 > len)
+	/* Extension headers beyond a kilobyte are an attack on somebody. */
+	if (l4 < 0 || l4 > len || l4 > 1024)
 		return -EINVAL;
 	pkt->tuple.proto = proto;
 	pkt->l4 = l4;

@@ -47,8 +47,13 @@ void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 		drop(mesh, skb, what);
 		return;
 	}
-	if (pkt->has_ports && !pkt->fragment)
+	if (pkt->has_ports)
 		flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
+	if (flow && pkt->fragment) {
+		/* Its other pieces would go out untranslated. */
+		drop(mesh, skb, VNIMESH_A_STATS_TX_FRAGMENT);
+		return;
+	}
 	if (flow) {
 		vnimesh_flow_seen(mesh, flow, VNIMESH_REVERSE, pkt->tcp_flags);
 		if (vnimesh_nat(skb, pkt, flow, VNIMESH_REVERSE)) {
@@ -60,6 +65,7 @@ void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	/* Each side of the crossing has its own conntrack, marks and routes. */
 	skb_scrub_packet(skb, remote || !net_eq(dev_net(skb->dev), dev_net(dev)));
 	skb_clear_tstamp(skb);
+	skb->priority = 0;
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
 	skb_set_transport_header(skb, pkt->l4);

@@ -104,18 +104,22 @@ static void send_reset(struct vnimesh_dev *from,
 	netif_rx(skb);
 }
 
+static void send_icmp(struct sk_buff *skb, u8 code4, u8 code6)
+{
+	if (skb->protocol == htons(ETH_P_IP))
+		icmp_ndo_send(skb, ICMP_DEST_UNREACH, code4, 0);
+	else
+		icmpv6_ndo_send(skb, ICMPV6_DEST_UNREACH, code6, 0);
+}
+
 static void refuse(struct vnimesh_dev *from, struct sk_buff *skb,
 		   const struct vnimesh_packet *pkt, unsigned int what,
 		   u8 code4, u8 code6)
 {
-	if (pkt->tuple.proto == IPPROTO_TCP) {
-		if (pkt->has_ports)
-			send_reset(from, pkt);
-	} else if (pkt->tuple.family == AF_INET) {
-		icmp_ndo_send(skb, ICMP_DEST_UNREACH, code4, 0);
-	} else {
-		icmpv6_ndo_send(skb, ICMPV6_DEST_UNREACH, code6, 0);
-	}
+	if (pkt->tuple.proto != IPPROTO_TCP)
+		send_icmp(skb, code4, code6);
+	else if (pkt->has_ports)
+		send_reset(from, pkt);
 	vnimesh_drop(from, skb, what);
 }
 
@@ -129,6 +133,17 @@ void vnimesh_refuse_host(struct vnimesh_dev *from, struct sk_buff *skb,
 			 const struct vnimesh_packet *pkt, unsigned int what)
 {
 	refuse(from, skb, pkt, what, ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH);
+}
+
+void vnimesh_unreachable(struct vnimesh_dev *from, struct sk_buff *skb,
+			 const struct vnimesh_packet *pkt, unsigned int what)
+{
+	if (pkt->tuple.proto != IPPROTO_TCP || vnimesh_packet_is_syn(pkt)) {
+		vnimesh_refuse_host(from, skb, pkt, what);
+		return;
+	}
+	send_icmp(skb, ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH);
+	vnimesh_drop(from, skb, what);
 }
 
 void vnimesh_refuse_size(struct vnimesh_dev *from, struct sk_buff *skb,

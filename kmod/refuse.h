@@ -17,6 +17,11 @@ void vnimesh_refuse(struct vnimesh_dev *from, struct sk_buff *skb,
 /* ... not TCP: host unreachable. */
 void vnimesh_refuse_host(struct vnimesh_dev *from, struct sk_buff *skb,
 			 const struct vnimesh_packet *pkt, unsigned int what);
+/* As vnimesh_refuse_host(), but only a SYN is reset: the way may come back, and
+ * an established connection lives through that.
+ */
+void vnimesh_unreachable(struct vnimesh_dev *from, struct sk_buff *skb,
+			 const struct vnimesh_packet *pkt, unsigned int what);
 /* The packet is above @mtu: FRAG_NEEDED or PACKET_TOO_BIG. */
 void vnimesh_refuse_size(struct vnimesh_dev *from, struct sk_buff *skb,
 			 u32 mtu);

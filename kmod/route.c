@@ -83,7 +83,7 @@ static void send_remote(struct vnimesh_dev *from, struct sk_buff *skb,
 
 	err = vnimesh_encap_route(from->mesh, node, &path);
 	if (err) {
-		vnimesh_refuse_host(from, skb, pkt, err == -ELOOP ?
+		vnimesh_unreachable(from, skb, pkt, err == -ELOOP ?
 				    VNIMESH_A_STATS_TX_LOOP :
 				    VNIMESH_A_STATS_TX_ERROR);
 		return;
@@ -137,10 +137,7 @@ static struct vnimesh_flow *settle(struct vnimesh_mesh *mesh,
 	other = vnimesh_flow_find(mesh, VNIMESH_FORWARD,
 				  &flow->link[VNIMESH_FORWARD].tuple);
 	vnimesh_flow_abandon(mesh, flow);
-	if (err == -EEXIST && other)
-		return other;
-	vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_FULL);
-	return ERR_PTR(-ENOBUFS);
+	return err == -EEXIST && other ? other : ERR_PTR(-ENOBUFS);
 }
 
 static void start_clock(struct vnimesh_flow *flow,
@@ -184,6 +181,7 @@ static struct vnimesh_flow *bind(struct vnimesh_dev *from,
 	struct vnimesh_member *m;
 	struct vnimesh_tuple *rev;
 	struct vnimesh_flow *flow;
+	__be16 target;
 	int i;
 
 	if (!vnimesh_service_has_port(service, t->proto, t->dport))
@@ -196,14 +194,18 @@ static struct vnimesh_flow *bind(struct vnimesh_dev *from,
 	if (!ip)
 		return ERR_PTR(-EHOSTUNREACH);
 
-	flow = vnimesh_flow_alloc(mesh, m);
+	target = vnimesh_member_target(m, t->proto, t->dport);
+	if (!target)	/* the list was replaced meanwhile */
+		return ERR_PTR(-EPROTONOSUPPORT);
+
+	flow = vnimesh_flow_alloc(mesh, from->vni, m);
 	if (!flow)
 		return ERR_PTR(-ENOBUFS);
 	flow->link[VNIMESH_FORWARD].tuple = *t;
 	rev = &flow->link[VNIMESH_REVERSE].tuple;
 	invert(rev, t);
 	rev->src = *ip;
-	rev->sport = vnimesh_member_target(m, t->proto, t->dport);
+	rev->sport = target;
 	/* Hairpin: the client is the member. Its own address as source would
 	 * be a martian, so it sees the service's; the one exception to "the
 	 * server sees the client".
@@ -217,22 +219,33 @@ static struct vnimesh_flow *bind(struct vnimesh_dev *from,
 	return flow;
 }
 
+/* Packets do not flood who watches the events: one in 100 ms. */
+static void tell_no_member(struct vnimesh_dev *from,
+			   struct vnimesh_service *service)
+{
+	unsigned long told = READ_ONCE(service->told);
+
+	if (told && time_before(jiffies, told + HZ / 10))
+		return;
+	if (cmpxchg(&service->told, told, jiffies ?: 1) == told)
+		vnimesh_netlink_event(from->mesh, VNIMESH_EVENT_NO_MEMBER,
+				      from->vni->id, service->tag);
+}
+
 static void refuse_bind(struct vnimesh_dev *from, struct sk_buff *skb,
 			const struct vnimesh_packet *pkt,
-			const struct vnimesh_service *service, long err)
+			struct vnimesh_service *service, long err)
 {
 	switch (err) {
 	case -EPROTONOSUPPORT:
 		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_NO_PORT);
 		return;
 	case -EHOSTUNREACH:
-		vnimesh_netlink_event(from->mesh, VNIMESH_EVENT_NO_MEMBER,
-				      from->vni->id, service->tag);
+		tell_no_member(from, service);
 		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_NO_MEMBER);
 		return;
 	default:
-		/* Counted as FLOW_FULL where it happened. */
-		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_TX_ERROR);
+		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_FLOW_FULL);
 	}
 }
 
@@ -281,6 +294,8 @@ static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 		send_flow(from, skb, pkt, flow);
 		return;
 	}
+	if (flow)	/* direct, from before the address was a service's */
+		vnimesh_flow_remove(mesh, flow);
 	if (send_hairpin(from, skb, pkt))
 		return;
 	if (pkt->tuple.proto == IPPROTO_TCP && !vnimesh_packet_is_syn(pkt)) {
@@ -290,7 +305,7 @@ static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 	service = vnimesh_service_by_ip(mesh, pkt->tuple.family,
 					&pkt->tuple.dst);
 	if (!service || READ_ONCE(service->loading)) {
-		vnimesh_miss_packet(from, skb, pkt, asked);
+		vnimesh_miss_packet(from, skb, pkt, asked, !!service);
 		return;
 	}
 	flow = bind(from, pkt, service);
@@ -307,9 +322,10 @@ static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
  * whose replies look like requests, only does when there is a conflict.
  * NULL: go untracked.
  */
-static struct vnimesh_flow *track(struct vnimesh_mesh *mesh,
+static struct vnimesh_flow *track(struct vnimesh_dev *from,
 				  const struct vnimesh_packet *pkt)
 {
+	struct vnimesh_mesh *mesh = from->mesh;
 	struct vnimesh_tuple inverse;
 	struct vnimesh_flow *flow;
 	bool taken;
@@ -333,7 +349,7 @@ static struct vnimesh_flow *track(struct vnimesh_mesh *mesh,
 	/* Never crowd out service flows: a direct one can do without. */
 	if (!taken && vnimesh_flow_count(mesh) > mesh->flow_max / 8 * 7)
 		return NULL;
-	flow = vnimesh_flow_alloc(mesh, NULL);
+	flow = vnimesh_flow_alloc(mesh, from->vni, NULL);
 	if (!flow)
 		return taken ? ERR_PTR(-ENOBUFS) : NULL;
 	flow->link[VNIMESH_FORWARD].tuple = pkt->tuple;
@@ -352,13 +368,13 @@ static void to_vni(struct vnimesh_dev *from, struct sk_buff *skb,
 
 	node = vnimesh_node_route(mesh, pkt->tuple.family, &pkt->tuple.dst);
 	if (!node) {
-		vnimesh_refuse_host(from, skb, pkt,
+		vnimesh_unreachable(from, skb, pkt,
 				    VNIMESH_A_STATS_TX_NO_ROUTE);
 		return;
 	}
-	flow = track(mesh, pkt);
+	flow = track(from, pkt);
 	if (IS_ERR(flow)) {
-		vnimesh_refuse_host(from, skb, pkt, VNIMESH_A_STATS_TX_ERROR);
+		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_FLOW_FULL);
 		return;
 	}
 	if (flow && unlikely(flow->member)) {

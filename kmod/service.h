@@ -73,6 +73,7 @@ struct vnimesh_service {
 	bool loading;		/* members follow, packets wait; READ_ONCE */
 	bool dead;		/* unlinked; READ_ONCE */
 	unsigned long used;	/* jiffies of the last new flow, 0 never */
+	unsigned long told;	/* jiffies of the last event NO_MEMBER */
 	refcount_t refs;
 	struct vnimesh_row row;
 	struct rcu_head rcu;
