@@ -48,11 +48,20 @@ static netdev_tx_t xmit(struct sk_buff *skb, struct net_device *dev)
 	struct vnimesh_dev *vdev = netdev_priv(dev);
 
 	rcu_read_lock();
-	skb_reset_network_header(skb);
-	vnimesh_route(vdev, skb, false);
+	/* A packet socket that bypasses the queue may come late, when even
+	 * the counters are gone. Who sees "running" here is waited for.
+	 */
+	if (unlikely(!netif_running(dev))) {
+		kfree_skb(skb);
+	} else {
+		skb_reset_network_header(skb);
+		vnimesh_route(vdev, skb, false);
+	}
 	rcu_read_unlock();
 	return NETDEV_TX_OK;
 }
+
+static void destroy_mesh(struct net_device *dev);
 
 static int init_dev(struct net_device *dev)
 {
@@ -68,10 +77,13 @@ static int init_dev(struct net_device *dev)
 		free_percpu(dev->tstats);
 		return err;
 	}
-	if (!vnimesh_dev_is_mesh(vdev)) {
-		netdev_hold(vdev->mesh->dev, &vdev->mesh_tracker, GFP_KERNEL);
-		list_add_tail(&vdev->mesh_node, &vdev->mesh->devs);
+	if (vnimesh_dev_is_mesh(vdev)) {
+		/* From here on, unregistering is what frees. */
+		dev->priv_destructor = destroy_mesh;
+		return 0;
 	}
+	netdev_hold(vdev->mesh->dev, &vdev->mesh_tracker, GFP_KERNEL);
+	list_add_tail(&vdev->mesh_node, &vdev->mesh->devs);
 	return 0;
 }
 
@@ -89,6 +101,7 @@ static void uninit_dev(struct net_device *dev)
 		 * readers.
 		 */
 		vnimesh_miss_flush_dev(mesh, vdev);
+		vnimesh_flow_flush(mesh, vdev->vni);
 		vnimesh_vni_detach(mesh, vdev->vni);
 	}
 	gro_cells_destroy(&vdev->gro_cells);
@@ -394,6 +407,10 @@ static int newlink_mesh(struct net *link_net, struct net_device *dev,
 	struct vnimesh_mesh *mesh;
 	int err;
 
+	if (data[IFLA_VNIMESH_FLOW_MAX] && !capable(CAP_NET_ADMIN) &&
+	    nla_get_u32(data[IFLA_VNIMESH_FLOW_MAX]) > VNIMESH_FLOW_MAX_DEFAULT)
+		return refuse_attr(data[IFLA_VNIMESH_FLOW_MAX], extack,
+				   "vnimesh: flow-max: more than the default needs privilege over the machine");
 	if (!net_eq(link_net, dev_net(dev))) {
 		NL_SET_ERR_MSG_MOD(extack, "netns: a mesh device lives in the netns of its underlay");
 		return -EINVAL;
@@ -421,10 +438,10 @@ static int newlink_mesh(struct net *link_net, struct net_device *dev,
 	/* The socket and the tables are this netns's: the device stays. */
 	dev->features |= NETIF_F_NETNS_LOCAL;
 	err = register_netdevice(dev);
+	if (err && !dev->priv_destructor)
+		goto err_sock;	/* before ndo_init */
 	if (err)
-		goto err_sock;
-	/* From here on, unregistering is what frees. */
-	dev->priv_destructor = destroy_mesh;
+		return err;
 	err = attach(vdev, data, extack);
 	if (err) {
 		unregister_netdevice(dev);
@@ -436,8 +453,7 @@ static int newlink_mesh(struct net *link_net, struct net_device *dev,
 	return 0;
 
 err_sock:
-	if (mesh->sock)		/* else ndo_uninit has run */
-		vnimesh_sock_put(mesh->sock);
+	vnimesh_sock_put(mesh->sock);
 err_mesh:
 	free_mesh(mesh);
 	return err;
@@ -485,6 +501,16 @@ static int newlink(struct net *link_net, struct net_device *dev,
 	return newlink_mesh(link_net, dev, tb, data, extack);
 }
 
+static void hide_mesh(struct vnimesh_mesh *mesh)
+{
+	mutex_lock(&mesh->lock);
+	mesh->dying = true;
+	mutex_unlock(&mesh->lock);
+	vnimesh_sock_del(mesh);
+	/* Readers may stand on it: its next pointer stays. */
+	list_del_rcu(&mesh->net_node);
+}
+
 /* Only queues; may come twice for one device. */
 static void dellink(struct net_device *dev, struct list_head *head)
 {
@@ -492,14 +518,8 @@ static void dellink(struct net_device *dev, struct list_head *head)
 	struct vnimesh_mesh *mesh = vdev->mesh;
 
 	if (vnimesh_dev_is_mesh(vdev)) {
-		mutex_lock(&mesh->lock);
-		mesh->dying = true;
-		mutex_unlock(&mesh->lock);
-		vnimesh_sock_del(mesh);
-		if (!list_empty(&mesh->net_node)) {
-			list_del_rcu(&mesh->net_node);
-			INIT_LIST_HEAD(&mesh->net_node);
-		}
+		if (!mesh->dying)
+			hide_mesh(mesh);
 		list_for_each_entry_safe(other, tmp, &mesh->devs, mesh_node)
 			unregister_netdevice_queue(other->dev, head);
 	}

@@ -62,17 +62,18 @@ static int __init vnimesh_init(void)
 	err = register_pernet_subsys(&net_ops);
 	if (err)
 		goto err_net;
-	err = vnimesh_device_init();
-	if (err)
-		goto err_device;
+	/* Devices notify through the family, so it is there as long as they. */
 	err = vnimesh_netlink_init();
 	if (err)
 		goto err_netlink;
+	err = vnimesh_device_init();
+	if (err)
+		goto err_device;
 	return 0;
 
-err_netlink:
-	vnimesh_device_exit();
 err_device:
+	vnimesh_netlink_exit();
+err_netlink:
 	unregister_pernet_subsys(&net_ops);
 err_net:
 	wait_for_callbacks();
@@ -82,8 +83,8 @@ err_net:
 
 static void __exit vnimesh_exit(void)
 {
-	vnimesh_netlink_exit();
 	vnimesh_device_exit();
+	vnimesh_netlink_exit();
 	unregister_pernet_subsys(&net_ops);
 	wait_for_callbacks();
 	vnimesh_flow_module_exit();
