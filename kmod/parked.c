@@ -29,10 +29,6 @@ struct vnimesh_parked {
 };
 
 #define PORT_HASH_BITS	6
-/* Per netns: one container must not use up what all of the mesh share. */
-#ifndef VNIMESH_PARKED_NET_MAX
-#define VNIMESH_PARKED_NET_MAX	(VNIMESH_PARKED_MAX / 4)
-#endif
 
 static DEFINE_SPINLOCK(lock);
 static struct hlist_head by_port[1 << PORT_HASH_BITS];
