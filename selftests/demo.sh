@@ -61,7 +61,7 @@ on_exit() {
 trap on_exit EXIT
 
 counters() {
-	mesh_jq host1 '.[0].stats | [.upcall, .hold, .release, .flow_new] | @sh' -s dev show | tr -d '"'
+	mesh_counters host1 upcall hold release flow-new
 }
 
 query='select inet_server_addr() as server, inet_client_addr() as client'

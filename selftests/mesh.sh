@@ -25,6 +25,10 @@ mesh_url=http://$mesh_coordinator:7900
 # its leases; a lease lapses within seconds then.
 mesh_lease_ms=1500
 mesh_report_ms=300
+mesh_check_ms=500
+if ((VNIMESH_SLOW > 5)); then
+	mesh_lease_ms=2400 mesh_report_ms=600 mesh_check_ms=1000
+fi
 mesh_echo_ms=$((VNIMESH_SLOW * 60))
 ((mesh_echo_ms > 300)) || mesh_echo_ms=300
 ((mesh_echo_ms < 1500)) || mesh_echo_ms=1500
@@ -54,9 +58,15 @@ mesh_api() {
 	mesh_probe coord http -t $((3000 * VNIMESH_SLOW)) "$1" $mesh_coordinator 7900 "${@:2}"
 }
 
-# mesh_counter HOST NAME: one counter of the kernel
-mesh_counter() {
-	mesh_jq "$1" ".[0].stats.$2" -s dev show
+# mesh_counters HOST NAME...: counters of the kernel, in one line
+mesh_counters() {
+	local text name values=()
+	text=$(mesh "$1" -s -d dev show mesh0) || return
+	for name in "${@:2}"; do
+		[[ $text =~ [[:space:]]$name\ ([0-9]+) ]] || return
+		values+=("${BASH_REMATCH[1]}")
+	done
+	echo "${values[*]}"
 }
 
 mesh_underlay() {
@@ -234,9 +244,11 @@ mesh_serve() {
 	case $check in
 	tcp | none) check="{ \"type\": \"$check\" }" ;;
 	esac
-	# The defaults for a plain machine, and quick enough to watch.
-	check=$(jq -c --argjson slow "$VNIMESH_SLOW" 'if .type == "none" then . else
-		{ interval_ms: 500, timeout_ms: (200 * $slow), rise: 1, fall: 2 } + . end' <<<"$check")
+	local field
+	for field in fall:2 rise:1 timeout_ms:$((200 * VNIMESH_SLOW)) interval_ms:$mesh_check_ms; do
+		[[ $check == *'"none"'* || $check == *"\"${field%:*}\""* ]] ||
+			check="{ \"${field%:*}\": ${field#*:}, ${check#\{ }"
+	done
 	cat >"$work/$host/services.d/$tag-$name.tmp" <<-CONF
 		{ "tag": "$tag", "vni": ${vni[$name]}, "ports": [ $ports ],
 		  "check": $check${more:+, $more} }

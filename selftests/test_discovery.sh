@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: -m 1024 -t 420
+# vm: -m 1024 -t 900
 #
 # What a client gets when there is nothing to connect to, and how soon a new
 # service is there: each cause gives a blocking connect and a connected UDP
@@ -12,7 +12,7 @@ set -u
 # The promise is for a plain machine.
 limit=$((1000 * VNIMESH_SLOW))
 soon=$((250 * VNIMESH_SLOW))
-reasons="no_service no_member coordinator_away no_agent no_answer no_port"
+reasons="no-service no-member coordinator-away no-agent no-answer no-port"
 
 check "two hosts with agents and a coordinator" mesh_up 2
 check "containers" mesh_containers host1:client host2:srv host2:sick
@@ -24,9 +24,8 @@ mesh_hup host2
 check "a service that is up" waitfor 10 mesh_is_up echo srv
 check "a service that is down" waitfor 10 mesh_registered_is ill sick state down
 
-counters() {
-	mesh_jq host1 ".[0].stats | [.${reasons// /,.}] | @sh" -s dev show | tr -d '"'
-}
+# shellcheck disable=SC2086 # several
+counters() { mesh_counters host1 $reasons; }
 
 # refused WHAT COUNTER CODES ADDR: TCP and UDP end with an error of CODES, soon
 # enough, and nothing but COUNTER moved.
@@ -64,14 +63,14 @@ refusal() {
 
 codes="ECONNREFUSED EHOSTUNREACH ENETUNREACH EACCES"
 refusal "no such service, IPv6: an error within 1 s, counted as such" \
-	no_service "$codes" "$(mesh_address6 nobody)"
-refusal "no such service, IPv4" no_service "$codes" 10.96.77.77
-refusal "no healthy member" no_member "$codes" "$(mesh_address ill 4)"
-refusal "no healthy member, IPv6" no_member "$codes" "$(mesh_address ill 6)"
+	no-service "$codes" "$(mesh_address6 nobody)"
+refusal "no such service, IPv4" no-service "$codes" 10.96.77.77
+refusal "no healthy member" no-member "$codes" "$(mesh_address ill 4)"
+refusal "no healthy member, IPv6" no-member "$codes" "$(mesh_address ill 6)"
 check_fails "resolve of an unknown tag is refused" mesh host1 resolve nobody
 
 # One miss, one question; the rest is answered by the kernel.
-upcalls() { mesh_counter host1 upcall; }
+upcalls() { mesh_counters host1 upcall; }
 one_upcall() {
 	local before after
 	before=$(upcalls)
@@ -112,7 +111,7 @@ registered_soon() {
 	local tag=$1 seq=$2 addr acked ok attempts body
 	addr=$(mesh_address6 "$tag")
 	# The negative answer first, so that there is one to be cleared.
-	refused no_service "$codes" "$addr" || return
+	refused no-service "$codes" "$addr" || return
 	mesh_probe client until -t $((20000 * VNIMESH_SLOW)) "$addr" 7000 >"$work/until" &
 	body=$(jq -nc --arg tag "$tag" --argjson seq "$seq" --argjson vni "${vni[late]}" \
 		--arg a4 "${addr4[late]}" --arg a6 "${addr6[late]}" \
@@ -134,7 +133,7 @@ done
 
 # The same with the agent: a file and SIGHUP.
 mesh_echo sick 7001
-refusal "no such service yet" no_service "$codes" "$(mesh_address6 filed)"
+refusal "no such service yet" no-service "$codes" "$(mesh_address6 filed)"
 by_file() {
 	mesh_serve filed sick tcp/7000:7001 tcp
 	mesh_hup host2
@@ -168,16 +167,16 @@ check "a triggered check finds it up again" retriggered
 echo4=$(mesh_address echo 4) echo6=$(mesh_address echo 6)
 mesh_kill coord
 refusal "coordinator dead: an error within 1 s, counted as such" \
-	coordinator_away "$codes" "$(mesh_address6 away-dead)"
+	coordinator-away "$codes" "$(mesh_address6 away-dead)"
 known() { mesh_probe client connect -l "$echo4" 7000 && mesh_probe client connect -u "$echo6" 7000; }
 check "... a known service is reachable" known
 mesh_coordinator_start
 check "the coordinator is back" waitfor 10 mesh_coordinator_ready
-resumed() { mesh_probe client connect "$(mesh_address6 away-dead)" 7000 >"$work/resumed"; [ "$(mesh_counter host1 no_service)" -gt "$1" ]; }
-check "... and the agent asks it again: no such service" waitfor 10 resumed "$(mesh_counter host1 no_service)"
+resumed() { mesh_probe client connect "$(mesh_address6 away-dead)" 7000 >"$work/resumed"; [ "$(mesh_counters host1 no-service)" -gt "$1" ]; }
+check "... and the agent asks it again: no such service" waitfor 10 resumed "$(mesh_counters host1 no-service)"
 kill -STOP "${pid[coord]}"
 refusal "coordinator frozen: an error within 1 s, counted as such" \
-	coordinator_away "$codes" "$(mesh_address6 away-frozen)"
+	coordinator-away "$codes" "$(mesh_address6 away-frozen)"
 check "... a known service is reachable" known
 kill -CONT "${pid[coord]}"
 check "the coordinator goes on" waitfor 10 mesh_coordinator_ready
@@ -186,11 +185,11 @@ check "the coordinator goes on" waitfor 10 mesh_coordinator_ready
 mesh_spawn monitor host1 vnimesh monitor all
 kill -STOP "${pid[host1]}"
 refusal "agent frozen: an error within 1 s, counted as no answer" \
-	no_answer "$codes" "$(mesh_address6 away-agent)"
+	no-answer "$codes" "$(mesh_address6 away-agent)"
 kill -CONT "${pid[host1]}"
 mesh_kill host1
 refusal "no agent while a monitor runs: an error within 1 s, counted as such" \
-	no_agent "$codes" "$(mesh_address6 away-gone)"
+	no-agent "$codes" "$(mesh_address6 away-gone)"
 check "... a known service is reachable" known
 check "the monitor told of the lost agent" waitfor 3 grep -q 'agent-lost' "$work/log/monitor"
 mesh_agent_start host1
