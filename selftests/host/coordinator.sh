@@ -228,13 +228,50 @@ check_is "another node does not change it" 5432 "$(get /v1/services/database '.s
 report 1 10 false '' '"services": [{"tag": "database", "ports": [{"proto": "tcp", "port": 5433}]}]'
 check_is "its creator does" 5433 "$(get /v1/services/database '.service.ports[0].port')"
 
+version() { get /v1/services/database '.members[0] | "\(.stale) \(.epoch) \(.seq)"'; }
+report 1 11 false "$(member database 260 11)"
+check_is "a member's version" 'false 5 11' "$(version)"
+
+# Unless an operator said otherwise.
+ok PUT /v1/services/database '{"ports": [{"proto": "tcp", "port": 5434}]}'
+mine='"services": [{"tag": "database", "ports": [{"proto": "tcp", "port": 5433}]}]'
+report 1 12 true "$(member database 260 12)" "$mine"
+check_is "an operator's change stands against its creator" '200 5434' "$status $(get /v1/services/database '.service.ports[0].port')"
+stop KILL
+start
+join host1 11
+join host2 12
+report 1 13 true "$(member database 260 13)" "$mine"
+check_is "also over a restart" '200 5434' "$status $(get /v1/services/database '.service.ports[0].port')"
+ok PUT /v1/services/taken '{}'
+report 1 14 false '' '"services": [{"tag": "taken", "ports": [{"proto": "tcp", "port": 1}]}]'
+check_is "what an operator created is not an agent's" 0 "$(get /v1/services/taken '.service.ports | length')"
+ok DELETE /v1/services/taken
+report 2 1 true "$(member database 513 1)"
 join host1 11 77
-check_is "a new life of the agent: its members are stale" true \
-	"$(get /v1/services/database '.members[0].stale')"
+check_is "a new life of the agent: its members are stale, and of no known version" 'true null null' "$(version)"
 epoch=77 report 1 0 false ''
 check_is "until it has said all" '409 true' "$status $(j .resync)"
 epoch=77 report 1 0 true "$(member database 260 0)"
 check_is "then they are not" '200 false' "$status $(get /v1/services/database '.members[0].stale')"
+for i in 78 79 80 81 82 83; do
+	join host1 11 "$i"
+done
+check_is "an agent may start often" "200 83" "$status $(j .node.epoch)"
+join host1 11
+# An epoch that was replaced comes back only when both agents live.
+taken=$(for i in 83 5 83 5 83; do
+	req POST /v1/nodes "{\"name\": \"host1\", \"underlay\": \"192.0.2.11\", \"epoch\": $i}"
+	echo "$status"
+done | tr '\n' ' ')
+check_is "two agents that take a node from each other: the one that has it keeps it" '200 200 200 409 200 ' "$taken"
+refused "which the other is told" POST /v1/nodes 409 name '{"name": "host1", "underlay": "192.0.2.11", "epoch": 5}'
+epoch=83 report 1 0 true "$(member database 260 0)"
+check_is "and a start of it goes through" '200 84' "$(join host1 11 84; echo "$status $(j .node.epoch)")"
+stop
+start
+join host2 12
+report 2 1 true "$(member database 513 1)"
 join host1 11
 report 1 0 true "$(member database 260 0)"
 
@@ -271,6 +308,7 @@ refused "join with a long name" POST /v1/nodes 400 name "{\"name\": \"$(printf '
 refused "join without epoch" POST /v1/nodes 400 epoch '{"name": "a", "underlay": "192.0.2.1"}'
 refused "join with an epoch too large" POST /v1/nodes 400 epoch '{"name": "a", "underlay": "192.0.2.1", "epoch": 9007199254740992}'
 refused "join with a bad address" POST /v1/nodes 400 underlay '{"name": "a", "underlay": "192.0.2.1/24", "epoch": 1}'
+refused "join with an IPv6 underlay" POST /v1/nodes 400 underlay '{"name": "a", "underlay": "2001:db8::1", "epoch": 1}'
 refused "join with a bad port" POST /v1/nodes 400 port '{"name": "a", "underlay": "192.0.2.1", "epoch": 1, "port": 65536}'
 refused "join with a bad zone" POST /v1/nodes 400 zone '{"name": "a", "underlay": "192.0.2.1", "epoch": 1, "zone": 1}'
 
@@ -322,6 +360,41 @@ refused "bad near" GET '/v1/services/database?near=x' 404 near
 refused "bad passing" GET '/v1/services/database?passing=yes' 400 passing
 check_is "32 KiB of tags are taken" 200 "$(req GET "/v1/watch?tags=$(printf 'a%.0s' {1..58})-1$(printf ",$(printf 'a%.0s' {1..58})-%d" {2..512})"; echo "$status")"
 
+check_is "and 4096" 200 "$(req GET "/v1/watch?tags=$(seq -s, 1 4096)"; echo "$status")"
+long=$(printf "$(printf 'a%.0s' {1..58})-%d," {1..511})
+check_is "and 32 KiB of fresh ones with them" 200 "$(req GET "/v1/watch?tags=$long&fresh=$long"; echo "$status")"
+refused "more than 32 KiB of tags" GET "/v1/watch?tags=$long$long" 400 tags
+refused "more than 32 KiB of fresh tags" GET "/v1/watch?fresh=$long$long" 400 fresh
+
+# sent NAME WANT CURL-ARGUMENT...: the status and the field.
+sent() {
+	local name=$1 want=$2
+	shift 2
+	status=$(curl -s -m 100 -o "$body" -w '%{http_code}' "$@")
+	check_is "$name" "$want" "$status $(j '.field // "-"')"
+}
+sent "a page's request is refused" '403 Origin' -X POST -H 'Origin: http://example.org' "$url/v1/services/database/check"
+sent "so is one of no page in particular" '403 Origin' -X POST -H 'Origin: null' "$url/v1/services/database/check"
+check_is "and asks for no check" 0 "$(get '/v1/watch?node=1' '.checks | length')"
+sent "under a name of somebody's DNS" '403 Host' -H "Host: example.org:$port" "$url/v1/nodes"
+for host in 127.0.0.1.example.org '[::1' '[::1]x' '[localhost]x' 127.0.0.1:7900x :1; do
+	sent "host \"$host\"" '403 Host' -H "Host: $host" "$url/v1/nodes"
+done
+sent "an empty host" '403 Host' -H 'Host;' "$url/v1/nodes"
+for host in localhost "LOCALHOST:$port" 192.0.2.7 '[::1]' "[2001:db8::1]:$port"; do
+	sent "host \"$host\"" '200 -' -H "Host: $host" "$url/v1/status"
+done
+
+ok PUT /v1/services/a '{}'
+refused "a path with %00" DELETE '/v1/services/a%00b' 404 ''
+refused "a path with %2F" GET '/v1%2fservices/a' 404 ''
+refused "a tag with %2F" PUT '/v1/services/a%2Fb' 400 tag '{}'
+refused "tags with %00" GET '/v1/watch?tags=a%00b' 400 tags
+check_is "other bytes may be encoded" a "$(get '/v1/services/%61' .service.tag)"
+check_is "also in arguments" true "$(get '/v1/watch?tags=%61%2ca%2Db' '.members | has("a") and has("a-b")')"
+check_is "half a code is itself" 404 "$(req GET '/v1/services/a%6'; echo "$status")"
+ok DELETE /v1/services/a
+
 head -c 1100000 /dev/zero | tr '\0' ' ' >"$work/large"
 state "$work/before"
 check_is "a body too large" 413 "$(curl -s -o "$work/body" -w '%{http_code}' -H 'Content-Type: application/json' --data-binary "@$work/large" "$url/v1/nodes")"
@@ -348,8 +421,8 @@ ok PUT /v1/services/third '{}'
 check_is "also over a restart" true "$(j ".service.address4 != \"$web\"")"
 ok PUT /v1/services/web '{}'
 check_is "but the tag gets it back" "$web" "$(j .service.address4)"
-check_is "members after a restart: kept and stale" '260 true' \
-	"$(get /v1/services/database '.members[] | select(.node == 1) | "\(.vni) \(.stale)"')"
+check_is "members after a restart: kept and stale, no version known" '260 true false false' \
+	"$(get /v1/services/database '.members[] | select(.node == 1) | "\(.vni) \(.stale) \(has("epoch")) \(has("seq"))"')"
 report 1 9 false ''
 check_is "their agent is asked for all" '409 true' "$status $(j .resync)"
 report 1 10 true "$(member database 260 1),$(member database 261 1 '"state": "down", "health": 0')"
@@ -563,6 +636,17 @@ check_is "nor a good part of a lease later" '' "$(stale)"
 check_is "nor lost" 3 "$(get /v1/services/database '.members | length')"
 check "who does not report lapses after a full term" waitfor $((lease / 200)) is_stale 3
 check "it says so in its log" grep -q 'leases start anew' "$log"
+report 3 4 false ''
+exec 5<>"/dev/tcp/127.0.0.1/$port"
+nap 0.1
+kill -STOP "$pid"
+second='{"name": "host3", "underlay": "192.0.2.99", "epoch": 9}'
+printf 'POST /v1/nodes HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "${#second}" "$second" >&5
+nap "$(awk "BEGIN { print $lease * 2 / 1000 }")"
+kill -CONT "$pid"
+read -r -t $((20 * VNIMESH_SLOW)) _ status _ <&5
+check_is "nor may another host take a node while it was stopped" 409 "$status"
+exec 5>&-
 kill "$beat1" "$beat2"
 wait "$beat1" "$beat2" 2>/dev/null
 check_is "a lapsed node may move to another host" "200 192.0.2.99" \
@@ -614,12 +698,23 @@ check_match "a second coordinator on the same store" 'in use by another coordina
 stop
 check_is "SIGTERM: a clean exit" 0 "$stopped"
 start
-curl -s "$url/v1/watch?incarnation=$(get /v1/status .incarnation)&index=$(get /v1/status .index)&wait_ms=50000" >"$work/woken" &
+curl -s -Z --no-progress-meter --parallel-immediate --parallel-max 30 -o "$work/many.#1" \
+	"$url/v1/watch?incarnation=$(get /v1/status .incarnation)&index=$(get /v1/status .index)&wait_ms=50000&x=[1-20]" &
 waiter=$!
-waitfor 10 waiting 1
+waitfor 10 waiting 20
+# One connection that wants nothing, one that stopped in the middle.
+exec 5<>"/dev/tcp/127.0.0.1/$port" 6<>"/dev/tcp/127.0.0.1/$port"
+printf 'POST /v1/nodes HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{' >&6
+now_ms
+t0=$REPLY
 stop INT
-check_is "SIGINT with a watcher: a clean exit" 0 "$stopped"
+now_ms
+check_is "SIGINT with watchers: a clean exit" 0 "$stopped"
+check "soon" test $((REPLY - t0)) -lt $((3000 * VNIMESH_SLOW))
+exec 5>&- 6>&-
 wait "$waiter"
+check_is "they are answered" 20 "$(cat "$work"/many.* | jq -c 'select(.full == false) | 1' | wc -l)"
+rm -f "$work"/many.*
 
 # changed NAME FILTER FIELD: a mesh parameter that is not the store's.
 changed() {
@@ -654,21 +749,99 @@ refused "no block is left" POST /v1/nodes 507 '' '{"name": "host3", "underlay": 
 ok PUT /v1/services/a '{}'
 ok PUT /v1/services/b '{}'
 check_is "service addresses" '10.78.2.1 10.78.2.2' "$(get /v1/services '[.services[].address4] | join(" ")')"
-refused "no service address is left" PUT /v1/services/c 507 '' '{}'
-refused "nor in a report" POST /v1/nodes/1/report 507 '' \
+refused "no service address is left" PUT /v1/services/c 507 tag '{}'
+refused "nor in a report, which item is told" POST /v1/nodes/1/report 507 'members[1].tag' \
+	'{"epoch": 5, "seq": 1, "full": true, "members": [{"tag": "a", "vni": 257, "address4": "10.78.1.2"}, {"tag": "c", "vni": 257, "address4": "10.78.1.2"}]}'
+refused "nor for a definition in a report" POST /v1/nodes/1/report 507 'services[1].tag' \
+	'{"epoch": 5, "seq": 1, "full": true, "services": [{"tag": "a"}, {"tag": "c"}], "members": [{"tag": "c", "vni": 257, "address4": "10.78.1.2"}]}'
+ok DELETE /v1/services/b
+ok PUT /v1/services/b '{}'
+refused "a single one" POST /v1/nodes/1/report 507 'members[0].tag' \
 	'{"epoch": 5, "seq": 1, "full": true, "members": [{"tag": "c", "vni": 257, "address4": "10.78.1.2"}]}'
 ok DELETE /v1/services/a
-refused "a resting one is not given away" PUT /v1/services/c 507 '' '{}'
+refused "a resting one is not given away" PUT /v1/services/c 507 tag '{}'
 check_is "except to its own tag" '200 10.78.2.1' "$(req PUT /v1/services/a '{}'; echo "$status $(j .service.address4)")"
-members=$(for ((i = 0; i < 2049; i++)); do printf '%s{"tag":"a%d","vni":257,"address4":"10.78.1.2"}' "$([ "$i" = 0 ] || echo ,)" "$i"; done)
-echo "{\"epoch\": 5, \"seq\": 1, \"full\": true, \"members\": [$members]}" >"$work/2049"
-check_is "too many members" '400 members' \
-	"$(req POST /v1/nodes/1/report "@$work/2049"; echo "$status $(j .field)")"
+# large N FILTER: a full report of N members of one service, each as large as
+# can be. Ports only override their targets.
+large() {
+	jq -nc --argjson n "$1" '("\u0001" * 255) as $output
+		| [range(16) | {name: ("p" * 63), proto: "tcp", port: (60000 + .), target: 65535}] as $ports
+		| {epoch: 5, seq: 1, full: true, members: [range($n)
+			| {tag: "a", vni: (257 + . % 255), address4: "10.78.1.255",
+			   address6: "fd77:0:0:1:ffff:ffff:ffff:ffff", weight: 1000, state: "maint",
+			   health: 100, latency_us: 60000000, $output, $ports}]}' | jq -c "${2:-.}" >"$work/large"
+}
+large 2049
+check_is "too many members in a report" '400 members[2048]' \
+	"$(req POST /v1/nodes/1/report "@$work/large"; echo "$status $(j .field)")"
+large 1 '.members = [] | .services = [range(2049) | {tag: "a"}]'
+check_is "too many definitions in a report" '400 services[2048]' \
+	"$(req POST /v1/nodes/1/report "@$work/large"; echo "$status $(j .field)")"
+stop
+
+# A node full of members.
+db=$work/full.db
+config '.mesh.vni_block = 65536'
+start
+join host1 11
+# The largest member there is, 2048 times.
+large 2048 '.members |= [to_entries[] | .value + {vni: (65537 + .key), address4: "10.77.1.255"}]'
+check_is "the largest report ($(($(wc -c <"$work/large") >> 10)) KiB) is taken" '200 2048' \
+	"$(req POST /v1/nodes/1/report "@$work/large"; echo "$status $(get /v1/status .members)")"
+check_is "a member too many, which one is told" '507 members[2] 2048' "$(req POST /v1/nodes/1/report \
+	'{"epoch": 5, "seq": 2, "removed": [{"tag": "a", "vni": 65537}], "members": [{"tag": "a", "vni": 65538, "address4": "10.77.1.2"}, {"tag": "b", "vni": 65537, "address4": "10.77.1.2"}, {"tag": "c", "vni": 65537, "address4": "10.77.1.2"}, {"tag": "a", "vni": 65539, "address4": "10.77.1.2"}]}'
+	echo "$status $(j .field) $(get /v1/status .members)")"
+check_is "without it they are" 200 "$(req POST /v1/nodes/1/report \
+	'{"epoch": 5, "seq": 2, "removed": [{"tag": "a", "vni": 65537}], "members": [{"tag": "b", "vni": 65537, "address4": "10.77.1.2"}, {"tag": "a", "vni": 65539, "address4": "10.77.1.2"}]}'; echo "$status")"
 stop
 check_is "exit" 0 "$stopped"
 
+# --- the rest of addresses -----------------------------------------------------------
+
+# It takes minutes, so the clock is moved on.
+clock=$work/clock
+preload=$work/coordinator_time.so
+if [ -n "${COORDINATOR_SAN:-}" ]; then
+	tap_skip "the end of a rest" "a sanitizer wants to be loaded first"
+elif ! ${CC:-cc} -shared -fPIC -O1 -o "$preload" "$(dirname "$0")/coordinator_time.c" 2>/dev/null; then
+	tap_skip "the end of a rest" "no compiler"
+else
+	word() { od -An -td8 -j $(($1 * 8)) -N8 "$clock" | tr -d ' '; }
+	resting() { [ "$(sqlite3 "$db" 'SELECT count(*) FROM resting')" = "$1" ]; }
+	head -c 16 /dev/zero >"$clock"
+	db=$work/rest.db
+	lease=$((800 * VNIMESH_SLOW))
+	config '.mesh.service_prefix4 = "10.96.0.0/27"'
+	start_at_clock() {
+		local -x LD_PRELOAD=$preload CLOCK_FILE=$clock
+		start
+	}
+	start_at_clock
+	for ((i = 1; i <= 30; i++)); do
+		ok PUT "/v1/services/rest$i" '{}'
+	done
+	for ((i = 1; i <= 30; i++)); do
+		ok DELETE "/v1/services/rest$i"
+	done
+	check "30 addresses rest" resting 30
+	check_is "and none is left" 507 "$(req PUT /v1/services/new '{}'; echo "$status")"
+	writes=$(word 1)
+	# 2^29 microseconds are not enough, 2^29 + 2^27 are.
+	printf '\x20' | dd of="$clock" bs=1 seek=3 conv=notrunc 2>/dev/null
+	nap 0.5
+	check "not yet over" resting 30
+	printf '\x28' | dd of="$clock" bs=1 seek=3 conv=notrunc 2>/dev/null
+	check "their rest ends" waitfor 10 resting 0
+	check_is "they can be had" 200 "$(req PUT /v1/services/new '{}'; echo "$status")"
+	writes=$(($(word 1) - writes))
+	check "with one commit for all: $writes writes" test "$writes" -le 8
+	stop
+fi
+
 # A damaged file is not used.
+db=$work/full.db
+config
 head -c 20000 /dev/urandom | dd of="$db" bs=4096 seek=1 conv=notrunc 2>/dev/null
 rm -f "$db-wal" "$db-shm"
-check_match "a damaged store is refused" '^<3>.*small.db: ' \
+check_match "a damaged store is refused" '^<3>.*full.db: ' \
 	bash -c '! timeout 20 "$@" 2>&1' bash "${coordinator[@]}" --config "$config"

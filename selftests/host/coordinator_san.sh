@@ -17,4 +17,4 @@ trap 'rm -rf "$build"' EXIT
 # The leak check at exit stops the process with ptrace(2), which not every
 # machine allows; valgrind finds leaks too.
 ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1 \
-	COORDINATOR=$build/coordinator/vnimesh-coordinator "$here/coordinator.sh"
+	COORDINATOR_SAN=1 COORDINATOR=$build/coordinator/vnimesh-coordinator "$here/coordinator.sh"

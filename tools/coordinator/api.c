@@ -12,17 +12,17 @@ static struct watches *watches;
 static uint32_t lease_ms;
 
 const struct route api_routes[] = {
-	{ "/v1/nodes", HTTP_POST, true, api_post_node },
-	{ "/v1/nodes", HTTP_GET, false, api_get_nodes },
-	{ "/v1/nodes/*/report", HTTP_POST, true, api_post_report },
-	{ "/v1/watch", HTTP_GET, false, api_get_watch },
-	{ "/v1/services", HTTP_GET, false, api_get_services },
-	{ "/v1/services/*", HTTP_GET, false, api_get_service },
-	{ "/v1/services/*", HTTP_PUT, true, api_put_service },
-	{ "/v1/services/*", HTTP_DELETE, false, api_delete_service },
-	{ "/v1/services/*/check", HTTP_POST, false, api_post_check },
-	{ "/v1/mesh", HTTP_GET, false, api_get_mesh },
-	{ "/v1/status", HTTP_GET, false, api_get_status },
+	{ "/v1/nodes", HTTP_POST, BODY_MAX, api_post_node },
+	{ "/v1/nodes", HTTP_GET, 0, api_get_nodes },
+	{ "/v1/nodes/*/report", HTTP_POST, REPORT_MAX, api_post_report },
+	{ "/v1/watch", HTTP_GET, 0, api_get_watch },
+	{ "/v1/services", HTTP_GET, 0, api_get_services },
+	{ "/v1/services/*", HTTP_GET, 0, api_get_service },
+	{ "/v1/services/*", HTTP_PUT, BODY_MAX, api_put_service },
+	{ "/v1/services/*", HTTP_DELETE, 0, api_delete_service },
+	{ "/v1/services/*/check", HTTP_POST, 0, api_post_check },
+	{ "/v1/mesh", HTTP_GET, 0, api_get_mesh },
+	{ "/v1/status", HTTP_GET, 0, api_get_status },
 	{ 0 },
 };
 

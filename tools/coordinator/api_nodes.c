@@ -2,6 +2,8 @@
 /* Joining: POST /v1/nodes, and the list of nodes. */
 #include <string.h>
 
+#include <arpa/inet.h>
+
 #include "api.h"
 #include "json.h"
 #include "lease.h"
@@ -18,7 +20,7 @@ static bool read_join(struct jread *rd, struct node_def *def)
 	if (!jread_root(rd, &root))
 		return false;
 	jget_name(&root, "name", JREQ, def->name);
-	jget_addr(&root, "underlay", JREQ, 0, &def->underlay);
+	jget_addr(&root, "underlay", JREQ, AF_INET, &def->underlay);
 	jget_u32(&root, "port", JOPT, 1, 65535, &port);
 	jget_name(&root, "zone", JOPT, def->zone);
 	jget_int(&root, "epoch", JREQ, 1, JINT_MAX, &def->epoch);
@@ -56,6 +58,42 @@ static struct node *underlay_holder(struct registry *reg,
 	return NULL;
 }
 
+/* Whether the one that comes back with @epoch, which another agent replaced,
+ * did so too often: a start brings a new epoch, so both of them live. The one
+ * that has the node keeps it for as long as the other goes on trying.
+ */
+static bool swaps_epochs(struct registry *reg, struct node *node, int64_t epoch)
+{
+	uint64_t now = loop_now();
+	unsigned int i;
+
+	if (epoch == node->def.epoch || !lease_live(node))
+		return false;
+	for (i = 0; i < EPOCHS_KEPT; i++)
+		if (node->epochs[i] == epoch)
+			break;
+	if (i == EPOCHS_KEPT)
+		return false;
+	if (now - node->swap_us > reg->lease_us_len)
+		node->nr_swaps = 0;
+	node->swap_us = now;
+	if (node->nr_swaps >= EPOCH_SWAPS_MAX)
+		return true;
+	node->nr_swaps++;
+	return false;
+}
+
+/* The agent's epoch was replaced; each is kept once. */
+static void keep_epoch(struct node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < EPOCHS_KEPT; i++)
+		if (node->epochs[i] == node->def.epoch)
+			return;
+	node->epochs[node->next_epoch++ % EPOCHS_KEPT] = node->def.epoch;
+}
+
 static int join_known(struct request *rq, struct node *node,
 		      const struct node_def *def)
 {
@@ -67,6 +105,11 @@ static int join_known(struct request *rq, struct node *node,
 	    !same_underlay(&node->def, def) && lease_live(node))
 		return problem(rq, 409, "name",
 			       "name: node %u is held by another agent, whose lease has not lapsed",
+			       node->def.id);
+
+	if (swaps_epochs(reg, node, def->epoch))
+		return problem(rq, 409, "name",
+			       "name: two agents take node %u from each other in turn",
 			       node->def.id);
 
 	strcpy(merged.zone, def->zone);
@@ -87,8 +130,10 @@ static int join_known(struct request *rq, struct node *node,
 		 * stale, until the new one has said all it has to say.
 		 */
 		node->seq = -1;
+		keep_epoch(node);
 		TAILQ_FOREACH(m, &node->members, on_node) {
 			m->confirmed = false;
+			m->soft.epoch = 0;
 			m->soft.seq = 0;
 			registry_touch_members(reg, m->svc, true);
 		}

@@ -128,6 +128,7 @@ static int plan_services(struct work *work)
 	struct service_def def;
 	struct service *svc;
 	unsigned int i;
+	char item[32];
 	int status;
 
 	for (i = 0; i < work->rep.nr_services; i++) {
@@ -135,8 +136,9 @@ static int plan_services(struct work *work)
 		def.creator = work->node->def.id;
 		svc = registry_service(reg, def.tag);
 		if (!svc) {
+			snprintf(item, sizeof(item), "services[%u]", i);
 			status = service_plan_create(&work->services, work->rq,
-						     &def);
+						     &def, item);
 			if (status)
 				return status;
 		} else if (svc->def.creator == work->node->def.id) {
@@ -152,7 +154,9 @@ static int plan_services(struct work *work)
 		strcpy(def.tag, work->rep.members[i].def.tag);
 		def.policy = VNIMESH_POLICY_OPTIMAL;
 		def.creator = work->node->def.id;
-		status = service_plan_create(&work->services, work->rq, &def);
+		snprintf(item, sizeof(item), "members[%u]", i);
+		status = service_plan_create(&work->services, work->rq, &def,
+					     item);
 		if (status)
 			return status;
 	}
@@ -230,6 +234,24 @@ static void apply(struct work *work)
 	lease_renew(reg, work->node);
 }
 
+/* The first of the new members for which there is no room, in the order of
+ * the report. A full one has no more than fit.
+ */
+static int too_many(struct work *work)
+{
+	unsigned int i = work->nr_steps;
+	unsigned int over = work->after - NODE_MEMBERS_MAX;
+	char field[32];
+
+	while (over && i--)
+		if (!work->steps[i].m)
+			over--;
+	snprintf(field, sizeof(field), "members[%td]",
+		 work->steps[i].said - work->rep.members);
+	return problem(work->rq, 507, field, "%s: a node has at most %u",
+		       field, NODE_MEMBERS_MAX);
+}
+
 /* After the form: what the report means for what is known. */
 static int process(struct work *work)
 {
@@ -244,9 +266,7 @@ static int process(struct work *work)
 		return status;
 	plan_members(work);
 	if (work->after > NODE_MEMBERS_MAX)
-		return problem(work->rq, 507, "members",
-			       "members: a node has at most %u",
-			       NODE_MEMBERS_MAX);
+		return too_many(work);
 	status = plan_services(work);
 	if (!status)
 		status = store_all(work);

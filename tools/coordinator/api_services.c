@@ -144,7 +144,7 @@ int api_get_service(struct request *rq)
 int api_put_service(struct request *rq)
 {
 	struct registry *reg = rq->reg;
-	struct service_def def = { 0 };
+	struct service_def def = { 0 };	/* by none: no agent changes it */
 	struct service_plan plan;
 	struct service *svc;
 	struct jobj root;
@@ -170,7 +170,7 @@ int api_put_service(struct request *rq)
 	if (svc) {
 		service_plan_change(&plan, svc, &def);
 	} else {
-		status = service_plan_create(&plan, rq, &def);
+		status = service_plan_create(&plan, rq, &def, "");
 		if (status) {
 			service_plan_undo(&plan);
 			return status;

@@ -17,6 +17,11 @@ static bool read_tags(struct request *rq, const char *name,
 	const char *text = http_arg(rq, name);
 	size_t n;
 
+	if (text && strlen(text) > WATCH_TAGS_BYTES) {
+		problem(rq, 400, name, "%s: at most %u bytes of tags", name,
+			WATCH_TAGS_BYTES);
+		return false;
+	}
 	for (; text && *text; text += n + (text[n] == ',')) {
 		n = strcspn(text, ",");
 		if (in->nr_tags == WATCH_TAGS_MAX) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ctype.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -26,7 +28,10 @@ struct http {
 	struct source *io;
 	struct source *timer;
 	struct source *kick;
+	int epoll_fd;			/* the library's */
+	bool ending;			/* no connection is kept */
 	uint64_t requests;
+	unsigned int open;		/* requests that are not answered */
 	uint16_t port;
 };
 
@@ -160,20 +165,68 @@ static const char *header(const struct request *rq, const char *name)
 
 static int too_large(struct request *rq)
 {
-	return problem(rq, 413, NULL, "a body has at most %d bytes", BODY_MAX);
+	return problem(rq, 413, NULL, "a body has at most %zu bytes",
+		       rq->route->body_max);
+}
+
+/* "localhost" or an address, IPv6 in brackets, with or without a port. */
+static bool host_is_address(const char *host)
+{
+	char name[IP_TEXT_MAX];
+	struct ip_addr addr;
+	const char *end;
+	size_t n;
+
+	end = *host == '[' ? strchr(host, ']') : strchrnul(host, ':');
+	if (!end)
+		return false;
+	n = end - host;
+	if (*host == '[') {
+		host++;
+		n--;
+		end++;
+	}
+	if (*end == ':')
+		end += 1 + strspn(end + 1, "0123456789");
+	if (*end || n >= sizeof(name))
+		return false;
+	memcpy(name, host, n);
+	name[n] = '\0';
+	return !strcasecmp(name, "localhost") || ip_parse(name, &addr);
+}
+
+/* Pages in a browser that can reach us must not speak for its user: no agent
+ * and no tool sends an Origin, and a name that somebody else's DNS may point
+ * at us is none of ours.
+ */
+static int check_sender(struct request *rq)
+{
+	const char *origin = header(rq, MHD_HTTP_HEADER_ORIGIN);
+	const char *host = header(rq, MHD_HTTP_HEADER_HOST);
+
+	if (origin)
+		return problem(rq, 403, "Origin",
+			       "Origin: requests of web pages are not served");
+	if (host && !host_is_address(host))
+		return problem(rq, 403, "Host",
+			       "Host: must be an address or localhost");
+	return 0;
 }
 
 /* What can be refused before the body is read. */
 static int check_head(struct request *rq, const char *path, const char *method)
 {
 	const char *length = header(rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	int status = find_route(rq, path, method);
+	int status = check_sender(rq);
 
+	if (!status)
+		status = find_route(rq, path, method);
 	if (status)
 		return status;
-	if (length && strtoull(length, NULL, 10) > BODY_MAX)
+	if (rq->route->body_max &&
+	    length && strtoull(length, NULL, 10) > rq->route->body_max)
 		return too_large(rq);
-	if (rq->route->body &&
+	if (rq->route->body_max &&
 	    !is_json(header(rq, MHD_HTTP_HEADER_CONTENT_TYPE)))
 		return problem(rq, 415, NULL,
 			       "the body must be application/json");
@@ -183,9 +236,8 @@ static int check_head(struct request *rq, const char *path, const char *method)
 /* False: end the connection. */
 static bool take_body(struct request *rq, const char *data, size_t len)
 {
-	if (rq->status || !rq->route->body ||
-	    rq->body_len + len > BODY_MAX) {
-		if (!rq->status && rq->route->body)
+	if (rq->status || rq->body_len + len > rq->route->body_max) {
+		if (!rq->status && rq->route->body_max)
 			rq->status = too_large(rq);
 		rq->discarded += len;
 		return rq->discarded <= BODY_DRAIN_MAX;
@@ -219,6 +271,9 @@ static enum MHD_Result reply(struct request *rq)
 	if (rq->allow)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
 					rq->allow);
+	if (rq->http->ending)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION,
+					"close");
 	ret = MHD_queue_response(rq->conn, rq->status, response);
 	MHD_destroy_response(response);
 	return ret;
@@ -240,6 +295,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 		rq->conn = conn;
 		*ctx = rq;
 		http->requests++;
+		http->open++;
 		rq->status = check_head(rq, url, method);
 		/* An answer now spares the client from sending it all. */
 		return rq->status == 413 ? reply(rq) : MHD_YES;
@@ -259,12 +315,13 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 			 enum MHD_RequestTerminationCode code)
 {
 	struct request *rq = *ctx;
+	struct http *http = cls;
 
-	(void)cls;
 	(void)conn;
 	(void)code;
 	if (!rq)
 		return;
+	http->open--;
 	json_decref(rq->reply);
 	free((char *)rq->allow);
 	free(rq->arg);
@@ -347,6 +404,41 @@ static unsigned int connection_limit(void)
 	return lim.rlim_cur - FDS_OWN;
 }
 
+static int digit(char c)
+{
+	if (isdigit((unsigned char)c))
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decodes %HH in place, but what would end the text or divide a path stays as
+ * it is: neither is part of any name, and decoded it would make another one.
+ */
+static size_t on_unescape(void *cls, struct MHD_Connection *conn, char *text)
+{
+	char *from = text;
+	char *to = text;
+	int high;
+	int low;
+	char c;
+
+	(void)cls;
+	(void)conn;
+	while (*from) {
+		c = *from++;
+		high = c == '%' ? digit(from[0]) : -1;
+		low = high >= 0 ? digit(from[1]) : -1;
+		if (low >= 0 && high * 16 + low && high * 16 + low != '/') {
+			c = high * 16 + low;
+			from += 2;
+		}
+		*to++ = c;
+	}
+	*to = '\0';
+	return to - text;
+}
+
 static void on_mhd_log(void *cls, const char *fmt, va_list ap)
 {
 	char line[256];
@@ -395,7 +487,8 @@ static bool start_daemon(struct http *http, int fd)
 		NULL, NULL, on_request, http,
 		MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
 		MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
 		MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
@@ -404,8 +497,11 @@ static bool start_daemon(struct http *http, int fd)
 	if (!http->mhd)
 		return false;
 	info = MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD);
-	return info && !loop_io(http->loop, &http->io, info->epoll_fd, EPOLLIN,
-				on_io, http) &&
+	if (!info)
+		return false;
+	http->epoll_fd = info->epoll_fd;
+	return !loop_io(http->loop, &http->io, http->epoll_fd, EPOLLIN, on_io,
+			http) &&
 	       !loop_timer(http->loop, &http->timer, on_timer, http) &&
 	       !loop_defer(http->loop, &http->kick, on_kick, http);
 }
@@ -440,10 +536,30 @@ struct http *http_start(struct loop *loop, const struct config *cfg,
 	return NULL;
 }
 
+/* Sends what is being answered, to clients that take it. */
+static void finish_answers(struct http *http)
+{
+	uint64_t until = loop_now() + STOP_MAX_MS * LOOP_USEC_PER_MSEC;
+	struct pollfd pfd = { .fd = http->epoll_fd, .events = POLLIN };
+	int fd = MHD_quiesce_daemon(http->mhd);
+
+	if (fd >= 0)
+		close(fd);
+	http->ending = true;
+	for (;;) {
+		MHD_run(http->mhd);
+		if (!http->open || loop_now() >= until)
+			break;
+		poll(&pfd, 1, STOP_STEP_MS);
+	}
+}
+
 void http_stop(struct http *http)
 {
 	if (!http)
 		return;
+	if (http->io)
+		finish_answers(http);
 	source_free(&http->io);
 	source_free(&http->timer);
 	source_free(&http->kick);

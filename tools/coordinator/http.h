@@ -40,7 +40,7 @@ typedef int (*http_handler)(struct request *rq);
 struct route {
 	const char *path;
 	unsigned int method;		/* one of HTTP_... */
-	bool body;			/* JSON, required */
+	size_t body_max;		/* of a required JSON body, 0: none */
 	http_handler fn;
 };
 
@@ -68,7 +68,9 @@ struct http *http_start(struct loop *loop, const struct config *cfg,
 			struct registry *reg, const struct route *routes,
 			char *err, size_t len);
 
-/* All waiting requests must have been woken. */
+/* All waiting requests must have been woken; their answers are sent first,
+ * which takes STOP_MAX_MS at most.
+ */
 void http_stop(struct http *http);
 
 uint16_t http_port(const struct http *http);

@@ -11,12 +11,14 @@ struct leases {
 	struct source *timer;
 	uint64_t due_us;		/* when the tick should come */
 	uint64_t step_us;
+	bool failing;			/* the store, which was logged */
 };
 
 void lease_renew(struct registry *reg, struct node *node)
 {
 	node->heard_us = loop_now();
 	node->lease_us = node->heard_us + reg->lease_us_len;
+	node->held = true;
 	if (!node->stale)
 		return;
 	node->stale = false;
@@ -25,7 +27,7 @@ void lease_renew(struct registry *reg, struct node *node)
 
 bool lease_live(const struct node *node)
 {
-	return node->lease_us > loop_now();
+	return node->held;
 }
 
 static void grant_all(struct registry *reg, uint64_t now_us)
@@ -33,7 +35,7 @@ static void grant_all(struct registry *reg, uint64_t now_us)
 	struct node *node;
 
 	TAILQ_FOREACH(node, &reg->nodes_changed, changed)
-		if (!node->stale)
+		if (node->held)
 			node->lease_us = now_us + reg->lease_us_len;
 }
 
@@ -44,7 +46,11 @@ static void lapse(struct registry *reg, uint64_t now_us)
 
 	for (id = 0; id < reg->nodes_end; id++) {
 		node = reg->nodes[id];
-		if (!node || node->stale || node->lease_us > now_us)
+		if (!node || !node->held || node->lease_us > now_us)
+			continue;
+		node->held = false;
+		/* After our start it was stale from the beginning. */
+		if (node->stale)
 			continue;
 		node->stale = true;
 		registry_touch_all_of(reg, node);
@@ -53,20 +59,31 @@ static void lapse(struct registry *reg, uint64_t now_us)
 	}
 }
 
-/* Service addresses whose rest is over; a failed store tries again. */
-static void wake_addresses(struct registry *reg, uint64_t now_us)
+/* Service addresses whose rest is over: one commit for all of a tick. What a
+ * failed store did not take comes again with the next tick.
+ */
+static void wake_addresses(struct leases *leases, uint64_t now_us)
 {
-	struct resting *r;
+	struct registry *reg = leases->reg;
+	struct resting *r = pool_rested(&reg->pool, NULL, now_us);
+	unsigned int n = 0;
 
-	while ((r = pool_rested(&reg->pool, now_us))) {
-		store_begin(reg->store);
+	if (!r)
+		return;
+	store_begin(reg->store);
+	for (; r && n < WAKE_MAX; n++) {
 		store_del_resting(reg->store, r->tag);
-		if (store_commit(reg->store)) {
-			log_error("store: %s", reg->store->error);
-			return;
-		}
-		pool_wake(&reg->pool, r);
+		r = pool_rested(&reg->pool, r, now_us);
 	}
+	if (store_commit(reg->store)) {
+		if (!leases->failing)
+			log_error("store: %s", reg->store->error);
+		leases->failing = true;
+		return;
+	}
+	leases->failing = false;
+	while (n--)
+		pool_wake(&reg->pool, pool_rested(&reg->pool, NULL, now_us));
 }
 
 static void on_tick(void *data, uint64_t now_us)
@@ -83,7 +100,7 @@ static void on_tick(void *data, uint64_t now_us)
 		lapse(reg, now_us);
 	}
 	checks_expire(reg, now_us);
-	wake_addresses(reg, now_us);
+	wake_addresses(leases, now_us);
 	leases->due_us = now_us + leases->step_us;
 	source_timer_set(leases->timer, leases->due_us);
 }

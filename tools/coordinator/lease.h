@@ -22,7 +22,7 @@ void leases_free(struct leases *leases);
 /* The agent of @node was heard from. */
 void lease_renew(struct registry *reg, struct node *node);
 
-/* Somebody may still hold it. */
+/* Somebody may still hold it: no tick found the lease over. */
 bool lease_live(const struct node *node);
 
 #endif

@@ -17,6 +17,9 @@
 /* A released service address may still be in some client's cache. */
 #define REST_MS			600000
 
+/* Service addresses set free in one tick, so that no lease waits for them. */
+#define WAKE_MAX		256
+
 /* Below the usual idle limits of what stands between agent and coordinator. */
 #define WAIT_MAX_MS		60000
 #define WAIT_DEFAULT_MS		30000
@@ -28,26 +31,42 @@
 #define SOFT_GAP_MS		50
 #define HARD_GAP_MS		5
 
-/* A full report of NODE_MEMBERS_MAX members of some 400 bytes fits. */
 #define BODY_MAX		(1 << 20)
+
+/* A full report always fits: a member has at most some 4 KiB (16 ports with
+ * long names, every byte of its output escaped), a definition some 2 KiB.
+ */
+#define REPORT_MAX		(16 << 20)
 #define NODE_MEMBERS_MAX	2048
 
 /* A body whose length was not announced is read on and thrown away beyond
- * BODY_MAX, so that the refusal can be sent; but not without end.
+ * its limit, so that the refusal can be sent; but not without end.
  */
 #define BODY_DRAIN_MAX		(8 << 20)
 
-/* Headers; the tags of a watch stand in its URL. By number they are limited to
- * what fits into that when they are short, with room for other headers.
+/* The tags of a watch stand in its URL, perhaps once more as fresh ones. As
+ * many short ones as fit, or 512 of the longest. The URL is kept twice.
  */
-#define CONNECTION_MEMORY	(96 << 10)
 #define WATCH_TAGS_MAX		4096
+#define WATCH_TAGS_BYTES	(32 << 10)
+#define CONNECTION_MEMORY	(160 << 10)
 
 /* An agent keeps two connections; a host may carry many agents in tests. */
 #define CONNECTIONS_MAX		4096
 #define CONNECTIONS_PER_IP	1024
 #define CONNECTION_IDLE_S	90
 #define WATCHERS_MAX		2048
+
+/* At the end clients get their last answers, those that take them. */
+#define STOP_MAX_MS		1000
+#define STOP_STEP_MS		20
+
+/* How often within a lease an agent may come back with an epoch that another
+ * one had replaced: a join that was under way for long does it once or twice,
+ * two agents of one name do it for ever.
+ */
+#define EPOCH_SWAPS_MAX		3
+#define EPOCHS_KEPT		4
 
 /* Every node knows every node: beyond this the tables would be the problem. */
 #define NODES_MAX		65535

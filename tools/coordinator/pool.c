@@ -135,9 +135,11 @@ void pool_rest(struct pool *pool, const char *tag, const struct ip_addr *addr,
 	TAILQ_INSERT_TAIL(&pool->resting, r, list);
 }
 
-struct resting *pool_rested(struct pool *pool, uint64_t now_us)
+struct resting *pool_rested(struct pool *pool, struct resting *prev,
+			    uint64_t now_us)
 {
-	struct resting *r = TAILQ_FIRST(&pool->resting);
+	struct resting *r = prev ? TAILQ_NEXT(prev, list) :
+				   TAILQ_FIRST(&pool->resting);
 
 	return r && r->until_us <= now_us ? r : NULL;
 }

@@ -48,8 +48,11 @@ bool pool_claim(struct pool *pool, const struct ip_addr *addr);
 void pool_rest(struct pool *pool, const char *tag, const struct ip_addr *addr,
 	       uint64_t now_us);
 
-/* The first whose rest is over, or NULL; pool_wake() then frees it. */
-struct resting *pool_rested(struct pool *pool, uint64_t now_us);
+/* The first whose rest is over, or the one after @prev, or NULL. pool_wake()
+ * gives the address back and frees it.
+ */
+struct resting *pool_rested(struct pool *pool, struct resting *prev,
+			    uint64_t now_us);
 void pool_wake(struct pool *pool, struct resting *r);
 
 #endif

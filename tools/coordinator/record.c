@@ -191,8 +191,10 @@ json_t *record_member(const struct member_def *def,
 	record_set(obj, "latency_us", json_integer(soft->latency_us));
 	record_set(obj, "output", json_string(soft->output));
 	record_set(obj, "stale", json_boolean(stale));
-	record_set(obj, "epoch", json_integer(soft->epoch));
-	record_set(obj, "seq", json_integer(soft->seq));
+	if (soft->epoch) {
+		record_set(obj, "epoch", json_integer(soft->epoch));
+		record_set(obj, "seq", json_integer(soft->seq));
+	}
 	record_set(obj, "age_ms", json_integer(age_ms));
 	return obj;
 }

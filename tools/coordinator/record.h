@@ -54,7 +54,7 @@ struct member_def {
 struct member_soft {
 	uint32_t health;
 	uint32_t latency_us;
-	int64_t epoch;
+	int64_t epoch;			/* 0: none is known, nor a seq */
 	int64_t seq;
 	char output[OUTPUT_MAX + 1];
 };

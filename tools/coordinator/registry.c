@@ -291,6 +291,7 @@ static bool load_node(void *data, const struct node_def *def)
 		return false;
 	node = registry_add_node(reg, def);
 	node->stale = true;
+	node->held = true;
 	/* At least that old; and whoever held the id may still do. */
 	node->heard_us = reg->start_us;
 	node->lease_us = reg->start_us + reg->lease_us_len;

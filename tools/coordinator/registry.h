@@ -57,6 +57,11 @@ struct node {
 	uint64_t lease_us;		/* when the lease lapses */
 	int64_t seq;			/* of its report, -1: a full one is due */
 	bool stale;
+	bool held;			/* its lease did not lapse */
+	int64_t epochs[EPOCHS_KEPT];	/* that were replaced, 0: none */
+	unsigned int next_epoch;
+	unsigned int nr_swaps;		/* returns of such, of late */
+	uint64_t swap_us;		/* the last one */
 	TAILQ_ENTRY(node) changed;
 };
 TAILQ_HEAD(node_list, node);

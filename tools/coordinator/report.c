@@ -49,8 +49,13 @@ static void *read_list(const struct report *rep, struct jobj *root,
 	unsigned int i;
 	char *items;
 
-	if (!jget_arr(root, key, JOPT, NODE_MEMBERS_MAX, &arr))
+	if (!jget_arr(root, key, JOPT, UINT32_MAX, &arr))
 		return NULL;
+	if (arr.n > NODE_MEMBERS_MAX) {
+		jarr_fail(&arr, NODE_MEMBERS_MAX, "at most %u",
+			  NODE_MEMBERS_MAX);
+		return NULL;
+	}
 	items = mem_zero(arr.n, size);
 	for (i = 0; i < arr.n && jarr_obj(&arr, i, &obj); i++)
 		fn(rep, &obj, items + i * size);

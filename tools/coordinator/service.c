@@ -43,7 +43,7 @@ static const char *address6_holder(const struct service_plan *plan,
 }
 
 int service_plan_create(struct service_plan *plan, struct request *rq,
-			const struct service_def *def)
+			const struct service_def *def, const char *item)
 {
 	struct registry *reg = plan->reg;
 	struct service_step *step;
@@ -51,18 +51,21 @@ int service_plan_create(struct service_plan *plan, struct request *rq,
 	struct ip_addr address4;
 	const char *holder;
 	bool was_resting;
+	char field[64];
 
+	snprintf(field, sizeof(field), "%s%stag", item, *item ? "." : "");
 	address6 = tag_address6(&reg->mesh.service6, def->tag);
 	holder = address6_holder(plan, &address6);
 	if (holder && !strcmp(holder, def->tag))
 		return 0;
 	if (holder)
-		return problem(rq, 409, "tag",
-			       "tag: \"%s\" has the same IPv6 service address as \"%s\": choose another",
-			       def->tag, holder);
+		return problem(rq, 409, field,
+			       "%s: \"%s\" has the same IPv6 service address as \"%s\": choose another",
+			       field, def->tag, holder);
 	if (!pool_take(&reg->pool, def->tag, &address4, &was_resting))
-		return problem(rq, 507, NULL,
-			       "no IPv4 service address is left");
+		return problem(rq, 507, field,
+			       "%s: no IPv4 service address is left for \"%s\"",
+			       field, def->tag);
 	step = add(plan, def);
 	step->def.address4 = address4;
 	step->def.address6 = address6;
@@ -77,11 +80,13 @@ void service_plan_change(struct service_plan *plan, struct service *svc,
 	struct service_step *step;
 
 	if (svc->def.policy == def->policy &&
+	    svc->def.creator == def->creator &&
 	    record_same_ports(svc->def.ports, svc->def.nr_ports, def->ports,
 			      def->nr_ports))
 		return;
 	step = add(plan, &svc->def);
 	step->def.policy = def->policy;
+	step->def.creator = def->creator;
 	step->def.nr_ports = def->nr_ports;
 	memcpy(step->def.ports, def->ports, sizeof(def->ports));
 }

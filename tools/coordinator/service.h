@@ -25,12 +25,13 @@ struct service_plan {
 void service_plan_init(struct service_plan *plan, struct registry *reg);
 
 /* Adds a new tag with addresses of its own, once however often it is named.
- * 0, or the status of a problem in @rq.
+ * 0, or the status of a problem in @rq about the "tag" of @item, the path of
+ * the object that asks for it ("": the request itself).
  */
 int service_plan_create(struct service_plan *plan, struct request *rq,
-			const struct service_def *def);
+			const struct service_def *def, const char *item);
 
-/* Adds new ports and policy for @svc, if they are new. */
+/* Adds new ports, policy and creator for @svc, if they are new. */
 void service_plan_change(struct service_plan *plan, struct service *svc,
 			 const struct service_def *def);
 
