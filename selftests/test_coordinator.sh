@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: -m 1024 -t 900
+#
+# The mesh without its coordinator: killed, restarted, frozen for five leases.
+# No member is lost, flows go on, identities and addresses are kept, and what
+# was acknowledged is there after a kill -9.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/mesh.sh"
+
+check "three hosts with agents and a coordinator" mesh_up 3
+check "containers" mesh_containers host1:client host2:srv2 host3:srv3
+mesh_echo srv2 7000
+mesh_echo srv3 7000
+mesh_serve echo srv2 "tcp/7000 udp/7000" tcp
+mesh_serve echo srv3 "tcp/7000 udp/7000" tcp
+mesh_serve any srv3 "" none
+mesh_hup host2 host3
+registered() {
+	waitfor 15 mesh_is_up echo srv2 && waitfor 15 mesh_is_up echo srv3 && waitfor 15 mesh_is_up any srv3
+}
+check "services" registered
+echo4=$(mesh_address echo 4) echo6=$(mesh_address echo 6) any4=$(mesh_address any 4)
+
+new_flows() {
+	local i
+	for i in 1 2 3; do
+		mesh_probe client connect -l -t $((3000 * VNIMESH_SLOW)) "$echo4" 7000 &&
+			mesh_probe client connect -l -t $((3000 * VNIMESH_SLOW)) "$echo6" 7000 &&
+			mesh_probe client connect -u -t $((3000 * VNIMESH_SLOW)) "$echo4" 7000 &&
+			mesh_probe client connect -l -t $((3000 * VNIMESH_SLOW)) "$any4" 7000 || return
+	done
+}
+check "both services are used" new_flows
+mesh_hold tcp client "$echo4" 7000
+mesh_hold tcp6 client "$echo6" 7000
+mesh_hold udp client -u "$echo4" 7000
+held_go_on() { mesh_hold_goes_on tcp tcp6 udp; }
+check "flows are open" held_go_on
+check "the kernel of host1 has what the coordinator has" waitfor 10 mesh_exact host1
+mesh_watch
+mesh_snapshot "$work/before"
+
+kernels_same() {
+	mesh_tables "${mesh_hosts[@]}" | diff -u <(grep '^host' "$work/before") -
+}
+
+live_on() {
+	check "$1: open flows go on" held_go_on
+	check "$1: new flows come about" new_flows
+	check "$1: no row was removed, on no host" mesh_nothing_deleted
+	check "$1: the tables of all hosts are as before" kernels_same
+}
+
+
+mesh_kill coord
+mesh_leases 2
+live_on "coordinator killed, two leases ago"
+# Health moves without it, on the host that checks.
+incarnation() { mesh_api GET /v1/status | jq -r .incarnation; }
+mesh_coordinator_start
+check "restarted" waitfor 10 mesh_coordinator_ready
+live_on "coordinator restarted"
+check "all agents are back with it" waitfor 20 mesh_fresh
+check "node ids, blocks, service addresses and members are what they were" mesh_same "$work/before"
+
+before=$(incarnation)
+kill -STOP "${pid[coord]}"
+mesh_leases 5
+live_on "coordinator frozen for five leases"
+kill -CONT "${pid[coord]}"
+check "it goes on" waitfor 10 mesh_coordinator_ready
+check_is "... as the same run" "$before" "$(incarnation)"
+check "the figures are fresh" waitfor 20 mesh_fresh
+live_on "coordinator awake again"
+check "its table is what it was" mesh_same "$work/before"
+
+# The whole mesh frozen at once, as a suspended machine: leases that lapse
+# together say nothing.
+kill -STOP "${pid[coord]}" "${pid[host1]}" "${pid[host2]}" "${pid[host3]}"
+mesh_leases 2
+kill -CONT "${pid[coord]}" "${pid[host1]}" "${pid[host2]}" "${pid[host3]}"
+check "everything frozen and awake again: fresh" waitfor 20 mesh_fresh
+live_on "everything frozen and awake again"
+
+# Acknowledged is durable. The registration is by hand, so that the moment of
+# the reply is known.
+join9='{ "name": "host9", "underlay": "192.0.2.19", "epoch": 9 }'
+durable() {
+	local i=$1 tag=kept-$1 id vni9 a4
+	mesh_api POST /v1/nodes "$join9" >"$work/host9" || return
+	id=$(jq .node.node "$work/host9")
+	vni9=$(($(jq .node.vni "$work/host9") + i))
+	a4=10.77.$id.$((10 + i))
+	mesh_api POST "/v1/nodes/$id/report" "$(jq -nc --arg tag "$tag" --argjson vni $vni9 --arg a4 "$a4" \
+		--argjson seq "$((i * 10))" '{ epoch: 9, seq: $seq, full: true,
+			services: [{ tag: $tag, ports: [{ proto: "tcp", port: 80, target: 8080 }] }],
+			members: [{ tag: $tag, vni: $vni, address4: $a4, weight: 42, state: "drain" }] }')" || return
+	kill -KILL "${pid[coord]}"
+	waitfor 5 mesh_gone coord
+	mesh_coordinator_start
+	waitfor 10 mesh_coordinator_ready || return
+	mesh_api GET "/v1/services/$tag" >"$work/kept" || return
+	cat "$work/kept"
+	[ "$(mesh_api POST /v1/nodes "$join9" | jq .node.node)" = "$id" ] || return
+	jq -e --argjson vni "$vni9" --arg a4 "$a4" '.service.address4 != null and .service.ports[0].target == 8080 and
+		(.members | length == 1) and (.members[0] |
+		.vni == $vni and .address4 == $a4 and .weight == 42 and .state == "drain")' "$work/kept"
+}
+for i in 1 2 3; do
+	check "an acknowledged registration is there after kill -9 ($i)" durable $i
+done
+check "all agents are back" waitfor 20 eval 'mesh_is_up echo srv2 && mesh_is_up echo srv3 && mesh_is_up any srv3'
+check "no flow was lost in all this" held_go_on
+check "no row was removed in all this" mesh_nothing_deleted
+check "every daemon runs" mesh_all_run
+[ "$tap_failed" = 0 ] || mesh_logs 25
