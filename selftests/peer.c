@@ -487,7 +487,7 @@ static int flood(char **args)
 {
 	int n = 0, i, fd, old[16] = { 0 }, at = 0, any = -1, six = -1;
 	struct linger hard = { 1, 0 };
-	struct timespec pause = { 0, 3000000 };
+	struct timespec pause = { 0, 8000000 };
 	struct conn *c;
 
 	for (; args[0] && args[1] && n < MAX_CONNS; args += 2, n++)
