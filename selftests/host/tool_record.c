@@ -247,6 +247,36 @@ static void test_noise(void)
 	result("noise is parsed or refused", good > 0);
 }
 
+/* A long list of candidates comes in several nests of one message. */
+static void test_parts(void)
+{
+	struct nl_msg *msg = message(VNIMESH_CMD_ROUTE_GET);
+	struct vnm_route route;
+	struct nlattr *list, *item;
+	const struct nlattr *data;
+	uint32_t vni = 0;
+	int part, i, len;
+	bool good;
+
+	for (part = 0; part < 3; part++) {
+		list = nla_nest_start(msg, VNIMESH_A_ROUTE_CANDIDATES);
+		for (i = 0; i < 2; i++) {
+			item = nla_nest_start(msg, 1);
+			nla_put_u32(msg, VNIMESH_A_CAND_VNI_ID, ++vni);
+			nla_nest_end(msg, item);
+		}
+		nla_nest_end(msg, list);
+	}
+	data = attrs(msg, &len);
+	good = !vnm_record_parse(&vnm_route_type, &route, data, len) &&
+	       route.candidates.n == 6;
+	for (i = 0; good && i < 6; i++)
+		good = route.candidates.v[i].vni == (uint32_t)i + 1;
+	result("a list in several nests is one list", good);
+	vnm_record_release(&vnm_route_type, &route);
+	nlmsg_free(msg);
+}
+
 static void test_escape(void)
 {
 	char buf[64];
@@ -313,6 +343,7 @@ int main(void)
 	test_ports();
 	test_names();
 	test_noise();
+	test_parts();
 	test_escape();
 	test_kernel();
 	return failed != 0;

@@ -143,10 +143,14 @@ static int parse_list(const struct vnm_field *f, void *p,
 	int rem, ret = 0;
 
 	if (f->kind == VNM_K_CANDS) {
-		cands->n = 0;
-		cands->v = calloc(max ? max : 1, sizeof(*cands->v));
-		if (!cands->v)
+		struct vnm_cand *v;
+
+		/* A nest ends at 64 KiB: a long list comes in several. */
+		n = cands->n;
+		v = reallocarray(cands->v, n + max + 1, sizeof(*v));
+		if (!v)
 			return -ENOMEM;
+		cands->v = v;
 	} else if (max > (f->kind == VNM_K_PORTS ? VNIMESH_PORTS_MAX :
 			  VNIMESH_PREFIXES_MAX)) {
 		return -EBADMSG;
@@ -182,8 +186,9 @@ int vnm_record_parse(const struct vnm_type *t, void *rec,
 		f = vnm_field(t, (unsigned int)nla_type(attr));
 		if (!f || f->kind == VNM_K_NONE)
 			continue;
-		/* A list given twice must not leak the first. */
-		if (*present & VNM_BIT(nla_type(attr)))
+		/* What is given twice counts once, but for parts of a list. */
+		if (*present & VNM_BIT(nla_type(attr)) &&
+		    f->kind != VNM_K_CANDS)
 			continue;
 		*present |= VNM_BIT(nla_type(attr));
 		ret = parse_field(f, (char *)rec + f->off, attr);
