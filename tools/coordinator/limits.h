@@ -44,12 +44,12 @@
  */
 #define BODY_DRAIN_MAX		(8 << 20)
 
-/* The tags of a watch stand in its URL, perhaps once more as fresh ones. As
- * many short ones as fit, or 512 of the longest. The URL is kept twice.
+/* The tags of a watch stand in its URL, perhaps once more as fresh ones: 4096
+ * short ones, or 512 of the longest. Other headers have room, too.
  */
 #define WATCH_TAGS_MAX		4096
 #define WATCH_TAGS_BYTES	(32 << 10)
-#define CONNECTION_MEMORY	(160 << 10)
+#define CONNECTION_MEMORY	(96 << 10)
 
 /* An agent keeps two connections; a host may carry many agents in tests. */
 #define CONNECTIONS_MAX		4096
