@@ -66,9 +66,11 @@ counters() {
 
 query='select inet_server_addr() as server, inet_client_addr() as client'
 
+ask='select host(inet_server_addr())'
+
 ask_database() {
 	in_ns app env PGCONNECT_TIMEOUT=$((2 * VNIMESH_SLOW)) \
-		psql -XAtq -h "$database" -U postgres -c 'select host(inet_server_addr())'
+		psql -h "$database" -U postgres -Atc "$ask"
 }
 
 cat <<'TEXT'
@@ -102,8 +104,9 @@ show host1 vnimesh node show
 say "A service is a file on the host that serves it; its agent checks it and" \
 	"registers it with the coordinator:"
 echo
-show_as host2 "cat /etc/vnimesh/services.d/database.json" \
-	jq -c . "$work/host2/services.d/database-pg1.json"
+cd "$work/host2" || fail "no $work/host2"
+show host2 jq -c . services.d/database-pg1.json
+cd / || exit
 for c in "database pg1" "database pg2" "cache redis" "web nginx"; do
 	# shellcheck disable=SC2086 # two words
 	need "$c is healthy" waitfor 20 mesh_is_up $c
@@ -174,8 +177,8 @@ shown hello
 web=$(mesh_address web 6)
 show app curl -sS "http://[$web]/"
 shown "answers ${addr6[app]}"
-show_as app "echo 'GET /' | vnimesh connect web 80" \
-	bash -c "printf 'GET / HTTP/1.0\r\n\r\n' | vnimesh connect web 80 | tail -n 1"
+get="printf 'GET / HTTP/1.0\\r\\n\\r\\n' | vnimesh connect web 80 | tail -n 1"
+show_as app "$get" bash -c "$get"
 shown "answers"
 
 title "4. The serving database dies"
@@ -197,7 +200,7 @@ usual=$((REPLY - start))
 say "A session is open to $server (VNI $victim). Now kill -9 every process of it:"
 echo
 # shellcheck disable=SC2016 # shown as typed
-printf '%s$ kill -9 $(pidof postgres)\n' "$server"
+printf '%s$ kill -9 $(ip netns pids %s)\n' "${home[$server]}" "$server"
 now_ms
 killed=$REPLY
 mesh_kill_all "$server"
@@ -209,7 +212,7 @@ until answer=$(ask_database 2>"$work/shown"); do
 done
 now_ms
 took=$((REPLY - killed))
-printf "app\$ psql -h %s -U postgres -Atc 'select inet_server_addr()'\n  %s\n\n" "$database" "$answer"
+printf "app\$ psql -h %s -U postgres -Atc '%s'\n  %s\n\n" "$database" "$ask" "$answer"
 [ "$answer" = "${addr4[$other]}" ] || fail "the answer should come from $other, ${addr4[$other]}"
 refusals="no attempt before it failed"
 [ "$failures" = 0 ] || refusals="$failures attempts before it were refused at once"
