@@ -4,11 +4,14 @@
  * clock, no socket, no kernel. Prints TAP.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "check_tcp.h"
 #include "config.h"
 #include "facts.h"
 #include "health.h"
@@ -417,13 +420,27 @@ static void test_rows(void)
 	rows_free(&r);
 }
 
+static void test_connect(void)
+{
+	ok(tcp_probe_judge(0) == HEALTH_PASS &&
+	   tcp_probe_judge(ECONNREFUSED) == HEALTH_DEFINITE &&
+	   tcp_probe_judge(ETIMEDOUT) == HEALTH_FAIL &&
+	   tcp_probe_judge(EHOSTUNREACH) == HEALTH_FAIL,
+	   "what the far end does not do is its failure");
+	ok(tcp_probe_judge(EMFILE) == HEALTH_NOTHING &&
+	   tcp_probe_judge(EADDRNOTAVAIL) == HEALTH_NOTHING &&
+	   tcp_probe_judge(ENOBUFS) == HEALTH_NOTHING,
+	   "what this host lacks is not");
+}
+
 /* ---- facts and wire ---- */
 
 static struct sorted members(const char *text)
 {
 	json_t *json = json_loads(text, 0, NULL);
-	struct sorted list = wire_members(json, "t");
+	struct sorted list;
 
+	wire_members(json, "t", &list);
 	json_decref(json);
 	return list;
 }
@@ -482,6 +499,51 @@ static void test_facts(void)
 	facts_free(&f);
 }
 
+static bool read_at(const struct sorted *list, uint32_t vni)
+{
+	struct member *m = sorted_find(list, &vni);
+
+	return m && !m->unread;
+}
+
+#define ONE(vni, state)	"{\"vni\":" vni ",\"node\":1,\"address4\":" \
+			"\"10.0.0.1\",\"state\":\"" state "\",\"health\":9}"
+
+/* What is not understood changes nothing. */
+static void test_unread(void)
+{
+	struct definition def = { .policy = 1 };
+	struct sorted list;
+	struct service *s;
+	struct facts f;
+
+	facts_init(&f);
+	facts_set_service(&f, "t", &def, 1);
+	s = facts_service(&f, "t");
+	list = members("[" ONE("5", "up") "," ONE("6", "up") ","
+		       ONE("7", "up") "]");
+	facts_set_members(s, &list, 1);
+	list = members("[" ONE("5", "later") "," ONE("7", "down") ","
+		       ONE("9", "later") "]");
+	ok(facts_set_members(s, &list, 2) && s->members.n == 2 &&
+	   read_at(&s->members, 5) && read_at(&s->members, 7),
+	   "a member in an unknown state stays, one not named goes");
+	list = members("[" ONE("7", "up") ",{\"vni\":\"five\"}]");
+	ok(facts_set_members(s, &list, 3) && s->members.n == 2 &&
+	   read_at(&s->members, 5), "a member without a key may be any");
+	list = members("[" ONE("7", "up") "]");
+	facts_set_members(s, &list, 4);
+	ok(s->members.n == 1, "and then it goes");
+	s->used = true;
+	s->live = true;
+	f.index = 9;
+	facts_forget(&f);
+	s = facts_service(&f, "t");
+	ok(s && !s->defined && !s->known && !s->live && !f.index,
+	   "another mesh: nothing is known, use stays");
+	facts_free(&f);
+}
+
 static void test_wire(void)
 {
 	char tag[TAG_MAX + 1];
@@ -495,8 +557,14 @@ static void test_wire(void)
 		       "{\"vni\":\"6\",\"node\":1},7,null,"
 		       "{\"vni\":8,\"node\":1,\"address4\":\"10.0.0.3\","
 		       "\"state\":\"up\",\"health\":100}]");
-	ok(list.n == 2, "unknown fields are ignored, bad members skipped");
+	ok(list.n == 3 && !read_at(&list, 0) && read_at(&list, 5) &&
+	   read_at(&list, 8),
+	   "unknown fields are ignored, bad members marked");
 	sorted_clear(&list, member_free);
+	json = json_loads("{\"vni\":5}", 0, NULL);
+	ok(!wire_members(json, "t", &list) && !list.n &&
+	   !wire_members(NULL, "t", &list), "what is no list is not an empty one");
+	json_decref(json);
 
 	json = json_loads("{\"node\":1,\"name\":\"a\",\"underlay\":\"x\"}", 0,
 			  NULL);
@@ -559,9 +627,9 @@ static void test_config(void)
 
 	path = put("vnimeshd.json", "{" URL "/," NODE "}");
 	unlink(path);
-	path = put("vnimeshd.json", "{\"coordinator\":\"http://h:1//\"," NODE "}");
+	path = put("vnimeshd.json", "{\"coordinator\":\"http://[::1]:1//\"," NODE "}");
 	ok(config_read(path, &c, error, sizeof(error)) &&
-	   !strcmp(c.coordinator, "http://h:1") && c.report_ms == 1000 &&
+	   !strcmp(c.coordinator, "http://[::1]:1") && c.report_ms == 1000 &&
 	   c.port == 6081 && !strcmp(c.device, "mesh0"),
 	   "the least configuration, and its defaults");
 	unlink(path);
@@ -572,6 +640,14 @@ static void test_config(void)
 	refuses("{" NODE "}", "\"coordinator\"", "a missing field is named");
 	refuses("{\"coordinator\":\"ftp://x\"," NODE "}", "\"coordinator\"",
 		"a wrong URL");
+	refuses("{\"coordinator\":\"http://host:1\"," NODE "}",
+		"\"coordinator\"", "a name, which somebody must resolve");
+	refuses("{\"coordinator\":\"http://10.0.0.1:70000\"," NODE "}",
+		"\"coordinator\"", "a port that is none");
+	refuses("{\"coordinator\":\"http://10.0.0.1:1/x\"," NODE "}",
+		"\"coordinator\"", "a path");
+	refuses("{\"coordinator\":\"http://::1:1\"," NODE "}",
+		"\"coordinator\"", "an IPv6 address without brackets");
 	refuses("{" URL "," NODE ",\"echo_ms\":1}", "\"echo_ms\"",
 		"a value out of range");
 	refuses("{" URL "," NODE ",\"device\":\"a/b\"}", "\"device\"",
@@ -596,6 +672,48 @@ static void refuses_service(const char *text, const char *field,
 	unlink(path);
 }
 
+/* More than one report has room for, in number and in bytes. */
+static void test_services_room(void)
+{
+	char *text = malloc(4 << 20), *p = text;
+	struct services_conf s;
+	char error[1024] = "";
+	char fifo[128];
+	bool bad;
+	int i, j;
+
+	if (!text)
+		exit(1);
+	p += sprintf(p, "[");
+	for (i = 1; i <= SERVICES_MAX + 1; i++)
+		p += sprintf(p, "%s{\"tag\":\"t\",\"vni\":%d}",
+			     i > 1 ? "," : "", i);
+	sprintf(p, "]");
+	refuses_service(text, "more than 2048", "too many services");
+	p = text + sprintf(text, "[");
+	for (i = 1; i <= 1000; i++) {
+		p += sprintf(p, "%s{\"tag\":\"t\",\"vni\":%d,\"ports\":[",
+			     i > 1 ? "," : "", i);
+		for (j = 1; j <= 16; j++)
+			p += sprintf(p, "%s{\"proto\":\"tcp\",\"port\":%d}",
+				     j > 1 ? "," : "", j);
+		p += sprintf(p, "]}");
+	}
+	sprintf(p, "]");
+	refuses_service(text, "fit in a report", "too many ports for a report");
+	free(text);
+
+	snprintf(fifo, sizeof(fifo), "%s/f.json", dir);
+	if (mkfifo(fifo, 0600))
+		exit(1);
+	alarm(5);
+	bad = !services_read(dir, &s, error, sizeof(error));
+	alarm(0);
+	ok(bad && strstr(error, fifo) && strstr(error, "regular"),
+	   "a FIFO is refused, not waited for");
+	unlink(fifo);
+}
+
 static void test_services(void)
 {
 	struct services_conf s;
@@ -603,7 +721,7 @@ static void test_services(void)
 	char a[128], b[128];
 
 	ok(services_read("/nonexistent/dir", &s, error, sizeof(error)) &&
-	   s.n == 0, "no directory is no services");
+	   s.n == 0 && s.missing, "no directory is no services, and told");
 	strcpy(a, put("a.json", "{\"tag\":\"db\",\"vni\":5,\"ports\":"
 		      "[{\"proto\":\"tcp\",\"port\":80,\"target\":8080}],"
 		      "\"check\":{\"type\":\"http\",\"path\":\"/up\"}}"));
@@ -612,7 +730,8 @@ static void test_services(void)
 	put("ignored.txt", "not JSON");
 	ok(services_read(dir, &s, error, sizeof(error)) && s.n == 3 &&
 	   s.v[0].check.port == 8080 && s.v[0].check.type == CHECK_HTTP &&
-	   s.v[1].check.type == CHECK_NONE && s.v[1].weight == 100,
+	   s.v[1].check.type == CHECK_NONE && s.v[1].weight == 100 &&
+	   !s.missing,
 	   "files in order, one object or a list, defaults");
 	services_free(&s);
 	refuses_service("{\"tag\":\"db\",\"vni\":5}", "\"tag\"",
@@ -655,8 +774,11 @@ int main(void)
 	test_rows();
 	test_facts();
 	test_wire();
+	test_unread();
+	test_connect();
 	test_config();
 	test_services();
+	test_services_room();
 	rmdir(dir);
 	printf("1..%u\n", tests);
 	return failures ? 1 : 0;

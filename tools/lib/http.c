@@ -10,6 +10,9 @@
 
 #include "http.h"
 
+/* A probe's time is up by a timer of ours: see on_deadline(). */
+#define PROBE_SLACK_MS	100
+
 struct http {
 	struct loop *loop;
 	CURLM *multi;
@@ -29,6 +32,10 @@ struct http_req {
 	size_t len, room;
 	uint64_t started_us;
 	bool probe;
+	bool too_long;
+	struct source *deadline;	/* of a probe */
+	uint32_t timeout_ms;
+	unsigned int turns;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -46,8 +53,25 @@ static void req_free(struct http_req *req)
 	curl_multi_remove_handle(http->multi, req->easy);
 	curl_easy_cleanup(req->easy);
 	curl_slist_free_all(req->headers);
+	source_free(&req->deadline);
 	free(req->body);
 	free(req);
+}
+
+/* Refused by this host for want of something. */
+static bool is_local(CURLcode code, long err)
+{
+	switch (code) {
+	case CURLE_OUT_OF_MEMORY:
+	case CURLE_FAILED_INIT:
+	case CURLE_INTERFACE_FAILED:
+		return true;
+	default:
+		break;
+	}
+	return err == EMFILE || err == ENFILE || err == ENOBUFS ||
+	       err == ENOMEM || err == EADDRNOTAVAIL || err == EAGAIN ||
+	       err == EPERM;
 }
 
 static void req_finish(struct http_req *req, CURLcode code)
@@ -75,8 +99,12 @@ static void req_finish(struct http_req *req, CURLcode code)
 		reply.refused = code == CURLE_COULDNT_CONNECT &&
 				err == ECONNREFUSED;
 		reply.timeout = code == CURLE_OPERATION_TIMEDOUT;
-		reply.error = req->error[0] ? req->error :
-					      curl_easy_strerror(code);
+		reply.local = !reply.timeout && is_local(code, err);
+		if (req->too_long)
+			reply.error = "the answer is too long";
+		else
+			reply.error = req->error[0] ? req->error :
+						      curl_easy_strerror(code);
 	}
 	/* The callback may start, cancel or free anything but this one. */
 	req->fn = NULL;
@@ -219,7 +247,7 @@ static size_t on_body(char *buf, size_t size, size_t n, void *data)
 	if (req->probe)
 		return len;
 	if (len > HTTP_BODY_MAX - req->len) {
-		strcpy(req->error, "the answer is too long");
+		req->too_long = true;
 		return 0;
 	}
 	if (req->len + len + 1 > req->room) {
@@ -234,6 +262,34 @@ static size_t on_body(char *buf, size_t size, size_t n, void *data)
 	req->len += len;
 	req->body[req->len] = '\0';
 	return len;
+}
+
+/* curl looks at the time before it looks at the socket, and so would blame the
+ * other side for our being late. An answer that lies in its socket by now is
+ * read in the next turn, and handed out in the one after.
+ */
+static void on_deadline(void *data, uint64_t now_us)
+{
+	struct http_req *req = data;
+
+	if (req->turns++ < 2) {
+		source_timer_set(req->deadline, now_us);
+		return;
+	}
+	snprintf(req->error, sizeof(req->error), "no answer in %u ms",
+		 req->timeout_ms);
+	req_finish(req, CURLE_OPERATION_TIMEDOUT);
+}
+
+static int arm_deadline(struct http_req *req)
+{
+	uint64_t at = req->started_us + req->timeout_ms * LOOP_USEC_PER_MSEC;
+	int err;
+
+	if (!req->probe)
+		return 0;
+	err = loop_timer(req->http->loop, &req->deadline, on_deadline, req);
+	return err ? err : source_timer_set(req->deadline, at);
 }
 
 static bool add_header(struct http_req *req, const char *line)
@@ -274,7 +330,8 @@ static int set_options(struct http_req *req, const struct http_want *want)
 		curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
 	}
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, req->headers);
-	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)want->timeout_ms);
+	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)want->timeout_ms +
+			 (want->probe ? PROBE_SLACK_MS : 0));
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_PROXY, "");
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
@@ -299,6 +356,7 @@ int http_start(struct http *http, struct http_req **ret,
 	req->fn = fn;
 	req->data = data;
 	req->probe = want->probe;
+	req->timeout_ms = want->timeout_ms;
 	req->started_us = loop_now();
 	req->next = http->first;
 	if (http->first)
@@ -307,6 +365,8 @@ int http_start(struct http *http, struct http_req **ret,
 
 	req->easy = curl_easy_init();
 	err = req->easy ? set_options(req, want) : -ENOMEM;
+	if (!err)
+		err = arm_deadline(req);
 	if (!err && curl_multi_add_handle(http->multi, req->easy))
 		err = -ENOMEM;
 	if (err) {

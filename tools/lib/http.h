@@ -31,6 +31,7 @@ struct http_reply {
 	int status;		/* 0: no answer, @error says why */
 	bool refused;		/* nobody listens there */
 	bool timeout;
+	bool local;		/* our own lack of something, not theirs */
 	const char *error;	/* in words, "" if answered */
 	const char *body;	/* NUL behind the end; valid in the callback */
 	size_t len;

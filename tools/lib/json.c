@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "json.h"
 
@@ -106,13 +109,26 @@ static bool started(struct jread *rd, const json_error_t *error)
 bool jread_file(struct jread *rd, const char *file, enum jread_mode mode)
 {
 	json_error_t error;
-	FILE *f;
+	struct stat st;
+	FILE *f = NULL;
+	int fd;
 
 	start(rd, file, mode);
-	f = fopen(file, "re");
+	/* A FIFO has nobody who writes. */
+	fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && !fstat(fd, &st)) {
+		if (S_ISREG(st.st_mode))
+			f = fdopen(fd, "r");
+		else
+			errno = EINVAL;
+	}
 	if (!f) {
 		rd->failed = true;
-		snprintf(rd->text, sizeof(rd->text), "%s", strerror(errno));
+		snprintf(rd->text, sizeof(rd->text), "%s",
+			 fd >= 0 && errno == EINVAL ? "not a regular file" :
+						      strerror(errno));
+		if (fd >= 0)
+			close(fd);
 		return false;
 	}
 	rd->root = json_loadf(f, JSON_REJECT_DUPLICATES, &error);

@@ -54,6 +54,7 @@ void batch_begin(struct batch *b, uint64_t gen)
 	drop_messages(b);
 	b->gen = gen;
 	b->failed = 0;
+	memset(b->newer, 0, sizeof(b->newer));
 }
 
 /* Takes @msg over, NULL included. */
@@ -197,10 +198,16 @@ static enum row_fate judge(struct batch *b, const struct batch_item *it,
 {
 	const struct row_key *key = &it->row->key;
 	char text[400];
+	bool quiet;
 
 	switch (e->err) {
 	case 0:
-	case -ESTALE:		/* the kernel has a newer one */
+		return ROW_DONE;
+	case -ESTALE:
+		/* The kernel has a newer one, which keeps its run's number:
+		 * a sweep would take it for left over.
+		 */
+		b->newer[key->object] = true;
 		return ROW_DONE;
 	case -ENOENT:
 		if (it->op == ROW_DEL)
@@ -223,10 +230,13 @@ static enum row_fate judge(struct batch *b, const struct batch_item *it,
 			 key->tag[0] ? " " : "", key->id, text);
 		return ROW_FOREIGN;
 	}
-	log_line(b->failed++ || e->err == -ENODEV ? LOG_DEBUG : LOG_WARNING,
+	/* One line a batch, another row's each time. */
+	quiet = b->failed++ || it->row->told || e->err == -ENODEV;
+	log_line(quiet ? LOG_DEBUG : LOG_WARNING,
 		 "cannot %s %s %s%s%u: %s", op_text(it->op),
 		 vnm_type_name(row_type(key->object)), key->tag,
 		 key->tag[0] ? " " : "", key->id, text);
+	it->row->told |= !quiet;
 	return ROW_RETRY;
 }
 
@@ -297,6 +307,7 @@ bool batch_send(struct batch *b, bool sweep)
 	}
 	if (sweep && !b->failed)
 		for (i = 0; i < sizeof(order); i++)
-			sweep_object(b, order[i]);
+			if (!b->newer[order[i]])
+				sweep_object(b, order[i]);
 	return !b->failed;
 }

@@ -25,6 +25,7 @@ struct batch {
 	size_t n, room;
 	uint64_t gen;
 	size_t failed;
+	bool newer[VNIMESH_OBJECT_MEMBER + 1]; /* the kernel has a newer row */
 };
 
 bool batch_init(struct batch *b, struct mesh *m, struct rows *rows);

@@ -50,12 +50,22 @@ static void result(struct check *c, enum health_result result,
 	c->fn(c->data, output);
 }
 
+static void probe_ended(struct check *c)
+{
+	c->m->probes--;
+}
+
 static void tcp_done(void *data, enum health_result what, uint32_t latency_us,
 		     const char *output)
 {
 	struct check *c = data;
 
 	c->tcp = NULL;
+	probe_ended(c);
+	if (what == HEALTH_NOTHING) {
+		next(c);
+		return;
+	}
 	result(c, what, latency_us, output);
 }
 
@@ -66,6 +76,12 @@ static void http_done(void *data, const struct http_reply *reply)
 	enum health_result what;
 
 	c->http = NULL;
+	probe_ended(c);
+	/* What this host lacks says nothing about the member. */
+	if (reply->local) {
+		next(c);
+		return;
+	}
 	if (!reply->status) {
 		what = reply->refused ? HEALTH_DEFINITE : HEALTH_FAIL;
 		snprintf(text, sizeof(text), "%s", reply->error);
@@ -105,6 +121,11 @@ void check_now(struct check *c)
 
 	if (!c->running || c->tcp || c->http)
 		return;
+	/* Descriptors for all else must be left. */
+	if (c->conf->type != CHECK_NONE && c->m->probes >= c->m->probes_max) {
+		next(c);
+		return;
+	}
 	c->started_us = loop_now();
 	switch (c->conf->type) {
 	case CHECK_TCP:
@@ -123,6 +144,8 @@ void check_now(struct check *c)
 	/* Our own lack of descriptors or memory says nothing either. */
 	if (err)
 		next(c);
+	else
+		c->m->probes++;
 }
 
 static void on_timer(void *data, uint64_t now_us)
@@ -151,6 +174,8 @@ void check_stop(struct check *c)
 {
 	c->running = false;
 	source_timer_stop(c->timer);
+	if (c->tcp || c->http)
+		probe_ended(c);
 	tcp_probe_cancel(&c->tcp);
 	http_cancel(&c->http);
 }

@@ -64,6 +64,26 @@ static void finish(struct tcp_probe *p, enum health_result result,
 	fn(data, result, latency_us, output);
 }
 
+enum health_result tcp_probe_judge(int err)
+{
+	switch (err) {
+	case 0:
+		return HEALTH_PASS;
+	case ECONNREFUSED:
+		return HEALTH_DEFINITE;
+	case EADDRNOTAVAIL:
+	case EAGAIN:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENODEV:
+	case ENOMEM:
+	case EPERM:
+		return HEALTH_NOTHING;
+	}
+	return HEALTH_FAIL;
+}
+
 static void connected(struct tcp_probe *p, int err)
 {
 	uint32_t us;
@@ -77,7 +97,7 @@ static void connected(struct tcp_probe *p, int err)
 		return;
 	}
 	snprintf(text, sizeof(text), "connect: %s", strerror(err));
-	finish(p, err == ECONNREFUSED ? HEALTH_DEFINITE : HEALTH_FAIL, 0, text);
+	finish(p, tcp_probe_judge(err), 0, text);
 }
 
 static void on_io(void *data, int fd, uint32_t events)

@@ -9,6 +9,11 @@
 
 struct tcp_probe;
 
+/* What connect() failed with, as a result: our own lack of something, or a
+ * device that is gone, says nothing about the member.
+ */
+enum health_result tcp_probe_judge(int err);
+
 /* @latency_us is the kernel's own measure of the handshake. The probe is gone
  * after the call.
  */

@@ -2,6 +2,7 @@
 /* Reading vnimeshd.json. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -19,6 +20,42 @@ static void get_path(struct jobj *o, const char *key, char *ret)
 		strcpy(ret, text);
 }
 
+/* ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT. No name: nobody resolves it while
+ * the host comes up, and who does may wait for long.
+ */
+static bool is_host_port(const char *text, size_t n)
+{
+	char buf[IP_TEXT_MAX + 16];
+	char *host = buf, *port;
+	struct ip_addr addr;
+	size_t i;
+
+	if (n >= sizeof(buf))
+		return false;
+	memcpy(buf, text, n);
+	buf[n] = '\0';
+	if (*buf == '[') {
+		host++;
+		port = strchr(buf, ']');
+		if (!port)
+			return false;
+		*port++ = '\0';
+	} else {
+		port = buf + strcspn(buf, ":");
+	}
+	if (*port) {
+		if (*port != ':')
+			return false;
+		*port++ = '\0';
+		i = strspn(port, "0123456789");
+		if (!i || i > 5 || port[i] || atoi(port) < 1 ||
+		    atoi(port) > 65535)
+			return false;
+	}
+	return ip_parse(host, &addr) &&
+	       (addr.family == AF_INET6) == (*buf == '[');
+}
+
 static void get_coordinator(struct jobj *o, char *ret)
 {
 	const char *text;
@@ -29,7 +66,7 @@ static void get_coordinator(struct jobj *o, char *ret)
 	n = strlen(text);
 	while (n && text[n - 1] == '/')
 		n--;
-	if (strncmp(text, "http://", 7) || n <= 7 || strpbrk(text, " ?#\t\n"))
+	if (strncmp(text, "http://", 7) || !is_host_port(text + 7, n - 7))
 		jread_fail(o, "coordinator",
 			   "must be a URL, http://ADDRESS:PORT");
 	else

@@ -34,8 +34,9 @@
 #define CHECK_TIMEOUT_MS	500
 #define CHECK_RISE		2
 #define CHECK_FALL		2
-/* A file with more services is a mistake. */
-#define SERVICES_MAX		4096
+/* What the coordinator takes of one node, and in one report. */
+#define SERVICES_MAX		2048
+#define SERVICES_BYTES		(1U << 20)
 
 struct config {
 	char coordinator[CONFIG_TEXT_MAX + 1];	/* URL without final slash */
@@ -79,6 +80,7 @@ struct service_conf {
 struct services_conf {
 	struct service_conf *v;
 	size_t n;
+	bool missing;		/* there is no such directory */
 };
 
 /* On false, @error is one line for the log. */

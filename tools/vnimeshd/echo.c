@@ -48,6 +48,7 @@ struct echo {
 	size_t next;		/* place in the list of nodes */
 	bool news;		/* a latency moved in this round */
 	bool told;		/* that sending fails is in the log */
+	bool told_open;		/* that there are no sockets is */
 };
 
 static uint16_t checksum(const void *data, size_t len)
@@ -186,12 +187,16 @@ static bool read_one(struct echo *e, int fd)
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
 	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
 	struct ip_addr from = { 0 };
-	char control[256], buf[256];
+	union {
+		char space[256];
+		struct cmsghdr align;
+	} control;
+	char buf[256];
 	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
 	struct msghdr msg = {
 		.msg_name = &ss, .msg_namelen = sizeof(ss),
 		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
+		.msg_control = &control, .msg_controllen = sizeof(control),
 	};
 	struct packet p;
 	ssize_t len = recvmsg(fd, &msg, MSG_DONTWAIT);
@@ -320,10 +325,13 @@ int echo_start(struct echo *e)
 	if (!err && self && self->address6.family)
 		err = open_family(e, AF_INET6, &e->fd6, &e->io6);
 	if (err) {
-		log_err("cannot open sockets for echoes: %s", strerror(-err));
+		log_line(e->told_open ? LOG_DEBUG : LOG_ERR,
+			 "cannot open sockets for echoes: %s", strerror(-err));
+		e->told_open = true;
 		echo_stop(e);
 		return err;
 	}
+	e->told_open = false;
 	forgive_all(e);
 	begin(e, loop_now());
 	e->due_us = loop_now();

@@ -15,7 +15,7 @@
 struct echo *echo_new(struct mesh *m);
 void echo_free(struct echo *e);
 
-/* The device is ready (again). 0 or a negative errno, which is logged. */
+/* The device is ready (again). 0 or a negative errno, which is logged once. */
 int echo_start(struct echo *e);
 void echo_stop(struct echo *e);
 

@@ -246,10 +246,47 @@ static void keep_newer(struct service *s, struct sorted *list)
 	}
 }
 
+static bool is_read(void *elem, void *data)
+{
+	(void)data;
+	return !((struct member *)elem)->unread;
+}
+
+/* Ours in place of those that were not understood. False without memory. */
+static bool keep_unread(struct service *s, struct sorted *list)
+{
+	uint32_t none = 0;
+	bool any = sorted_find(list, &none);
+	struct member *old, *new, tmp;
+	size_t i;
+
+	for (i = 0; i < s->members.n; i++) {
+		old = s->members.v[i];
+		new = sorted_find(list, &old->vni);
+		if (new ? !new->unread : !any)
+			continue;
+		if (!new) {
+			new = member_new();
+			if (!new)
+				return false;
+			new->vni = old->vni;
+			if (!sorted_add(list, new)) {
+				member_free(new);
+				return false;
+			}
+		}
+		tmp = *old;
+		*old = *new;
+		*new = tmp;
+	}
+	sorted_filter(list, is_read, member_free, NULL);
+	return true;
+}
+
 bool facts_set_members(struct service *s, struct sorted *list,
 		       uint64_t version)
 {
-	bool take = version >= s->members_version;
+	bool take = version >= s->members_version && keep_unread(s, list);
 
 	if (take) {
 		keep_newer(s, list);
@@ -290,6 +327,22 @@ void facts_full_end(struct facts *f, uint64_t version)
 		if (!s->seen)
 			facts_undefine(s, version);
 	}
+	facts_prune(f);
+}
+
+void facts_forget(struct facts *f)
+{
+	struct service *s;
+	size_t i;
+
+	sorted_clear(&f->nodes, free);
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		facts_undefine(s, s->version);
+		s->known = false;
+		s->live = false;
+	}
+	f->index = 0;
 	facts_prune(f);
 }
 

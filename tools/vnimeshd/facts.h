@@ -66,6 +66,7 @@ struct member {
 	bool stale;
 	uint64_t epoch, seq;
 	char output[OUTPUT_MAX + 1];
+	bool unread;		/* told, but not understood: see facts_set_members() */
 };
 
 struct definition {
@@ -83,8 +84,9 @@ struct service {
 	/* members, of other nodes and our own as the coordinator saw them */
 	struct sorted members;
 	bool known;		/* a complete list, of whatever age */
-	bool live;		/* ... and the watch keeps it up to date */
+	bool live;		/* told by the watch, which keeps it up to date */
 	bool asked;		/* in the question that is under way */
+	bool unwatched;		/* in use, but did not fit into it */
 	uint64_t members_version;
 	/* use by this host */
 	bool used;
@@ -132,6 +134,9 @@ void facts_undefine(struct service *s, uint64_t version);
 
 /* A complete list of members told at index @version, elements owned by
  * @list; it is left empty. Ignored if an older one. True if taken.
+ *
+ * What was told but not understood does not change what is known: for an
+ * element that is @unread ours stays; one with VNI 0 may be any.
  */
 bool facts_set_members(struct service *s, struct sorted *list,
 		       uint64_t version);
@@ -139,6 +144,9 @@ bool facts_set_members(struct service *s, struct sorted *list,
 /* A full answer: begin, set what it has, end removes what it has not. */
 void facts_full_begin(struct facts *f);
 void facts_full_end(struct facts *f, uint64_t version);
+
+/* Forget all that was told, as it is of another mesh; what is used stays. */
+void facts_forget(struct facts *f);
 
 /* Forget services without definition, use or members. */
 void facts_prune(struct facts *f);

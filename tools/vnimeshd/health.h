@@ -32,6 +32,7 @@ enum health_result {
 	HEALTH_PASS,
 	HEALTH_FAIL,
 	HEALTH_DEFINITE,	/* refused: nothing to wait for, fall is 1 */
+	HEALTH_NOTHING,		/* says nothing: never fed */
 };
 
 struct health {

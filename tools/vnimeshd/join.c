@@ -7,6 +7,7 @@
 
 #include "device.h"
 #include "join.h"
+#include "kernel.h"
 #include "log.h"
 #include "problem.h"
 #include "sequence.h"
@@ -19,6 +20,7 @@ struct join {
 	uint32_t failures;
 	bool told;		/* the failure is in the log */
 	bool told_foreign;	/* and that the identity is another one */
+	bool told_taken;	/* and that another agent runs */
 };
 
 static void again(struct join *j)
@@ -42,14 +44,15 @@ static bool is_foreign(struct join *j, const struct mesh_params *mesh,
 	const char *uuid = m->facts.mesh.uuid;
 	uint32_t ifindex;
 
-	if (!m->running)
-		return false;
-	if (*uuid && strcmp(uuid, mesh->uuid)) {
+	/* A cache that the device contradicts says nothing. */
+	if (*uuid && !m->contradicted && strcmp(uuid, mesh->uuid)) {
 		if (!j->told_foreign)
 			log_err("the registry at %s is %s, that of this node is %s",
 				m->conf.coordinator, mesh->uuid, uuid);
 		return true;
 	}
+	if (!m->running)
+		return false;
 	return device_link(m->conf.device, mesh, self, &ifindex,
 			   j->told_foreign) == DEVICE_FOREIGN;
 }
@@ -72,6 +75,9 @@ static bool take(struct join *j, json_t *json)
 	if (m->foreign)
 		return false;
 	m->lease_ms = wire_u64(json, "lease_ms", m->lease_ms);
+	if (m->contradicted)
+		facts_forget(&m->facts);
+	m->contradicted = false;
 	m->facts.mesh = mesh;
 	m->facts.self = node.id;
 	if (!facts_set_node(&m->facts, &node, m->facts.index))
@@ -133,6 +139,16 @@ void join_start(struct join *j)
 	if (j->req)
 		return;
 	source_timer_stop(j->timer);
+	/* Joining would take the node away from the agent that runs it. */
+	if (!j->m->running && kernel_taken(j->m->kernel)) {
+		if (!j->told_taken)
+			log_err("%s: another agent has the mesh; waiting for its end",
+				c->device);
+		j->told_taken = true;
+		again(j);
+		return;
+	}
+	j->told_taken = false;
 	o = json_pack("{s:s, s:s, s:i, s:s, s:I}", "name", c->name,
 		      "underlay", ip_text(&c->underlay, underlay),
 		      "port", c->port, "zone", c->zone,

@@ -2,6 +2,7 @@
 /* The agent's sockets to the kernel. */
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,9 +148,11 @@ static void events_ready(void *data, int fd, uint32_t events)
 
 	(void)fd;
 	(void)events;
-	/* Whatever was lost, the dump has it. */
-	if (vnm_genl_recv(ev.k->events, on_event, &ev) == -ENOBUFS)
+	/* Whatever was lost, the dumps have it. */
+	if (vnm_genl_recv(ev.k->events, on_event, &ev) == -ENOBUFS) {
 		ev.local = true;
+		table_reload(ev.k->m->table);
+	}
 	if (ev.local)
 		local_refresh(ev.k->m->local);
 }
@@ -187,18 +190,36 @@ static int on_mesh(const struct vnm_genl_msg *msg, void *data)
 				msg->attrlen);
 }
 
-static int get_mesh(struct kernel *k, struct vnm_mesh *mesh,
-		    struct vnm_error *e)
+static int get_mesh(struct vnm_genl *genl, uint32_t ifindex,
+		    struct vnm_mesh *mesh, struct vnm_error *e)
 {
 	struct vnm_mesh key = { 0 };
 	struct nl_msg *msg;
 
-	VNM_SET(&key, ifindex, VNIMESH_A_MESH_IFINDEX, k->ifindex);
-	msg = kernel_msg(k, VNIMESH_CMD_MESH_GET, 0, &vnm_mesh_type, &key);
+	VNM_SET(&key, ifindex, VNIMESH_A_MESH_IFINDEX, ifindex);
 	memset(mesh, 0, sizeof(*mesh));
-	if (!msg)
+	msg = vnm_genl_msg_new(genl, VNIMESH_CMD_MESH_GET, 0);
+	if (!msg || vnm_record_fill(&vnm_mesh_type, &key, msg)) {
+		nlmsg_free(msg);
 		return vnm_error_set(e, -ENOMEM, "no memory");
-	return vnm_genl_request(k->request, msg, on_mesh, mesh, e);
+	}
+	return vnm_genl_request(genl, msg, on_mesh, mesh, e);
+}
+
+bool kernel_taken(struct kernel *k)
+{
+	uint32_t ifindex = if_nametoindex(k->m->conf.device);
+	struct vnm_error e = { 0 };
+	struct vnm_genl *genl;
+	struct vnm_mesh mesh;
+	bool taken;
+
+	if (!ifindex || vnm_genl_open(&genl, &e))
+		return false;
+	taken = !get_mesh(genl, ifindex, &mesh, &e) && mesh.agent &&
+		!(k->claim && mesh.agent == vnm_genl_portid(k->claim));
+	vnm_genl_close(genl);
+	return taken;
 }
 
 /* A predecessor that was killed lost its claim with its socket; one that
@@ -270,7 +291,7 @@ int kernel_start(struct kernel *k, uint32_t ifindex, bool quiet)
 		kernel_stop(k);
 		return e.err;
 	}
-	if (get_mesh(k, &mesh, &e))
+	if (get_mesh(k->request, ifindex, &mesh, &e))
 		return say(k, "read the mesh", &e);
 	if (set_mesh(k, &mesh, &e))
 		return say(k, "set the service prefixes", &e);

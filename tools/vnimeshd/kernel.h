@@ -21,6 +21,9 @@ int kernel_start(struct kernel *k, uint32_t ifindex, bool quiet);
 /* The device is gone: give everything up until kernel_start(). */
 void kernel_stop(struct kernel *k);
 
+/* Whether the configured device is there and another agent has its claim. */
+bool kernel_taken(struct kernel *k);
+
 uint32_t kernel_ifindex(const struct kernel *k);
 /* For requests; NULL while not started. */
 struct vnm_genl *kernel_genl(struct kernel *k);

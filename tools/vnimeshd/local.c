@@ -54,8 +54,27 @@ static void tell(struct local *l, struct own *o)
 	health_told(&o->health);
 	o->seq = ++l->m->fact_seq;
 	table_dirty(l->m->table, o->conf.tag);
+	mesh_report(l->m);
 	report_changed(l->m->report);
 	state_changed(l->m->state, !soft);
+}
+
+static const struct local_vni *find_vni(const struct local *l, uint32_t vni)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_vnis; i++)
+		if (l->vnis[i].vni == vni)
+			return &l->vnis[i];
+	return NULL;
+}
+
+/* It can be checked, and was not yet. */
+static bool waits_result(const struct local *l, const struct own *o)
+{
+	const struct local_vni *v = find_vni(l, o->conf.vni);
+
+	return v && v->up && !o->health.known && !o->health.told;
 }
 
 static void tell_news(struct local *l, struct own *o)
@@ -64,6 +83,9 @@ static void tell_news(struct local *l, struct own *o)
 	bool told = o->health.told;
 
 	if (!health_news(&o->health))
+		return;
+	/* The first result decides, not that it is still to come. */
+	if (waits_result(l, o))
 		return;
 	if (!o->address4.family && !o->address6.family) {
 		/* Nothing that others could use; they hear of it later. */
@@ -84,16 +106,6 @@ static void on_check(void *data, const char *output)
 
 	set_output(o, output);
 	tell_news(o->l, o);
-}
-
-static const struct local_vni *find_vni(const struct local *l, uint32_t vni)
-{
-	size_t i;
-
-	for (i = 0; i < l->n_vnis; i++)
-		if (l->vnis[i].vni == vni)
-			return &l->vnis[i];
-	return NULL;
 }
 
 bool local_has_vni(const struct local *l, uint32_t vni)
@@ -142,25 +154,38 @@ static void apply(struct local *l, struct own *o)
 	addr = v->address4.family ? &v->address4 : &v->address6;
 	if (addr->family)
 		check_start(o->check, addr, device);
-	if (moved)
+	if (moved && o->seq)
 		tell(l, o);
 	tell_news(l, o);
 }
 
+static void apply_all(struct local *l)
+{
+	size_t i;
+
+	for (i = 0; l->known && i < l->own.n; i++)
+		apply(l, l->own.v[i]);
+}
+
+struct vnis {
+	struct local_vni *v;
+	size_t n;
+};
+
 static int on_vni(const struct vnm_genl_msg *msg, void *data)
 {
-	struct local *l = data;
+	struct vnis *vnis = data;
 	struct local_vni *v;
 	struct vnm_vni vni;
 
 	if (vnm_record_parse(&vnm_vni_type, &vni, msg->attrs, msg->attrlen) ||
 	    !vni.local)
 		return 0;
-	v = realloc(l->vnis, (l->n_vnis + 1) * sizeof(*v));
+	v = realloc(vnis->v, (vnis->n + 1) * sizeof(*v));
 	if (!v)
-		return 0;
-	l->vnis = v;
-	v += l->n_vnis++;
+		return -ENOMEM;
+	vnis->v = v;
+	v += vnis->n++;
 	memset(v, 0, sizeof(*v));
 	v->vni = vni.vni;
 	/* No device: the record outlived it. */
@@ -177,26 +202,79 @@ void local_refresh(struct local *l)
 	struct kernel *k = l->m->kernel;
 	struct vnm_error e = { 0 };
 	struct vnm_vni key = { 0 };
+	struct vnis vnis = { 0 };
 	struct nl_msg *msg;
 	char text[400];
-	size_t i;
 
+	l->retry = true;
 	if (!kernel_genl(k))
 		return;
 	VNM_SET(&key, ifindex, VNIMESH_A_VNI_IFINDEX, kernel_ifindex(k));
 	msg = kernel_msg(k, VNIMESH_CMD_VNI_GET, 0, &vnm_vni_type, &key);
 	if (!msg)
 		return;
-	l->n_vnis = 0;
-	if (vnm_genl_dump(kernel_genl(k), msg, on_vni, l, &e)) {
+	if (vnm_genl_dump(kernel_genl(k), msg, on_vni, &vnis, &e)) {
+		free(vnis.v);
 		vnm_error_text(&e, text, sizeof(text));
 		/* The device is gone: the next tick sees to it. */
 		log_line(e.err == -ENODEV ? LOG_DEBUG : LOG_ERR,
 			 "cannot read the VNIs: %s", text);
 		return;
 	}
+	free(l->vnis);
+	l->vnis = vnis.v;
+	l->n_vnis = vnis.n;
+	l->known = true;
+	l->retry = false;
+	apply_all(l);
+}
+
+void local_retry(struct local *l)
+{
+	if (l->retry)
+		local_refresh(l);
+}
+
+bool local_settled(const struct local *l)
+{
+	size_t i;
+
 	for (i = 0; i < l->own.n; i++)
-		apply(l, l->own.v[i]);
+		if (waits_result(l, l->own.v[i]))
+			return false;
+	return true;
+}
+
+void local_lost(struct local *l)
+{
+	struct own *o;
+	size_t i;
+
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		if (o->device)
+			lost(l, o, "the mesh device is lost");
+	}
+}
+
+const struct own *local_find(const struct local *l, const char *tag,
+			     uint32_t vni)
+{
+	struct service_conf key = { .vni = vni };
+
+	snprintf(key.tag, sizeof(key.tag), "%s", tag);
+	return sorted_find(&l->own, &key);
+}
+
+void local_resume(struct local *l, const char *tag, uint32_t vni, bool up,
+		  uint32_t health, uint32_t latency_us)
+{
+	struct own *o = (struct own *)local_find(l, tag, vni);
+
+	if (!o || o->health.known || o->health.told)
+		return;
+	health_resume(&o->health, up, health, latency_us);
+	set_output(o, "not checked since the agent started");
 }
 
 /* Go on where an earlier run ended. */
@@ -224,6 +302,7 @@ static struct own *own_new(struct local *l, struct service_conf *conf)
 	if (!o)
 		return NULL;
 	o->l = l;
+	o->place = -1;
 	o->conf = *conf;
 	memset(&conf->ports, 0, sizeof(conf->ports));
 	health_init(&o->health);
@@ -273,7 +352,7 @@ static void own_change(struct local *l, struct own *o,
 	ports_free(&o->conf.ports);
 	o->conf = *conf;
 	memset(&conf->ports, 0, sizeof(conf->ports));
-	if (news)
+	if (news && o->seq)
 		tell(l, o);
 }
 
@@ -358,6 +437,9 @@ void local_configure(struct local *l, struct services_conf *s)
 	l->n_past = 0;
 	report_changed(l->m->report);
 	local_refresh(l);
+	/* Changed checks start again, whether that worked or not. */
+	if (l->retry)
+		apply_all(l);
 }
 
 void local_check_now(struct local *l, const char *tag, uint32_t vni)

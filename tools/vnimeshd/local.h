@@ -61,8 +61,10 @@ struct local {
 	size_t n_gone;
 	struct past *past;	/* owned; until members are made from it */
 	size_t n_past;
-	struct local_vni *vnis;
+	struct local_vni *vnis;	/* as of the last complete dump */
 	size_t n_vnis;
+	bool known;		/* there was one */
+	bool retry;		/* the last one failed */
 };
 
 struct local *local_new(struct mesh *m);
@@ -71,9 +73,28 @@ void local_free(struct local *l);
 /* Declare these members and no others; takes *s over. */
 void local_configure(struct local *l, struct services_conf *s);
 
-/* Read the local VNIs from the kernel anew. */
+/* Read the local VNIs from the kernel anew. If that fails, what was known
+ * stays, and local_retry() tries again.
+ */
 void local_refresh(struct local *l);
+void local_retry(struct local *l);
 bool local_has_vni(const struct local *l, uint32_t vni);
+
+/* Every member can be told about: none waits for its first result. */
+bool local_settled(const struct local *l);
+
+/* The mesh device is gone for good: no member can be reached. */
+void local_lost(struct local *l);
+
+/* The kernel's row of an own member, from an earlier run: go on with it if
+ * nothing better is known.
+ */
+void local_resume(struct local *l, const char *tag, uint32_t vni, bool up,
+		  uint32_t health, uint32_t latency_us);
+
+/* NULL: not a member that is declared here. */
+const struct own *local_find(const struct local *l, const char *tag,
+			     uint32_t vni);
 
 /* The coordinator asks for a check now; @vni 0: all members of @tag. */
 void local_check_now(struct local *l, const char *tag, uint32_t vni);

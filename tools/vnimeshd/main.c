@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "defaults.h"
 #include "log.h"
@@ -109,6 +110,17 @@ static int run(const char *file, struct config *conf,
 	return ret < 0 ? 1 : ret;
 }
 
+/* A check holds a descriptor, of a dead member for all of its time. */
+static void raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	struct services_conf services;
@@ -131,6 +143,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	log_level = conf.log;
+	raise_files();
 	signal(SIGPIPE, SIG_IGN);
 	return run(args.config, &conf, &services);
 }

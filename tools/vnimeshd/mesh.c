@@ -2,9 +2,11 @@
 /* One mesh of this host: its life. */
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 
 #include "device.h"
 #include "echo.h"
@@ -21,6 +23,14 @@
 
 #define TICK_US		LOOP_USEC_PER_SEC
 #define EXPIRE_TICKS	60
+/* A new member's first result is waited for before the first report, which
+ * would leave it out. This is above the longest check.
+ */
+#define SETTLE_US	(65 * LOOP_USEC_PER_SEC)
+/* Misses, netlink, the coordinator. */
+#define FILES_OTHER	(MISS_MAX + MISS_SILENT_MAX + 64)
+/* A device that is away for as long does not just come back. */
+#define LOST_US		(3 * LOOP_USEC_PER_SEC)
 
 static void fill_random(void *buf, size_t len)
 {
@@ -67,19 +77,40 @@ static void start(struct mesh *m)
 	case DEVICE_FAILED:
 		return;
 	case DEVICE_FOREIGN:
-		/* Only a person knows which of both is right. */
-		mesh_fatal(m);
+		/* The cache may be wrong. Only a person knows which of the
+		 * device and the coordinator is right.
+		 */
+		m->contradicted = true;
+		if (m->joined)
+			mesh_fatal(m);
 		return;
 	}
 	if (kernel_start(m->kernel, ifindex, quiet))
 		return;
-	m->failing = false;
 	m->running = true;
-	table_load(m->table);
+	/* What was not read must not be taken for not there. */
+	if (!table_load(m->table)) {
+		m->running = false;
+		return;
+	}
+	m->failing = false;
+	m->contradicted = false;
+	m->running_us = loop_now();
 	local_refresh(m->local);
 	table_sync(m->table);
-	echo_start(m->echo);
+	m->echoing = !echo_start(m->echo);
 	ready(m);
+}
+
+/* The first report replaces all that the coordinator has of this node: it
+ * waits until this host's part is known.
+ */
+void mesh_report(struct mesh *m)
+{
+	if (m->joined && m->running && m->local->known &&
+	    (local_settled(m->local) ||
+	     loop_now() >= m->running_us + SETTLE_US))
+		report_start(m->report);
 }
 
 /* The device was deleted, the module unloaded, the claim taken. */
@@ -87,9 +118,31 @@ static void stop(struct mesh *m)
 {
 	log_warn("%s is lost, starting anew", m->conf.device);
 	m->running = false;
+	m->running_us = loop_now();
+	m->echoing = false;
 	echo_stop(m->echo);
 	kernel_stop(m->kernel);
 	m->failing = false;
+}
+
+/* Nobody reaches a member through a device that is not there. */
+static void check_lost(struct mesh *m, uint64_t now_us)
+{
+	if (m->running_us && now_us >= m->running_us + LOST_US &&
+	    !if_nametoindex(m->conf.device))
+		local_lost(m->local);
+}
+
+/* Start, and what waited for it. */
+static void go_on(struct mesh *m)
+{
+	if (!m->running)
+		start(m);
+	if (!m->running || !m->joined || m->exit_code)
+		return;
+	state_save(m->state);
+	mesh_report(m);
+	watch_restart(m->watch, UINT64_MAX);
 }
 
 static void on_tick(void *data, uint64_t now_us)
@@ -104,9 +157,15 @@ static void on_tick(void *data, uint64_t now_us)
 	    kernel_start(m->kernel, kernel_ifindex(m->kernel), true))
 		stop(m);
 	if (!m->running)
-		start(m);
-	if (!m->running)
+		go_on(m);
+	if (!m->running) {
+		check_lost(m, now_us);
 		return;
+	}
+	local_retry(m->local);
+	if (!m->echoing)
+		m->echoing = !echo_start(m->echo);
+	mesh_report(m);
 	table_retry(m->table);
 	if (++m->ticks % EXPIRE_TICKS == 0)
 		table_expire(m);
@@ -114,13 +173,8 @@ static void on_tick(void *data, uint64_t now_us)
 
 void mesh_joined(struct mesh *m, bool fresh)
 {
-	if (!m->running)
-		start(m);
-	if (!fresh)
-		return;
-	state_save(m->state);
-	report_start(m->report);
-	watch_restart(m->watch, UINT64_MAX);
+	m->joined |= fresh;
+	go_on(m);
 }
 
 /* From the cache: who knows how they are now. */
@@ -150,7 +204,7 @@ void mesh_reached(struct mesh *m, bool reached)
 	if (reached) {
 		log_info("the coordinator answers");
 		/* It may wait for an answer that was lost long ago. */
-		if (m->facts.joined)
+		if (m->joined && m->running)
 			watch_restart(m->watch, UINT64_MAX);
 		return;
 	}
@@ -171,7 +225,7 @@ static bool needs_restart(const struct config *a, const struct config *b)
 
 void mesh_reload(struct mesh *m)
 {
-	struct services_conf services;
+	struct services_conf services = { 0 };
 	struct config conf;
 	char error[1024];
 
@@ -179,6 +233,11 @@ void mesh_reload(struct mesh *m)
 	    !services_read(conf.services_dir, &services, error,
 			   sizeof(error))) {
 		log_err("%s; nothing changed", error);
+		return;
+	}
+	/* Whoever replaces the directory will be done in a moment. */
+	if (services.missing && m->local->own.n) {
+		log_err("%s is not there; nothing changed", conf.services_dir);
 		return;
 	}
 	if (needs_restart(&m->conf, &conf))
@@ -190,9 +249,21 @@ void mesh_reload(struct mesh *m)
 	strcpy(m->conf.services_dir, conf.services_dir);
 	local_configure(m->local, &services);
 	log_info("configuration read: %zu services", m->local->own.n);
-	/* From the beginning: members of what came new were never asked for. */
-	if (m->facts.joined)
-		watch_restart(m->watch, 0);
+	/* Members of what came new were never asked for. */
+	if (m->joined && m->running)
+		watch_restart(m->watch, UINT64_MAX);
+}
+
+/* As many checks as descriptors are left by misses and all else. */
+static unsigned int probes_max(void)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur > SERVICES_MAX + FILES_OTHER)
+		return SERVICES_MAX;
+	return limit.rlim_cur > 2 * FILES_OTHER ?
+	       limit.rlim_cur - FILES_OTHER : limit.rlim_cur / 2;
 }
 
 static bool make_parts(struct mesh *m)
@@ -225,12 +296,18 @@ struct mesh *mesh_new(struct loop *loop, const char *config_file,
 	}
 	m->loop = loop;
 	m->config_file = config_file;
+	m->probes_max = probes_max();
 	m->conf = *conf;
 	fill_random(&m->epoch, sizeof(m->epoch));
 	m->epoch = m->epoch >> 11 | 1;
 	facts_init(&m->facts);
 	if (!make_parts(m)) {
 		log_err("cannot start: no memory");
+		services_free(services);
+		mesh_free(m);
+		return NULL;
+	}
+	if (state_lock(m->state)) {
 		services_free(services);
 		mesh_free(m);
 		return NULL;

@@ -28,10 +28,16 @@ struct mesh {
 	bool synced;		/* a full answer of the watch came */
 	bool away;		/* the coordinator did not answer last time */
 	bool foreign;		/* ... or is one of another mesh */
+	bool joined;		/* the coordinator gave (or confirmed) the identity */
+	bool contradicted;	/* the device does not fit the cached identity */
 	bool running;		/* device and kernel are ready */
 	bool failing;		/* they are not, and the log says why */
+	bool echoing;		/* echoes go out */
+	uint64_t running_us;	/* since when, or until when, they are ready */
 	bool ready;		/* the service manager was told */
 	uint64_t ticks;
+	unsigned int probes;	/* checks under way, each with a descriptor */
+	unsigned int probes_max;
 	int exit_code;
 	struct facts facts;
 
@@ -60,6 +66,9 @@ void mesh_reload(struct mesh *m);
  * set up the device and start, unless that is done.
  */
 void mesh_joined(struct mesh *m, bool fresh);
+
+/* This host's part may be known now: report from then on. */
+void mesh_report(struct mesh *m);
 
 /* Something is wrong that only a person can mend: say so before, end. */
 void mesh_fatal(struct mesh *m);

@@ -14,10 +14,10 @@
 #include "watch.h"
 #include "wire.h"
 
-/* Negative answers remembered, so that a registration ends them; as many as
- * fit in their time at a rate that nobody keeps up by accident.
+/* Negative answers remembered, so that a registration ends them: as many as
+ * the kernel remembers.
  */
-#define NEGATIVE_MAX	1024
+#define NEGATIVE_MAX	4096
 
 /* What was asked: by tag, or by address. */
 struct key {
@@ -31,23 +31,28 @@ struct ask {
 	struct key key;
 	struct http_req *req;
 	uint64_t started_us;
-	uint64_t index;		/* of the watch when it was asked */
 	bool silent;		/* the kernel does not wait for it */
+	bool held;		/* until the watch knows this coordinator */
+	bool again;		/* asked a second time */
 	char tag[TAG_MAX + 1];	/* the service in question, once known */
 };
 
 struct negative {
 	struct key key;
 	uint64_t until_us;
+	bool due;		/* it is defined now */
 };
 
 struct miss {
 	struct mesh *m;
 	struct ask *first;
-	unsigned int n;
-	struct negative *negative;	/* a ring */
+	unsigned int n, n_silent;
+	struct negative *negative;
 	unsigned int n_negative;
+	struct source *limit;		/* of those that are held */
+	struct source *pump;		/* asks for negatives that are due */
 	bool told;
+	bool listing;			/* the watch was told to list anew */
 };
 
 static void on_service(void *data, const struct http_reply *reply);
@@ -70,7 +75,12 @@ static void ask_free(struct ask *a)
 	while (*p != a)
 		p = &(*p)->next;
 	*p = a->next;
-	a->q->n--;
+	if (a->silent)
+		a->q->n_silent--;
+	else
+		a->q->n--;
+	if (a->q->pump)
+		source_defer(a->q->pump);
 	http_cancel(&a->req);
 	free(a);
 }
@@ -105,6 +115,7 @@ static void remember(struct miss *q, const struct key *key)
 	if (i == q->n_negative && i < NEGATIVE_MAX && (!n || n->until_us > now))
 		n = &q->negative[q->n_negative++];
 	n->key = *key;
+	n->due = false;
 	n->until_us = now + MISS_NEGATIVE_MS * LOOP_USEC_PER_MSEC;
 }
 
@@ -131,6 +142,9 @@ static void install(struct miss *q, struct service *s)
 	table_dirty(q->m->table, s->tag);
 	table_dirty_vnis(q->m->table);
 	table_sync(q->m->table);
+	/* What changed since this was told, and from now on. */
+	if (!s->live && q->m->joined && !q->m->away && !q->m->foreign)
+		watch_restart(q->m->watch, UINT64_MAX);
 }
 
 static uint32_t time_left_ms(const struct ask *a)
@@ -195,7 +209,70 @@ static void away(struct ask *a, const struct http_reply *reply)
 	ask_free(a);
 }
 
-static bool take(struct ask *a, json_t *json)
+/* What the coordinator says counts while the watch knows it to be that of our
+ * registry.
+ */
+static bool trusted(const struct mesh *m)
+{
+	return m->synced && !m->foreign;
+}
+
+static uint64_t limit_us(const struct ask *a)
+{
+	return a->started_us + MISS_TIMEOUT_MS * LOOP_USEC_PER_MSEC;
+}
+
+static void arm(struct miss *q)
+{
+	uint64_t at = UINT64_MAX;
+	struct ask *a;
+
+	for (a = q->first; a; a = a->next)
+		if (a->held && limit_us(a) < at)
+			at = limit_us(a);
+	if (at == UINT64_MAX)
+		source_timer_stop(q->limit);
+	else
+		source_timer_set(q->limit, at);
+}
+
+/* Wait for the watch to find out who this coordinator is. */
+static void hold(struct ask *a)
+{
+	struct miss *q = a->q;
+
+	if (q->m->foreign) {
+		away(a, NULL);
+		return;
+	}
+	a->held = true;
+	/* Once, as each time ends the question that is under way. */
+	if (q->m->synced && !q->listing)
+		watch_restart(q->m->watch, UINT64_MAX);
+	q->listing = true;
+	arm(q);
+}
+
+static void on_limit(void *data, uint64_t now_us)
+{
+	struct miss *q = data;
+	struct ask *a, *next;
+
+	for (a = q->first; a; a = next) {
+		next = a->next;
+		if (a->held && limit_us(a) <= now_us)
+			away(a, NULL);
+	}
+	arm(q);
+}
+
+enum taken {
+	TAKEN,
+	TAKEN_NOT,		/* no answer that helps */
+	TAKEN_HOLD,		/* of whom, the watch must tell */
+};
+
+static enum taken take(struct ask *a, json_t *json)
 {
 	char incarnation[INCARNATION_MAX + 1];
 	struct mesh *m = a->q->m;
@@ -207,54 +284,75 @@ static bool take(struct ask *a, json_t *json)
 
 	if (!wire_version(json, incarnation, &index) ||
 	    !wire_service(json_object_get(json, "service"), tag, &def))
-		return false;
-	/* The watch lists anew with another coordinator. */
-	if (facts_incarnation(&m->facts, incarnation))
-		a->index = 0;
+		return TAKEN_NOT;
+	if (!trusted(m) || strcmp(incarnation, m->facts.incarnation)) {
+		ports_free(&def.ports);
+		return TAKEN_HOLD;
+	}
 	facts_set_service(&m->facts, tag, &def, index);
 	ports_free(&def.ports);
 	s = facts_service(&m->facts, tag);
-	if (!s)
-		return false;
-	list = wire_members(json_object_get(json, "members"), tag);
+	if (!s || !wire_members(json_object_get(json, "members"), tag, &list))
+		return TAKEN_NOT;
 	facts_set_members(s, &list, index);
 	install(a->q, s);
 	state_changed(m->state, true);
-	/* What changed between this answer and the watch's next one is asked
-	 * for from where the watch was before.
-	 */
-	if (!s->live)
-		watch_restart(m->watch, a->index);
-	return true;
+	return TAKEN;
+}
+
+static bool repeat(struct ask *a)
+{
+	char tag[TAG_MAX + 1];
+
+	strcpy(tag, a->tag);
+	return tag[0] ? get_service(a, tag) : get_address(a);
+}
+
+/* The coordinator says that there is nobody. */
+static void nobody(struct ask *a, const struct http_reply *reply)
+{
+	const struct facts *f = &a->q->m->facts;
+	const struct service *s;
+
+	s = a->tag[0] ? facts_service(f, a->tag) :
+			facts_by_address(f, &a->key.addr);
+	if (!trusted(a->q->m)) {
+		hold(a);
+	} else if (!s || !s->defined) {
+		no_service(a->q, &a->key, a->silent);
+		ask_free(a);
+	} else if (a->again || !repeat(a)) {
+		away(a, reply);
+	} else {
+		/* The watch was faster, or will be. */
+		a->again = true;
+	}
 }
 
 static void on_service(void *data, const struct http_reply *reply)
 {
+	enum taken taken = TAKEN_NOT;
 	struct ask *a = data;
-	struct miss *q = a->q;
-	struct service *s;
 	json_t *json;
-	bool ok;
 
 	a->req = NULL;
 	if (reply->status == 404) {
-		s = facts_service(&q->m->facts, a->tag);
-		if (s && !s->served)
-			table_dirty(q->m->table, a->tag);
-		no_service(q, &a->key, a->silent);
-		ask_free(a);
+		nobody(a, reply);
 		return;
 	}
 	json = reply->status == 200 ?
 	       json_loadb(reply->body, reply->len, 0, NULL) : NULL;
-	ok = json && take(a, json);
+	if (json)
+		taken = take(a, json);
 	json_decref(json);
-	if (!ok) {
+	if (taken == TAKEN_HOLD) {
+		hold(a);
+	} else if (taken == TAKEN_NOT) {
 		away(a, reply);
-		return;
+	} else {
+		a->q->told = false;
+		ask_free(a);
 	}
-	q->told = false;
-	ask_free(a);
 }
 
 static void on_address(void *data, const struct http_reply *reply)
@@ -269,8 +367,7 @@ static void on_address(void *data, const struct http_reply *reply)
 	list = json_object_get(json, "services");
 	if (reply->status == 404 || (json_is_array(list) &&
 				     !json_array_size(list))) {
-		no_service(a->q, &a->key, a->silent);
-		ask_free(a);
+		nobody(a, reply);
 	} else {
 		tag = wire_str(json_array_get(list, 0), "tag", "");
 		if (!tag_valid(tag) || !get_service(a, tag))
@@ -288,10 +385,14 @@ static void ask(struct miss *q, const struct key *key, const struct service *s,
 	for (a = q->first; a; a = a->next) {
 		if (!same_key(&a->key, key))
 			continue;
-		a->silent &= silent;
+		if (a->silent && !silent) {
+			a->silent = false;
+			q->n_silent--;
+			q->n++;
+		}
 		return;
 	}
-	a = q->n < MISS_MAX ? calloc(1, sizeof(*a)) : NULL;
+	a = silent || q->n < MISS_MAX ? calloc(1, sizeof(*a)) : NULL;
 	if (!a) {
 		if (!silent)
 			answer(q, key, VNIMESH_VERDICT_COORDINATOR_AWAY, 0);
@@ -301,10 +402,12 @@ static void ask(struct miss *q, const struct key *key, const struct service *s,
 	a->key = *key;
 	a->silent = silent;
 	a->started_us = loop_now();
-	a->index = q->m->facts.index;
 	a->next = q->first;
 	q->first = a;
-	q->n++;
+	if (silent)
+		q->n_silent++;
+	else
+		q->n++;
 	if (s)
 		ok = get_service(a, s->tag);
 	else if (key->tag[0])
@@ -331,34 +434,68 @@ void miss_asked(struct miss *q, const char *tag, const struct ip_addr *addr)
 	if (s && !s->defined)
 		s = NULL;
 	/* The watch keeps it; or nobody can be asked, and we remember. */
-	if (s && s->known && (s->live || q->m->away))
+	if (s && s->known && (s->live || q->m->away || q->m->foreign))
 		install(q, s);
+	else if (q->m->foreign)
+		answer(q, &key, VNIMESH_VERDICT_COORDINATOR_AWAY, 0);
 	else
 		ask(q, &key, s, false);
 }
 
-void miss_defined(struct miss *q)
+void miss_defined(struct miss *q, const struct service *s)
 {
-	uint64_t now = loop_now();
-	struct negative *n;
-	struct service *s;
+	const struct key *key;
+	unsigned int i;
+
+	if (!s || !s->defined)
+		return;
+	for (i = 0; i < q->n_negative; i++) {
+		key = &q->negative[i].key;
+		if (key->tag[0] ? strcmp(key->tag, s->tag) :
+		    !ip_equal(&key->addr, &s->def.address4) &&
+		    !ip_equal(&key->addr, &s->def.address6))
+			continue;
+		q->negative[i].due = true;
+		source_defer(q->pump);
+	}
+}
+
+static void on_pump(void *data)
+{
+	struct miss *q = data;
+	const struct service *s;
 	unsigned int i = 0;
 	struct key key;
 
-	while (i < q->n_negative) {
-		n = &q->negative[i];
-		key = n->key;
-		s = key.tag[0] ? facts_service(&q->m->facts, key.tag) :
-				 facts_by_address(&q->m->facts, &key.addr);
-		if (n->until_us > now && !(s && s->defined)) {
+	while (i < q->n_negative && q->n_silent < MISS_SILENT_MAX) {
+		if (!q->negative[i].due) {
 			i++;
 			continue;
 		}
-		*n = q->negative[--q->n_negative];
+		key = q->negative[i].key;
+		q->negative[i] = q->negative[--q->n_negative];
+		s = key.tag[0] ? facts_service(&q->m->facts, key.tag) :
+				 facts_by_address(&q->m->facts, &key.addr);
 		/* Asked for in vain a moment ago: it will be used. */
-		if (key.tag[0] ? s && s->defined : s != NULL)
+		if (s && s->defined)
 			ask(q, &key, s, true);
 	}
+}
+
+void miss_watched(struct miss *q)
+{
+	struct ask *a, *next;
+
+	q->listing = false;
+	for (a = q->first; a; a = next) {
+		next = a->next;
+		if (!a->held)
+			continue;
+		a->held = false;
+		if (!repeat(a))
+			away(a, NULL);
+	}
+	arm(q);
 }
 
 struct miss *miss_new(struct mesh *m)
@@ -369,8 +506,9 @@ struct miss *miss_new(struct mesh *m)
 		return NULL;
 	q->m = m;
 	q->negative = calloc(NEGATIVE_MAX, sizeof(*q->negative));
-	if (!q->negative) {
-		free(q);
+	if (!q->negative || loop_timer(m->loop, &q->limit, on_limit, q) ||
+	    loop_defer(m->loop, &q->pump, on_pump, q)) {
+		miss_free(q);
 		return NULL;
 	}
 	return q;
@@ -380,6 +518,8 @@ void miss_free(struct miss *q)
 {
 	if (!q)
 		return;
+	source_free(&q->pump);
+	source_free(&q->limit);
 	while (q->first)
 		ask_free(q->first);
 	free(q->negative);

@@ -13,8 +13,11 @@
 #define MISS_TIMEOUT_MS		400
 /* How long the kernel remembers that there is no such service. */
 #define MISS_NEGATIVE_MS	30000
-/* Questions at the coordinator at one time; more are answered as away. */
-#define MISS_MAX		64
+/* Questions at the coordinator at one time: as many as the kernel asks; more
+ * are answered as away. Then those that nobody waits for; more of them wait.
+ */
+#define MISS_MAX		256
+#define MISS_SILENT_MAX		64
 
 struct miss *miss_new(struct mesh *m);
 void miss_free(struct miss *q);
@@ -22,7 +25,12 @@ void miss_free(struct miss *q);
 /* One of both is NULL. */
 void miss_asked(struct miss *q, const char *tag, const struct ip_addr *addr);
 
-/* Definitions came: those whose absence we told the kernel are installed. */
-void miss_defined(struct miss *q);
+/* A definition came: if its absence was told to the kernel, it is installed
+ * at the turn's end.
+ */
+void miss_defined(struct miss *q, const struct service *s);
+
+/* The watch had an answer: what could not be believed is asked anew. */
+void miss_watched(struct miss *q);
 
 #endif

@@ -44,6 +44,7 @@ static json_t *pack_definition(const struct service_conf *c)
 static void pack_members(struct local *l, bool full, json_t *members,
 			 json_t *services)
 {
+	const struct own *first = NULL;
 	const char *last = "";
 	struct member fact;
 	struct own *o;
@@ -53,6 +54,11 @@ static void pack_members(struct local *l, bool full, json_t *members,
 	for (i = 0; i < l->own.n; i++) {
 		o = l->own.v[i];
 		o->place = -1;
+		/* The tag's definition is the first one's, whatever the report
+		 * is about.
+		 */
+		if (!first || strcmp(first->conf.tag, o->conf.tag))
+			first = o;
 		if (!local_fact(l, o, &fact) || o->refused == o->seq ||
 		    (!full && o->reported == o->seq))
 			continue;
@@ -62,7 +68,7 @@ static void pack_members(struct local *l, bool full, json_t *members,
 				      wire_pack_member(o->conf.tag, &fact));
 		if (strcmp(last, o->conf.tag))
 			json_array_append_new(services,
-					      pack_definition(&o->conf));
+					      pack_definition(&first->conf));
 		last = o->conf.tag;
 	}
 }
@@ -80,6 +86,16 @@ static void pack_gone(struct local *l, json_t *removed)
 	}
 }
 
+/* What can be left out where all of it is too much. */
+static void drop_outputs(json_t *members)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(members, i, item)
+		json_object_del(item, "output");
+}
+
 static char *body(struct report *r, uint64_t seq, bool full)
 {
 	json_t *members = json_array();
@@ -95,6 +111,11 @@ static char *body(struct report *r, uint64_t seq, bool full)
 		      "full", full, "members", members, "removed", removed,
 		      "services", services);
 	text = json_dumps(o, JSON_COMPACT);
+	if (text && strlen(text) > SERVICES_BYTES) {
+		drop_outputs(members);
+		free(text);
+		text = json_dumps(o, JSON_COMPACT);
+	}
 	json_decref(o);
 	return text;
 }
@@ -117,26 +138,58 @@ static void accepted(struct report *r, json_t *json)
 		watch_restart(m->watch, UINT64_MAX);
 }
 
-/* One member that is refused must not keep the others back. */
-static bool refuse_member(struct report *r, json_t *json)
+static void refuse(struct own *o, json_t *json)
 {
-	struct local *l = r->m->local;
-	struct own *o;
-	int place;
+	o->refused = o->sent;
+	log_err("the coordinator refuses %s on VNI %u: %s",
+		o->conf.tag, o->conf.vni, wire_str(json, "detail", ""));
+}
+
+/* The tag of the @place-th definition in the report that was sent. */
+static const char *sent_tag(const struct local *l, int place)
+{
+	const char *last = "";
+	const struct own *o;
 	size_t i;
 
-	if (sscanf(wire_str(json, "field", ""), "members[%d]", &place) != 1)
-		return false;
 	for (i = 0; i < l->own.n; i++) {
 		o = l->own.v[i];
-		if (o->place != place)
+		if (o->place < 0 || !strcmp(last, o->conf.tag))
 			continue;
-		o->refused = o->sent;
-		log_err("the coordinator refuses %s on VNI %u: %s",
-			o->conf.tag, o->conf.vni, wire_str(json, "detail", ""));
-		return true;
+		if (!place--)
+			return o->conf.tag;
+		last = o->conf.tag;
 	}
-	return false;
+	return NULL;
+}
+
+/* What is refused must not keep the rest back. */
+static bool refuse_named(struct report *r, json_t *json)
+{
+	const char *field = wire_str(json, "field", "");
+	struct local *l = r->m->local;
+	const char *tag = NULL;
+	bool any = false;
+	int place = -1;
+	struct own *o;
+	size_t i;
+
+	if (sscanf(field, "services[%d]", &place) == 1) {
+		tag = sent_tag(l, place);
+		if (!tag)
+			return false;
+	} else if (sscanf(field, "members[%d]", &place) != 1) {
+		return false;
+	}
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		if (o->place < 0 || (tag ? strcmp(o->conf.tag, tag) :
+					   o->place != place))
+			continue;
+		refuse(o, json);
+		any = true;
+	}
+	return any;
 }
 
 static enum sequence_result refused(struct report *r, json_t *json,
@@ -147,8 +200,8 @@ static enum sequence_result refused(struct report *r, json_t *json,
 	if (reply->status == 409 &&
 	    json_is_true(json_object_get(json, "resync")))
 		return SEQUENCE_RESYNC;
-	if (reply->status >= 400 && reply->status < 500 &&
-	    refuse_member(r, json))
+	if (((reply->status >= 400 && reply->status < 500) ||
+	     reply->status == 507) && refuse_named(r, json))
 		return SEQUENCE_RESYNC;
 	if (!r->told)
 		log_warn("the coordinator takes no report: %s",

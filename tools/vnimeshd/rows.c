@@ -214,5 +214,6 @@ void rows_result(struct rows *r, struct row *row, enum row_op op,
 		return;
 	}
 	row->exists = true;
+	row->told = false;
 	row->foreign = fate == ROW_FOREIGN;
 }

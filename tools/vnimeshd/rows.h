@@ -52,6 +52,7 @@ struct row {
 	bool exists;		/* in the kernel, as far as we know */
 	bool wanted;		/* seen in the running sync */
 	bool foreign;
+	bool told;		/* for who calls: its refusal is in the log */
 };
 
 struct rows {

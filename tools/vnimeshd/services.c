@@ -103,13 +103,28 @@ static bool get_service(struct jobj *o, struct service_conf *s)
 	return false;
 }
 
+/* An upper bound of what the member and its definition take in a report,
+ * the answer of its check left out.
+ */
+static size_t report_bytes(const struct service_conf *s)
+{
+	size_t n = 320 + 2 * strlen(s->tag);
+	unsigned int i;
+
+	for (i = 0; i < s->ports.n; i++)
+		n += 2 * (56 + strlen(s->ports.v[i].name));
+	return n;
+}
+
 static bool append(struct services_conf *all, struct service_conf *s,
 		   struct jobj *o)
 {
+	size_t bytes = report_bytes(s);
 	struct service_conf *v;
 	size_t i;
 
 	for (i = 0; i < all->n; i++) {
+		bytes += report_bytes(&all->v[i]);
 		if (all->v[i].vni == s->vni && !strcmp(all->v[i].tag, s->tag)) {
 			jread_fail(o, "tag",
 				   "VNI %u serves \"%s\" already, by an earlier entry",
@@ -119,6 +134,10 @@ static bool append(struct services_conf *all, struct service_conf *s,
 	}
 	if (all->n >= SERVICES_MAX) {
 		jread_fail(o, NULL, "more than %u services", SERVICES_MAX);
+		return false;
+	}
+	if (bytes > SERVICES_BYTES - 256) {
+		jread_fail(o, NULL, "more services and ports than fit in a report");
 		return false;
 	}
 	v = realloc(all->v, (all->n + 1) * sizeof(*v));
@@ -176,7 +195,8 @@ bool services_read(const char *dir, struct services_conf *ret, char *error,
 	memset(ret, 0, sizeof(*ret));
 	n = scandir(dir, &names, wanted, alphasort);
 	if (n < 0) {
-		if (errno == ENOENT)
+		ret->missing = errno == ENOENT;
+		if (ret->missing)
 			return true;
 		snprintf(error, len, "%s: %s", dir, strerror(errno));
 		return false;

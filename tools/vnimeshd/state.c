@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ struct state {
 	struct mesh *m;
 	struct source *timer;
 	uint64_t due_us;	/* 0: nothing to write */
+	int lock;		/* held by being open */
 };
 
 static void file_name(const struct state *s, const char *suffix, char *buf,
@@ -60,8 +62,8 @@ static void load_services(struct facts *f, json_t *root)
 		s = facts_service(f, key);
 		if (!s)
 			continue;
-		list = wire_members(item, key);
-		facts_set_members(s, &list, 0);
+		if (wire_members(item, key, &list))
+			facts_set_members(s, &list, 0);
 	}
 }
 
@@ -189,6 +191,25 @@ static json_t *pack(const struct mesh *m)
 			 "own", pack_own(m->local));
 }
 
+int state_lock(struct state *s)
+{
+	char file[1024];
+
+	file_name(s, ".lock", file, sizeof(file));
+	mkdir(s->m->conf.state_dir, 0755);
+	s->lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->lock < 0) {
+		/* No cache either; the kernel's claim is left. */
+		log_warn("cannot lock %s: %s", file, strerror(errno));
+		return 0;
+	}
+	if (!flock(s->lock, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK)
+		return 0;
+	log_err("another vnimeshd runs with state_dir %s",
+		s->m->conf.state_dir);
+	return -EBUSY;
+}
+
 static int write_all(int fd, const char *text, size_t len)
 {
 	ssize_t n;
@@ -282,6 +303,7 @@ struct state *state_new(struct mesh *m)
 	if (!s)
 		return NULL;
 	s->m = m;
+	s->lock = -1;
 	if (loop_timer(m->loop, &s->timer, on_timer, s)) {
 		free(s);
 		return NULL;
@@ -296,5 +318,7 @@ void state_free(struct state *s)
 	if (s->due_us)
 		state_save(s);
 	source_free(&s->timer);
+	if (s->lock >= 0)
+		close(s->lock);
 	free(s);
 }

@@ -19,6 +19,11 @@
 struct state *state_new(struct mesh *m);
 void state_free(struct state *s);
 
+/* Keep other agents off this state_dir. An error, which is logged, if there
+ * is one.
+ */
+int state_lock(struct state *s);
+
 /* Into m->facts and m->local. False: there is no usable cache. */
 bool state_load(struct state *s);
 

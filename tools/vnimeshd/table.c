@@ -12,6 +12,9 @@
 #include "log.h"
 #include "table.h"
 
+/* Ticks between two tries of what the kernel refuses. */
+#define RETRY_PAUSE_MAX	15
+
 struct table {
 	struct mesh *m;
 	struct rows rows;
@@ -19,7 +22,10 @@ struct table {
 	struct source *defer;
 	bool nodes, vnis;	/* dirty */
 	bool full;		/* a full answer came */
+	bool reload;		/* rows may have gone without our notice */
 	bool retry;		/* the kernel refused something for now */
+	unsigned int pause;	/* retries to leave out, doubled each time */
+	unsigned int paused;
 	uint64_t gen;
 };
 
@@ -214,19 +220,56 @@ static void sync_service(struct table *t, struct service *s)
 	rows_begin(&t->rows, VNIMESH_OBJECT_MEMBER, s->tag);
 }
 
-/* To be written now; not one whose members are still to come. */
-static bool touched(const struct service *s)
+/* To be written now; not one whose members are still to come, nor one that
+ * only the coordinator can say the end of, and did not.
+ */
+static bool touched(const struct table *t, const struct service *s)
 {
-	return s->dirty && (in_kernel(s) || !s->defined || !s->used);
+	return s->dirty && (in_kernel(s) || !s->used ||
+			    (!s->defined && t->m->synced));
+}
+
+struct scope {
+	struct table *t;
+	const struct service *s;
+};
+
+static bool is_ours(const struct facts *f, uint32_t vni)
+{
+	const struct node *self = facts_node(f, f->self);
+
+	return self && vni >= self->vni_first &&
+	       vni - self->vni_first < self->vni_count;
+}
+
+/* A member's row that was not wanted. It goes if its service does. Else, if
+ * it is ours, only when we know that it is no more; if it is another host's,
+ * only by a list that is kept up to date.
+ */
+static void surplus_member(struct row *row, void *data)
+{
+	const struct scope *sc = data;
+	const struct local *l = sc->t->m->local;
+	const struct own *o = local_find(l, row->key.tag, row->key.id);
+
+	if (in_kernel(sc->s)) {
+		if (o && (!l->known || local_has_vni(l, row->key.id)))
+			return;
+		if (!o && !sc->s->live &&
+		    !is_ours(&sc->t->m->facts, row->key.id))
+			return;
+	}
+	batch_del(&sc->t->batch, row);
 }
 
 /* Behind the members: what goes, and that what is there is all. */
 static void finish(struct table *t, struct service *s)
 {
+	struct scope sc = { .t = t, .s = s };
 	struct row_parts parts;
 	struct row_key key;
 
-	rows_end(&t->rows, VNIMESH_OBJECT_MEMBER, s->tag, surplus, t);
+	rows_end(&t->rows, VNIMESH_OBJECT_MEMBER, s->tag, surplus_member, &sc);
 	if (in_kernel(s) && !s->loaded) {
 		row_of_service(&t->m->facts, s, &key, &parts);
 		batch_loaded(&t->batch, &key, &parts, &s->loaded);
@@ -242,7 +285,7 @@ static void sync_services(struct table *t)
 
 	for (i = 0; i < f->services.n; i++) {
 		s = f->services.v[i];
-		if (touched(s))
+		if (touched(t, s))
 			sync_service(t, s);
 	}
 	if (t->vnis)
@@ -255,10 +298,10 @@ static void sync_services(struct table *t)
 	/* Nobody refers to what goes: members before VNIs and services. */
 	for (i = 0; i < f->services.n; i++) {
 		s = f->services.v[i];
-		if (touched(s))
+		if (touched(t, s))
 			finish(t, s);
 	}
-	if (t->vnis)
+	if (t->vnis && t->m->synced)
 		rows_end(&t->rows, VNIMESH_OBJECT_VNI, NULL, surplus, t);
 }
 
@@ -322,35 +365,57 @@ void table_sync(struct table *t)
 		rows_end(&t->rows, VNIMESH_OBJECT_NODE, NULL, surplus, t);
 	if (full)
 		drop_unnamed(t);
-	sweep = full && all_known(&t->m->facts);
+	sweep = full && all_known(&t->m->facts) && t->m->local->known &&
+		local_settled(t->m->local);
 	clean(t);
 	if (!batch_send(&t->batch, sweep))
 		t->retry = true;
+	else
+		t->pause = 0;
 }
 
 struct found {
 	struct table *t;
+	struct rows rows;
 	uint8_t object;
 };
 
-static void found_service(struct table *t, const struct vnm_service *row)
+static bool found_service(struct table *t, const struct vnm_service *row)
 {
 	struct service *s = facts_service_make(&t->m->facts, row->tag);
 	uint64_t ago = 0;
 
 	if (!s)
-		return;
+		return false;
 	if (VNM_HAS(row, VNIMESH_A_SERVICE_USED))
 		ago = row->used_ms * LOOP_USEC_PER_MSEC;
 	s->used = true;
 	s->used_us = loop_now() > ago ? loop_now() - ago : 0;
+	return true;
+}
+
+/* Its service is in use, even if the row of that was made by hand. */
+static bool found_member(struct table *t, const struct vnm_member *row)
+{
+	struct service *s = facts_service_make(&t->m->facts, row->tag);
+
+	if (!s)
+		return false;
+	if (!s->used)
+		s->used_us = loop_now();
+	s->used = true;
+	local_resume(t->m->local, row->tag, row->vni,
+		     row->state == VNIMESH_STATE_UP, row->health,
+		     row->latency_us);
+	return true;
 }
 
 static void found_node(struct table *t, const struct vnm_node *row)
 {
 	struct node *n = facts_node(&t->m->facts, row->node);
 
-	if (n && !row->self)
+	/* What this run measured is newer. */
+	if (n && !row->self && n->reach.state == REACH_UNKNOWN)
 		reach_resume(&n->reach, row->state == VNIMESH_STATE_DOWN,
 			     row->latency_us);
 }
@@ -360,18 +425,20 @@ static int on_row(const struct vnm_genl_msg *msg, void *data)
 	struct found *f = data;
 	union row_record r;
 	struct row_key key;
+	bool ok = true;
 
 	if (!row_found(f->object, msg, &r, &key))
 		return 0;
 	if (f->object == VNIMESH_OBJECT_SERVICE)
-		found_service(f->t, &r.service);
+		ok = found_service(f->t, &r.service);
+	else if (f->object == VNIMESH_OBJECT_MEMBER)
+		ok = found_member(f->t, &r.member);
 	else if (f->object == VNIMESH_OBJECT_NODE)
 		found_node(f->t, &r.node);
-	rows_found(&f->t->rows, &key);
-	return 0;
+	return ok && rows_found(&f->rows, &key) ? 0 : -ENOMEM;
 }
 
-void table_load(struct table *t)
+bool table_load(struct table *t)
 {
 	static const uint8_t objects[] = {
 		VNIMESH_OBJECT_NODE, VNIMESH_OBJECT_VNI,
@@ -383,27 +450,43 @@ void table_load(struct table *t)
 	char text[400];
 	size_t i;
 
-	rows_free(&t->rows);
-	rows_init(&t->rows);
-	for (i = 0; i < t->m->facts.services.n; i++)
-		((struct service *)t->m->facts.services.v[i])->loaded = false;
+	rows_init(&f.rows);
 	for (i = 0; i < sizeof(objects); i++) {
 		f.object = objects[i];
 		msg = row_dump_msg(t->m->kernel, f.object);
-		if (msg && vnm_genl_dump(kernel_genl(t->m->kernel), msg,
-					 on_row, &f, &e)) {
-			vnm_error_text(&e, text, sizeof(text));
-			log_err("cannot read the table: %s", text);
-		}
+		if (msg && !vnm_genl_dump(kernel_genl(t->m->kernel), msg,
+					  on_row, &f, &e))
+			continue;
+		vnm_error_text(&e, text, sizeof(text));
+		log_err("cannot read the table: %s", msg ? text : "no memory");
+		rows_free(&f.rows);
+		return false;
 	}
+	rows_free(&t->rows);
+	t->rows = f.rows;
+	for (i = 0; i < t->m->facts.services.n; i++)
+		((struct service *)t->m->facts.services.v[i])->loaded = false;
 	all_dirty(t);
+	return true;
 }
 
+void table_reload(struct table *t)
+{
+	t->reload = t->m->running && !table_load(t);
+}
+
+/* What is refused for good is not asked for each second. */
 void table_retry(struct table *t)
 {
-	if (!t->retry)
+	if (t->reload)
+		table_reload(t);
+	if (!t->retry || t->paused++ < t->pause)
 		return;
 	t->retry = false;
+	t->paused = 0;
+	t->pause = t->pause ? t->pause * 2 : 1;
+	if (t->pause > RETRY_PAUSE_MAX)
+		t->pause = RETRY_PAUSE_MAX;
 	all_dirty(t);
 }
 

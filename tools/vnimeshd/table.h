@@ -19,9 +19,14 @@ struct table *table_new(struct mesh *m);
 void table_free(struct table *t);
 
 /* Read what an earlier run left: its services are in use, its verdicts about
- * nodes hold.
+ * nodes and our members hold. False, and all as before, if not all of it can
+ * be read.
  */
-void table_load(struct table *t);
+bool table_load(struct table *t);
+/* As table_load(), and write; tried again if it fails. Deletions by others
+ * may have been missed.
+ */
+void table_reload(struct table *t);
 
 /* These changed; written at the end of the turn. */
 void table_dirty(struct table *t, const char *tag);

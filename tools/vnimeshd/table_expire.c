@@ -82,7 +82,10 @@ void table_expire(struct mesh *m)
 		return;
 	for (i = 0; i < f->services.n; i++) {
 		s = f->services.v[i];
-		if (!s->used || s->served || loop_now() < s->used_us + idle)
+		if (!s->used || s->served)
+			continue;
+		/* One too many to be watched goes as soon as it can. */
+		if (!s->unwatched && loop_now() < s->used_us + idle)
 			continue;
 		if (has_flows(m, s)) {
 			s->used_us = loop_now();

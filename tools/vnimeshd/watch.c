@@ -24,7 +24,9 @@ struct watch {
 	struct http_req *req;
 	struct source *timer;
 	uint64_t from;		/* ask from this index at the latest */
-	uint64_t last_check;	/* ids rise */
+	uint64_t last_check;	/* ids rise within an incarnation */
+	char checks_of[INCARNATION_MAX + 1];
+	bool listing;		/* the question under way has no index */
 	uint32_t failures;
 	bool too_many;		/* tags; the log has it */
 };
@@ -69,30 +71,77 @@ static bool put_escaped(struct text *t, const char *s)
 	return ok;
 }
 
-/* The tags in use; marks those that are asked for. */
-static bool put_tags(struct watch *w, struct text *t)
+/* Whom a missed change would hurt first. */
+static int by_use(const void *a, const void *b)
 {
-	struct facts *f = &w->m->facts;
-	struct service *s;
-	size_t start, i;
-	bool ok = true;
+	const struct service *x = *(struct service *const *)a;
+	const struct service *y = *(struct service *const *)b;
 
-	start = t->len;
-	for (i = 0; i < f->services.n; i++) {
+	if (x->served != y->served)
+		return x->served ? -1 : 1;
+	if (x->used_us != y->used_us)
+		return x->used_us > y->used_us ? -1 : 1;
+	return strcmp(x->tag, y->tag);
+}
+
+/* The services in use, sorted; NULL without memory. */
+static struct service **in_use(const struct facts *f, size_t *n)
+{
+	struct service **v = calloc(f->services.n + 1, sizeof(*v));
+	struct service *s;
+	size_t i;
+
+	*n = 0;
+	for (i = 0; v && i < f->services.n; i++) {
 		s = f->services.v[i];
 		s->asked = false;
-		if (!s->used)
-			continue;
-		if (t->len - start > WATCH_TAGS_MAX) {
-			if (!w->too_many)
-				log_warn("too many services in use to watch all: %s and others are not",
-					 s->tag);
-			w->too_many = true;
+		s->unwatched = false;
+		if (s->used)
+			v[(*n)++] = s;
+	}
+	if (v)
+		qsort(v, *n, sizeof(*v), by_use);
+	return v;
+}
+
+/* The tags in use; marks those that are asked for. */
+static bool put_tags(struct watch *w, struct text *t, struct service **v,
+		     size_t n)
+{
+	size_t start = t->len;
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (i >= WATCH_TAGS_MAX || t->len - start + strlen(v[i]->tag) >
+					   WATCH_TAGS_BYTES) {
+			v[i]->unwatched = true;
 			continue;
 		}
-		ok = ok && put(t, t->len == start ? "&tags=" : ",") &&
-		     put(t, s->tag);
-		s->asked = true;
+		ok = ok && put(t, i ? "," : "&tags=") && put(t, v[i]->tag);
+		v[i]->asked = true;
+	}
+	if (n && v[n - 1]->unwatched && !w->too_many)
+		log_warn("too many services in use to watch all: %s and others are not",
+			 v[n - 1]->tag);
+	w->too_many = n && v[n - 1]->unwatched;
+	return ok;
+}
+
+/* Of those, the ones that were not kept up to date until now: what changed
+ * before the index counts too.
+ */
+static bool put_fresh(struct text *t, struct service **v, size_t n)
+{
+	const char *sep = "&fresh=";
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < n && ok; i++) {
+		if (!v[i]->asked || v[i]->live)
+			continue;
+		ok = put(t, sep) && put(t, v[i]->tag);
+		sep = ",";
 	}
 	return ok;
 }
@@ -101,8 +150,10 @@ static char *make_url(struct watch *w)
 {
 	struct mesh *m = w->m;
 	struct facts *f = &m->facts;
+	struct service **used;
 	struct text t = { 0 };
 	char text[96];
+	size_t n;
 	bool ok;
 
 	if (w->from < f->index)
@@ -111,16 +162,47 @@ static char *make_url(struct watch *w)
 	snprintf(text, sizeof(text), "/v1/watch?node=%u&wait_ms=%u", f->self,
 		 WATCH_WAIT_MS);
 	ok = put(&t, m->conf.coordinator) && put(&t, text);
-	if (f->index && f->incarnation[0]) {
+	w->listing = !(f->index && f->incarnation[0]);
+	if (!w->listing) {
 		snprintf(text, sizeof(text), "&index=%llu&incarnation=",
 			 (unsigned long long)f->index);
 		ok = ok && put(&t, text) && put_escaped(&t, f->incarnation);
 	}
-	ok = ok && put_tags(w, &t);
+	used = in_use(f, &n);
+	ok = ok && used && put_tags(w, &t, used, n) &&
+	     (w->listing || put_fresh(&t, used, n));
+	free(used);
 	if (ok)
 		return t.p;
 	free(t.p);
 	return NULL;
+}
+
+/* Named, but not understood: it is not gone. Without a name, none is. */
+static void keep_node(struct facts *f, json_t *item)
+{
+	uint64_t id = wire_u64(item, "node", 0);
+	struct node *n;
+	size_t i;
+
+	for (i = 0; i < f->nodes.n; i++) {
+		n = f->nodes.v[i];
+		if (!id || n->id == id)
+			n->seen = true;
+	}
+}
+
+static void keep_service(struct facts *f, json_t *item)
+{
+	const char *tag = wire_str(item, "tag", "");
+	struct service *s;
+	size_t i;
+
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		if (!*tag || !strcmp(s->tag, tag))
+			s->seen = true;
+	}
 }
 
 static bool take_nodes(struct mesh *m, json_t *json, uint64_t index)
@@ -131,11 +213,14 @@ static bool take_nodes(struct mesh *m, json_t *json, uint64_t index)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(set, i, item)
-		if (wire_node(item, &node))
-			facts_set_node(&m->facts, &node, index);
+	json_array_foreach(set, i, item) {
+		if (!wire_node(item, &node) ||
+		    !facts_set_node(&m->facts, &node, index))
+			keep_node(&m->facts, item);
+	}
 	json_array_foreach(removed, i, item) {
-		if (!json_is_integer(item) ||
+		if (!json_is_integer(item) || json_integer_value(item) < 1 ||
+		    json_integer_value(item) > UINT32_MAX ||
 		    json_integer_value(item) == m->facts.self)
 			continue;
 		facts_del_node(&m->facts, json_integer_value(item));
@@ -154,11 +239,15 @@ static bool take_services(struct mesh *m, json_t *json, uint64_t index)
 	size_t i;
 
 	json_array_foreach(set, i, item) {
-		if (!wire_service(item, tag, &def))
+		if (!wire_service(item, tag, &def)) {
+			keep_service(&m->facts, item);
 			continue;
-		facts_set_service(&m->facts, tag, &def, index);
+		}
+		if (!facts_set_service(&m->facts, tag, &def, index))
+			keep_service(&m->facts, item);
 		ports_free(&def.ports);
 		table_dirty(m->table, tag);
+		miss_defined(m->miss, facts_service(&m->facts, tag));
 	}
 	json_array_foreach(removed, i, item) {
 		if (!json_is_string(item))
@@ -193,27 +282,16 @@ static bool members_differ(const struct service *s, const struct sorted *list)
 	return false;
 }
 
-/* Asked for, all told, and no list: nobody. */
-static void take_empty(struct mesh *m, json_t *members, uint64_t index)
-{
-	struct sorted none = member_list();
-	struct service *s;
-	size_t i;
-
-	for (i = 0; i < m->facts.services.n; i++) {
-		s = m->facts.services.v[i];
-		if (s->asked && !json_object_get(members, s->tag))
-			facts_set_members(s, &none, index);
-	}
-}
-
+/* What was asked for and is in the answer is complete now; what is not in it
+ * did not change.
+ */
 static bool take_members(struct mesh *m, json_t *json, uint64_t index,
-			 bool full)
+			 bool *news)
 {
 	json_t *members = json_object_get(json, "members");
 	struct sorted list;
 	struct service *s;
-	bool any = false;
+	bool ok = true;
 	const char *tag;
 	json_t *item;
 
@@ -221,36 +299,42 @@ static bool take_members(struct mesh *m, json_t *json, uint64_t index,
 		s = facts_service(&m->facts, tag);
 		if (!s)
 			continue;
-		list = wire_members(item, tag);
-		any |= members_differ(s, &list);
-		facts_set_members(s, &list, index);
+		if (!wire_members(item, tag, &list)) {
+			s->live = false;
+			ok = false;
+			continue;
+		}
+		*news |= members_differ(s, &list);
+		if (facts_set_members(s, &list, index))
+			s->live = s->asked;
 		table_dirty(m->table, tag);
 		table_dirty_vnis(m->table);
 	}
-	if (full)
-		take_empty(m, members, index);
-	return any;
+	return ok;
 }
 
-/* What was asked for is complete now: told, or unchanged since it was. */
-static void mark_live(struct facts *f, bool full)
+/* Nobody keeps up to date what was not asked for. */
+static void end_live(struct facts *f)
 {
 	struct service *s;
 	size_t i;
 
 	for (i = 0; i < f->services.n; i++) {
 		s = f->services.v[i];
-		s->live = s->asked && (full || s->known);
-		if (s->live)
-			s->known = true;
+		s->live &= s->asked;
 	}
 }
 
 static void take_checks(struct watch *w, json_t *list)
 {
+	const char *incarnation = w->m->facts.incarnation;
 	json_t *item;
 	uint64_t id;
 	size_t i;
+
+	if (strcmp(w->checks_of, incarnation))
+		w->last_check = 0;
+	snprintf(w->checks_of, sizeof(w->checks_of), "%s", incarnation);
 
 	json_array_foreach(list, i, item) {
 		id = wire_u64(item, "id", 0);
@@ -281,10 +365,33 @@ static void take_full(struct mesh *m, uint64_t index)
  */
 static bool other_mesh(const struct mesh *m, json_t *mesh)
 {
-	const char *uuid = wire_str(mesh, "uuid", m->facts.mesh.uuid);
-
 	return wire_u64(mesh, "id", m->facts.mesh.id) != m->facts.mesh.id ||
-	       strcmp(uuid, m->facts.mesh.uuid);
+	       strcmp(wire_str(mesh, "uuid", ""), m->facts.mesh.uuid);
+}
+
+static bool absent_or(json_t *v, bool fits, bool full)
+{
+	return fits || (!v && !full);
+}
+
+/* What is missing from a full answer counts as gone: it must be an answer. */
+static bool well_formed(json_t *json, bool full)
+{
+	json_t *members = json_object_get(json, "members");
+	json_t *services = json_object_get(json, "services");
+	json_t *nodes = json_object_get(json, "nodes");
+	const char *tag;
+	json_t *item;
+
+	if (!*wire_str(json_object_get(json, "mesh"), "uuid", "") ||
+	    !absent_or(nodes, json_is_array(nodes), full) ||
+	    !absent_or(services, json_is_array(services), full) ||
+	    !absent_or(members, json_is_object(members), full))
+		return false;
+	json_object_foreach(members, tag, item)
+		if (!json_is_array(item))
+			return false;
+	return true;
 }
 
 /* False: not an answer that can be used. */
@@ -293,22 +400,20 @@ static bool take(struct watch *w, json_t *json, bool *news)
 	char incarnation[INCARNATION_MAX + 1];
 	struct mesh *m = w->m;
 	uint64_t index;
-	bool full;
+	bool full, ok;
 
-	if (!wire_version(json, incarnation, &index))
-		return false;
 	full = json_is_true(json_object_get(json, "full"));
+	if (!wire_version(json, incarnation, &index) ||
+	    !well_formed(json, full))
+		return false;
 	if (other_mesh(m, json_object_get(json, "mesh"))) {
 		m->foreign = true;
 		join_start(m->join);
 		return false;
 	}
-	if (facts_incarnation(&m->facts, incarnation)) {
-		w->last_check = 0;
-		/* Only all of it says anything about another coordinator. */
-		if (!full)
-			return true;
-	}
+	/* Only all of it says anything about another coordinator. */
+	if (facts_incarnation(&m->facts, incarnation) && !full)
+		return true;
 	if (full)
 		facts_full_begin(&m->facts);
 	if (take_nodes(m, json, index)) {
@@ -316,16 +421,17 @@ static bool take(struct watch *w, json_t *json, bool *news)
 		*news = true;
 	}
 	*news |= take_services(m, json, index);
-	*news |= take_members(m, json, index, full);
-	if (full)
+	ok = take_members(m, json, index, news);
+	end_live(&m->facts);
+	if (full && ok)
 		take_full(m, index);
-	mark_live(&m->facts, full);
-	m->facts.index = index;
+	if (ok)
+		m->facts.index = index;
 	if (*news || full)
 		state_changed(m->state, true);
 	take_checks(w, json_object_get(json, "checks"));
-	miss_defined(m->miss);
-	return true;
+	miss_watched(m->miss);
+	return ok;
 }
 
 static void again(struct watch *w, uint32_t ms)
@@ -351,7 +457,7 @@ static void on_answer(void *data, const struct http_reply *reply)
 
 	w->req = NULL;
 	mesh_reached(w->m, reply->status);
-	if (reply->status == 410) {
+	if (reply->status == 410 && !w->listing) {
 		w->m->facts.index = 0;
 		again(w, 0);
 		return;

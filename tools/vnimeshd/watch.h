@@ -15,8 +15,9 @@
 #define WATCH_GRACE_MS		3000
 #define WATCH_BACKOFF_MS	200
 #define WATCH_BACKOFF_MAX_MS	5000
-/* Bytes of tags in one question; servers cap the length of a line. */
-#define WATCH_TAGS_MAX		12000
+/* What the coordinator takes in one question. */
+#define WATCH_TAGS_MAX		4096
+#define WATCH_TAGS_BYTES	(32 << 10)
 
 struct watch *watch_new(struct mesh *m);
 void watch_free(struct watch *w);

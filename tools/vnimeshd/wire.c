@@ -205,26 +205,45 @@ static bool member_read(json_t *json, struct member *ret)
 	return end(&rd, "member");
 }
 
-struct sorted wire_members(json_t *list, const char *tag)
+/* The key is all that counts of a member that was not understood. */
+static void unread(json_t *item, struct member *m)
 {
-	struct sorted ret = member_list();
+	uint64_t vni = wire_u64(item, "vni", 0);
+
+	ports_free(&m->ports);
+	memset(m, 0, sizeof(*m));
+	m->vni = vni <= UINT32_MAX ? vni : 0;
+	m->unread = true;
+}
+
+bool wire_members(json_t *list, const char *tag, struct sorted *ret)
+{
 	struct member *m;
 	json_t *item;
 	size_t i;
 
+	*ret = member_list();
 	if (!json_is_array(list)) {
 		log_warn("coordinator: members of %s are not a list", tag);
-		return ret;
+		return false;
 	}
 	json_array_foreach(list, i, item) {
 		m = member_new();
 		if (!m)
 			break;
-		if (!member_read(item, m) || sorted_find(&ret, &m->vni) ||
-		    !sorted_add(&ret, m))
+		if (!member_read(item, m))
+			unread(item, m);
+		if (sorted_find(ret, &m->vni)) {
 			member_free(m);
+		} else if (!sorted_add(ret, m)) {
+			member_free(m);
+			break;
+		}
 	}
-	return ret;
+	if (i == json_array_size(list))
+		return true;
+	sorted_clear(ret, member_free);
+	return false;
 }
 
 uint64_t wire_u64(json_t *json, const char *key, uint64_t none)

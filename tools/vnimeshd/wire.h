@@ -18,8 +18,10 @@ bool wire_mesh(json_t *json, struct mesh_params *ret);
 bool wire_node(json_t *json, struct node *ret);
 bool wire_service(json_t *json, char tag[TAG_MAX + 1], struct definition *ret);
 
-/* Read a list of members of @tag (bad ones skipped); the caller owns it. */
-struct sorted wire_members(json_t *list, const char *tag);
+/* Read a list of members of @tag; the caller owns it. Bad ones are in it as
+ * unread. False, and it is empty: no list, or no memory.
+ */
+bool wire_members(json_t *list, const char *tag, struct sorted *ret);
 
 /* {"incarnation", "index"} of an answer. */
 bool wire_version(json_t *json, char incarnation[INCARNATION_MAX + 1],
