@@ -3,7 +3,7 @@
 #
 # The paths that packets take: TCP and UDP, inner IPv4 and IPv6, across hosts and
 # on one host, directly and by service address; what the underlay carries; sizes.
-# vm: -m 1536 -t 300
+# vm: -m 1536 -t 600
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"
@@ -97,7 +97,7 @@ check_is "... and none were lost" "0 0" \
 	"$(awk '/RX:|TX:/ { getline; print $3 + $4 }' <<<"$stats" | xargs)"
 check "ip link set mtu" ip -n c110 link set vni110 mtu 1400
 check_match "... is set" "mtu 1400" ip -n c110 link show vni110
-check "ip link set mtu back" ip -n c110 link set vni110 mtu 1450
+check "ip link set mtu back" ip -n c110 link set vni110 mtu 1464
 check "ip link set down" ip -n c111 link set vni111 down
 check_match "a VNI that is down is unreachable" "^0 error (EHOSTUNREACH|ECONNREFUSED) " \
 	bash -c 'nsenter --net=/run/netns/c110 peer talk 10.77.1.11 7000; true'
@@ -115,6 +115,7 @@ check_match "its record stays, down" '"link_up":false|"local":true' vnimesh -n h
 # ECN: RFC 6040.
 capture h1 u0 "$work/ecn.pcap" -c 1 udp port 6081 and src 192.0.2.11
 check "a packet with ECT(0)" in_ns c110 ping -c 1 -W 5 -Q 2 10.77.2.10
+waitfor 3 captured "$work/ecn.pcap"
 capture_end
 check_match "the outer header has ECT(0)" "tos 0x2" tcpdump -v -n -r "$work/ecn.pcap"
 topo_serve 110 7001

@@ -17,7 +17,7 @@
 #   ip4 VNI, ip6 VNI       sets REPLY to the address
 #   in_ns NS CMD...        run CMD there
 #   stat_of HOST NAME      sets REPLY to a counter of the mesh
-#   capture NS DEV FILE FILTER..., capture_end
+#   capture NS DEV FILE FILTER..., captured FILE, capture_end
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PATH=$here:$PATH
@@ -201,8 +201,11 @@ capture() {
 	local ns=$1 dev=$2 file=$3
 	shift 3
 	# -U: the file is complete when tcpdump is stopped.
-	start capture in_ns "$ns" tcpdump -U -Z root -i "$dev" -s 160 -w "$file" "$@"
+	start capture in_ns "$ns" tcpdump -U --immediate-mode -Z root -i "$dev" -s 160 -w "$file" "$@"
 	waitfor 5 says capture "listening on"
 }
+
+# Something, behind the header of the file.
+captured() { [ "$(wc -c <"$1")" -gt 24 ]; }
 
 capture_end() { stop capture; }
