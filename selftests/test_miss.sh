@@ -3,7 +3,7 @@
 #
 # Packets to services that this host does not know yet, with an agent of the test
 # (fakeagent): held, asked for once, released or refused, each way counted apart.
-# vm: -m 1024 -t 300
+# vm: -m 1024 -t 600
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

@@ -3,7 +3,7 @@
 #
 # Translation: two tags and a direct connection to one VNI from one client port,
 # port rules, a client that is the member itself, ports used again at once.
-# vm: -m 1024 -t 300
+# vm: -m 1024 -t 600
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

@@ -4,7 +4,7 @@
 # Packets that are not what they say: a spoofed inner source on this host and
 # across hosts, strangers on the underlay, broken and foreign Geneve. Each is
 # dropped, counted for what it is, and not delivered.
-# vm: -m 1024 -t 300
+# vm: -m 1024 -t 600
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"
