@@ -70,10 +70,14 @@ burst() {
 		in_ns other redis-cli -h "$cache" CLIENT INFO >"$work/burst.o$i" 2>&1 &
 	done
 	wait
+	head -c 60 "$work"/burst.*
 	[ "$(grep -l "addr=${addr4[far]}:" "$work"/burst.[0-9] | wc -l)" = 8 ] &&
 		[ "$(grep -l "addr=${addr4[other]}:" "$work"/burst.o[0-9] | wc -l)" = 8 ]
 }
 cache=$(mesh_address cache 4)
+# The question about a service that a host never used is test_discovery's.
+pong() { in_ns "$1" redis-cli -h "$cache" PING | grep -q PONG; }
+check "both hosts know the service" waitfor 5 eval "pong far && pong other"
 check "16 clients of two hosts at once" burst
 
 # Nothing on the way may have to learn of the new container first.
