@@ -26,7 +26,8 @@ static u8 exclude(const struct vnimesh_member *m, u8 family)
 	return VNIMESH_EXCLUDE_NONE;
 }
 
-void vnimesh_choose_snapshot(const struct vnimesh_member *member, u8 family,
+void vnimesh_choose_snapshot(const struct vnimesh_choose_args *args,
+			     const struct vnimesh_member *member,
 			     struct vnimesh_candidate *c)
 {
 	const struct vnimesh_vni *vni = member->vni;
@@ -42,24 +43,30 @@ void vnimesh_choose_snapshot(const struct vnimesh_member *member, u8 family,
 	c->weight = READ_ONCE(member->weight);
 	c->health = min(READ_ONCE(member->health), READ_ONCE(vni->health));
 	c->stale = READ_ONCE(member->stale);
-	c->excluded = exclude(member, family);
+	c->excluded = member == args->avoid ? VNIMESH_EXCLUDE_AVOID :
+		      exclude(member, args->tuple->family);
 }
 
 struct choice {
+	const struct vnimesh_choose_args *args;
 	const struct vnimesh_member_set *set;
-	u8 family;
 };
 
 static void get(void *ctx, u32 i, struct vnimesh_candidate *c)
 {
 	struct choice *choice = ctx;
 
-	vnimesh_choose_snapshot(choice->set->m[i], choice->family, c);
+	vnimesh_choose_snapshot(choice->args, choice->set->m[i], c);
 }
 
-int vnimesh_choose(const struct vnimesh_member_set *set, u8 family, u64 seed)
+struct vnimesh_member *vnimesh_choose(struct vnimesh_mesh *mesh,
+				      const struct vnimesh_choose_args *args)
 {
-	struct choice choice = { .set = set, .family = family };
+	struct choice choice = {
+		.args = args,
+		.set = rcu_dereference(args->service->set),
+	};
+	int i = vnimesh_select(choice.set->n, get, &choice, args->seed);
 
-	return vnimesh_select(set->n, get, &choice, seed);
+	return i < 0 ? NULL : choice.set->m[i];
 }

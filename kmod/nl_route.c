@@ -116,15 +116,17 @@ static int get_query(struct genl_info *info, struct query *q)
 
 /* RCU. */
 static int put_candidate(struct sk_buff *skb,
-			 const struct vnimesh_member *member, u8 family,
-			 int type, bool chosen)
+			 const struct vnimesh_member *member,
+			 const struct vnimesh_choose_args *args, int type,
+			 bool chosen)
 {
+	u8 family = args->tuple->family;
 	const union vnimesh_ip *ip = vnimesh_vni_ip(member->vni, family);
 	struct vnimesh_candidate c;
 	struct nlattr *nest;
 	u64 cost;
 
-	vnimesh_choose_snapshot(member, family, &c);
+	vnimesh_choose_snapshot(args, member, &c);
 	cost = vnimesh_select_cost(&c);
 	nest = nla_nest_start(skb, type);
 	if (!nest ||
@@ -151,8 +153,9 @@ static int put_candidate(struct sk_buff *skb,
 
 /* RCU. */
 static int put_candidates(struct sk_buff *skb,
-			  const struct vnimesh_member_set *set, u8 family,
-			  int chosen)
+			  const struct vnimesh_member_set *set,
+			  const struct vnimesh_choose_args *args,
+			  const struct vnimesh_member *chosen)
 {
 	struct nlattr *nest = NULL;
 	u32 i;
@@ -165,8 +168,8 @@ static int put_candidates(struct sk_buff *skb,
 			if (!nest)
 				return -EMSGSIZE;
 		}
-		if (put_candidate(skb, set->m[i], family,
-				  i % CANDS_PER_NEST + 1, i == chosen))
+		if (put_candidate(skb, set->m[i], args, i % CANDS_PER_NEST + 1,
+				  set->m[i] == chosen))
 			return -EMSGSIZE;
 	}
 	if (nest)
@@ -219,20 +222,26 @@ static int put_service(struct sk_buff *skb,
 }
 
 /* RCU and mesh->lock. */
-static int fill_service(struct sk_buff *skb,
+static int fill_service(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 			const struct vnimesh_service *service,
 			const struct query *q)
 {
 	const struct vnimesh_member_set *set = rcu_dereference(service->set);
-	int chosen = vnimesh_choose(set, q->family, q->seed);
+	const struct vnimesh_tuple tuple = {
+		.dport = q->dport, .family = q->family, .proto = q->proto,
+	};
+	const struct vnimesh_choose_args args = {
+		.service = service, .tuple = &tuple, .seed = q->seed,
+	};
+	const struct vnimesh_member *chosen = vnimesh_choose(mesh, &args);
 
 	if (put_service(skb, service) ||
 	    nla_put_u8(skb, VNIMESH_A_ROUTE_FAMILY, q->family) ||
 	    nla_put_u64_64bit(skb, VNIMESH_A_ROUTE_SEED, q->seed,
 			      VNIMESH_A_ROUTE_PAD) ||
-	    (chosen >= 0 && put_choice(skb, set->m[chosen], q)))
+	    (chosen && put_choice(skb, chosen, q)))
 		return -EMSGSIZE;
-	return put_candidates(skb, set, q->family, chosen);
+	return put_candidates(skb, set, &args, chosen);
 }
 
 static struct sk_buff *new_reply(struct vnimesh_mesh *mesh,
@@ -296,7 +305,7 @@ static int route_service(struct vnimesh_mesh *mesh, struct genl_info *info,
 	if (!skb)
 		return -ENOMEM;
 	rcu_read_lock();
-	err = fill_service(skb, service, q);
+	err = fill_service(skb, mesh, service, q);
 	rcu_read_unlock();
 	return end_reply(skb, hdr, info, err);
 }

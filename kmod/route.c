@@ -174,22 +174,25 @@ static struct vnimesh_flow *bind(struct vnimesh_dev *from,
 				 const struct vnimesh_packet *pkt,
 				 struct vnimesh_service *service)
 {
-	struct vnimesh_member_set *set = rcu_dereference(service->set);
 	const struct vnimesh_tuple *t = &pkt->tuple;
+	struct vnimesh_choose_args args = {
+		.service = service,
+		.client = from->vni,
+		.tuple = t,
+	};
 	struct vnimesh_mesh *mesh = from->mesh;
 	const union vnimesh_ip *ip;
 	struct vnimesh_member *m;
 	struct vnimesh_tuple *rev;
 	struct vnimesh_flow *flow;
 	__be16 target;
-	int i;
 
 	if (!vnimesh_service_has_port(service, t->proto, t->dport))
 		return ERR_PTR(-EPROTONOSUPPORT);
-	i = vnimesh_choose(set, t->family, get_random_u64());
-	if (i < 0)
+	args.seed = get_random_u64();
+	m = vnimesh_choose(mesh, &args);
+	if (!m)
 		return ERR_PTR(-EHOSTUNREACH);
-	m = set->m[i];
 	ip = vnimesh_vni_ip(m->vni, t->family);
 	if (!ip)
 		return ERR_PTR(-EHOSTUNREACH);

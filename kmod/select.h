@@ -41,8 +41,11 @@ struct vnimesh_candidate {
 	u32 weight;
 	u8 health;		/* 0..100 */
 	bool stale;
-	u8 excluded;		/* enum vnimesh_exclude */
+	u8 excluded;		/* enum vnimesh_exclude, or the one below */
 };
+
+/* Never said in netlink: the flow has just failed there. */
+#define VNIMESH_EXCLUDE_AVOID	255
 
 /* Cost of one candidate, VNIMESH_COST_NONE if it is excluded. */
 u64 vnimesh_select_cost(const struct vnimesh_candidate *c);
