@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/jiffies.h>
-#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/siphash.h>
 #include <linux/slab.h>
 
 #include "flow.h"
-#include "packet.h"
-#include "select.h"
 
 #define LOCKS		256
 #define GC_INTERVAL	HZ
 #define GC_SLICE	8192	/* buckets per run of the worker */
 #define EARLY_SCAN	64	/* buckets looked at for a victim */
-
-/* flow->fin when both ends are done. */
-#define BOTH		(BIT(VNIMESH_FORWARD) | BIT(VNIMESH_REVERSE))
 
 /* The table is sized once, for flow_max, and never resized: no flow ever
  * waits for a rehash. The hash key is random per mesh (flooding one bucket
@@ -27,6 +21,7 @@ struct vnimesh_flows {
 	u32 mask;
 	u32 max;
 	atomic_t count;
+	atomic_t moved;		/* flows in the reverse chain only */
 	atomic_t early;		/* where the next search for a victim starts */
 	spinlock_t locks[2][LOCKS];	/* by direction: forward before reverse */
 	struct hlist_head *buckets[2];
@@ -70,6 +65,15 @@ static struct vnimesh_flow *flow_of(struct vnimesh_flow_link *link,
 	return container_of(link - dir, struct vnimesh_flow, link[0]);
 }
 
+/* Who walks meets each flow once: by its forward link or, if that went to
+ * another flow, by its reverse one.
+ */
+static bool meets(const struct vnimesh_flow *flow, enum vnimesh_dir dir)
+{
+	return dir == VNIMESH_FORWARD ||
+	       READ_ONCE(flow->state) == VNIMESH_FLOW_MOVED;
+}
+
 static struct vnimesh_flow *lookup(struct hlist_head *head,
 				   enum vnimesh_dir dir,
 				   const struct vnimesh_tuple *tuple)
@@ -109,20 +113,20 @@ static void uncount(struct vnimesh_mesh *mesh, struct vnimesh_vni *client)
 }
 
 /* The member's load: half-open and established flows count, once each. */
-static void unload(struct vnimesh_flow *flow)
+void vnimesh_flow_unload(struct vnimesh_flow *flow)
 {
 	if (flow->member && xchg(&flow->loads, 0))
 		atomic_dec(&flow->member->inflight);
 }
 
-static void load(struct vnimesh_flow *flow)
+void vnimesh_flow_load(struct vnimesh_flow *flow)
 {
 	if (!flow->member || xchg(&flow->loads, 1))
 		return;
 	atomic_inc(&flow->member->inflight);
 	/* Removed meanwhile: the one who removed it may have been too early. */
 	if (READ_ONCE(flow->dead))
-		unload(flow);
+		vnimesh_flow_unload(flow);
 }
 
 static u32 idle_ms(const struct vnimesh_flow *flow)
@@ -138,6 +142,7 @@ static u32 timeout_s(const struct vnimesh_mesh *mesh,
 	if (flow->link[0].tuple.proto == IPPROTO_TCP)
 		switch (state) {
 		case VNIMESH_FLOW_NEW:
+		case VNIMESH_FLOW_MOVED:
 			return READ_ONCE(mesh->set.tcp_half_open);
 		case VNIMESH_FLOW_ESTABLISHED:
 			return READ_ONCE(mesh->set.tcp_established);
@@ -174,13 +179,16 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	won = !flow->dead;
 	if (won) {
 		WRITE_ONCE(flow->dead, true);
-		hlist_del_rcu(&flow->link[VNIMESH_FORWARD].node);
+		if (flow->state != VNIMESH_FLOW_MOVED)
+			hlist_del_rcu(&flow->link[VNIMESH_FORWARD].node);
 		hlist_del_rcu(&flow->link[VNIMESH_REVERSE].node);
 	}
 	spin_unlock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
 	spin_unlock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
 	if (won) {
-		unload(flow);
+		if (flow->state == VNIMESH_FLOW_MOVED)
+			atomic_dec(&flows->moved);
+		vnimesh_flow_unload(flow);
 		uncount(mesh, flow->client);
 		call_rcu(&flow->rcu, free_flow);
 	}
@@ -196,14 +204,14 @@ static u8 expendable(const struct vnimesh_flow *flow)
 	u8 state = READ_ONCE(flow->state);
 
 	if (flow->link[0].tuple.proto == IPPROTO_TCP) {
-		if (state == VNIMESH_FLOW_NEW)
+		if (state == VNIMESH_FLOW_NEW || state == VNIMESH_FLOW_MOVED)
 			return 3;
 		if (!flow->member && flow->link[0].tuple.sport ==
 				     flow->link[1].tuple.dport)
 			return 2;
 		if (flow->member && READ_ONCE(flow->member->vni->dead))
 			return 2;
-		return state == VNIMESH_FLOW_CLOSING ? 2 : 0;
+		return state == VNIMESH_FLOW_ESTABLISHED ? 0 : 2;
 	}
 	if (state == VNIMESH_FLOW_NEW)
 		return 3;
@@ -285,6 +293,15 @@ void vnimesh_flow_abandon(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	free_flow(&flow->rcu);
 }
 
+/* Under the locks, before anybody can find it. */
+static void count_load(struct vnimesh_flow *flow)
+{
+	if (!flow->member || flow->link[0].tuple.proto != IPPROTO_TCP)
+		return;
+	flow->loads = 1;
+	atomic_inc(&flow->member->inflight);
+}
+
 int vnimesh_flow_insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 {
 	struct vnimesh_flow_link *fwd = &flow->link[VNIMESH_FORWARD];
@@ -304,10 +321,7 @@ int vnimesh_flow_insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	} else if (lookup(rhead, VNIMESH_REVERSE, &rev->tuple)) {
 		err = -EADDRINUSE;
 	} else {
-		if (flow->member && fwd->tuple.proto == IPPROTO_TCP) {
-			flow->loads = 1;
-			atomic_inc(&flow->member->inflight);
-		}
+		count_load(flow);
 		hlist_add_head_rcu(&fwd->node, fhead);
 		hlist_add_head_rcu(&rev->node, rhead);
 	}
@@ -323,81 +337,42 @@ int vnimesh_flow_insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	return 0;
 }
 
-/* First reply: the handshake took this long. Karn's rule: a SYN that was
- * sent twice (->sent is 0 then) gives no sample.
- */
-static void measure(struct vnimesh_flow *flow)
+int vnimesh_flow_replace(struct vnimesh_mesh *mesh, struct vnimesh_flow *old,
+			 struct vnimesh_flow *new)
 {
-	struct vnimesh_member *m = flow->member;
-	u32 sent = READ_ONCE(flow->sent), now = (u32)jiffies, age, us;
+	struct vnimesh_flow_link *fwd = &new->link[VNIMESH_FORWARD];
+	struct vnimesh_flow_link *rev = &new->link[VNIMESH_REVERSE];
+	struct vnimesh_flows *flows = mesh->flows;
+	struct hlist_head *fhead, *rhead;
+	u32 f = bucket_of(flows, &fwd->tuple);
+	u32 r = bucket_of(flows, &rev->tuple);
+	int err = 0;
 
-	if (!m || !sent || flow->link[0].tuple.proto != IPPROTO_TCP)
-		return;
-	us = (u32)ktime_to_us(ktime_get()) - sent;
-	age = jiffies_to_msecs(now - READ_ONCE(m->kstamp));
-	/* Racy by design: one sample more or less does not matter. */
-	WRITE_ONCE(m->klat, vnimesh_select_observe(READ_ONCE(m->klat), age, us));
-	WRITE_ONCE(m->kstamp, now);
-}
-
-static void close_flow(struct vnimesh_flow *flow)
-{
-	WRITE_ONCE(flow->state, VNIMESH_FLOW_CLOSING);
-	unload(flow);
-}
-
-static void seen_tcp(struct vnimesh_flow *flow, enum vnimesh_dir dir, u8 flags)
-{
-	u8 fin;
-
-	if (flags & VNIMESH_TCP_RST) {
-		close_flow(flow);
-		return;
+	fhead = &flows->buckets[VNIMESH_FORWARD][f];
+	rhead = &flows->buckets[VNIMESH_REVERSE][r];
+	spin_lock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
+	spin_lock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
+	if (old->dead) {
+		err = -ESTALE;
+	} else if (lookup(rhead, VNIMESH_REVERSE, &rev->tuple)) {
+		err = -EADDRINUSE;
+	} else if (cmpxchg(&old->state, VNIMESH_FLOW_NEW,
+			   VNIMESH_FLOW_MOVED) != VNIMESH_FLOW_NEW) {
+		err = -ESTALE;	/* replied to, or another CPU was faster */
+	} else {
+		count_load(new);
+		atomic_inc(&flows->moved);
+		hlist_add_head_rcu(&fwd->node, fhead);
+		hlist_add_head_rcu(&rev->node, rhead);
+		hlist_del_rcu(&old->link[VNIMESH_FORWARD].node);
 	}
-	if (dir == VNIMESH_REVERSE &&
-	    READ_ONCE(flow->state) == VNIMESH_FLOW_NEW &&
-	    cmpxchg(&flow->state, VNIMESH_FLOW_NEW,
-		    VNIMESH_FLOW_ESTABLISHED) == VNIMESH_FLOW_NEW) {
-		measure(flow);
-		load(flow);	/* a slow handshake had lost it */
-	}
-	if (dir == VNIMESH_FORWARD && flags & VNIMESH_TCP_ACK &&
-	    READ_ONCE(flow->state) == VNIMESH_FLOW_CLOSING &&
-	    READ_ONCE(flow->fin) != BOTH) {
-		/* The client goes on: that RST was not for it, or none that
-		 * its peer believed.
-		 */
-		WRITE_ONCE(flow->state, VNIMESH_FLOW_ESTABLISHED);
-		load(flow);
-	}
-	if (flags & VNIMESH_TCP_FIN) {
-		/* Two directions may race; the loser's bit comes again with
-		 * the retransmission, at worst the idle time applies.
-		 */
-		fin = READ_ONCE(flow->fin) | BIT(dir);
-		WRITE_ONCE(flow->fin, fin);
-		if (fin == BOTH)
-			close_flow(flow);
-	}
-}
-
-void vnimesh_flow_seen(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
-		       enum vnimesh_dir dir, u8 tcp_flags)
-{
-	unsigned long now = jiffies;
-
-	/* Written only when it changes: packets of one flow on several CPUs do
-	 * not fight for the line.
-	 */
-	if (READ_ONCE(flow->last) != now)
-		WRITE_ONCE(flow->last, now);
-	if (dir == VNIMESH_FORWARD)
-		WRITE_ONCE(flow->packets, READ_ONCE(flow->packets) + 1);
-	if (flow->link[0].tuple.proto == IPPROTO_TCP)
-		seen_tcp(flow, dir, tcp_flags);
-	else if (dir == VNIMESH_REVERSE &&
-		 READ_ONCE(flow->state) == VNIMESH_FLOW_NEW)
-		WRITE_ONCE(flow->state, VNIMESH_FLOW_ESTABLISHED);
+	spin_unlock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
+	spin_unlock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
+	if (err)
+		return err;
+	vnimesh_flow_unload(old);
+	atomic_inc(&new->member->bound);
+	return 0;
 }
 
 static void collect(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
@@ -407,25 +382,35 @@ static void collect(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	 */
 	if (flow->loads && READ_ONCE(flow->state) == VNIMESH_FLOW_NEW &&
 	    idle_ms(flow) > MSEC_PER_SEC)
-		unload(flow);
+		vnimesh_flow_unload(flow);
 	if (!vnimesh_flow_expires(mesh, flow) &&
 	    vnimesh_flow_remove(mesh, flow))
 		vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_EXPIRED);
+}
+
+static void collect_chain(struct vnimesh_flows *flows, enum vnimesh_dir dir,
+			  u32 b)
+{
+	struct vnimesh_flow_link *link;
+
+	hlist_for_each_entry_rcu(link, &flows->buckets[dir][b], node)
+		if (meets(flow_of(link, dir), dir))
+			collect(flows->mesh, flow_of(link, dir));
 }
 
 static void gc(struct work_struct *work)
 {
 	struct vnimesh_flows *flows = container_of(to_delayed_work(work),
 						   struct vnimesh_flows, gc);
-	struct vnimesh_flow_link *link;
 	u32 i, n = min(flows->mask + 1, (u32)GC_SLICE);
 
 	for (i = 0; i < n; i++) {
 		u32 b = flows->gc_bucket++ & flows->mask;
 
 		rcu_read_lock();
-		hlist_for_each_entry_rcu(link, &flows->buckets[0][b], node)
-			collect(flows->mesh, flow_of(link, VNIMESH_FORWARD));
+		collect_chain(flows, VNIMESH_FORWARD, b);
+		if (atomic_read(&flows->moved))
+			collect_chain(flows, VNIMESH_REVERSE, b);
 		rcu_read_unlock();
 		if (!(i % 256))
 			cond_resched();
@@ -435,30 +420,51 @@ static void gc(struct work_struct *work)
 			   max(1UL, GC_INTERVAL * n / (flows->mask + 1UL)));
 }
 
+struct walk {
+	u32 i;			/* flows of the bucket that were met */
+	u32 *skip;
+	int (*fn)(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		  void *data);
+	void *data;
+};
+
+static int walk_chain(struct vnimesh_mesh *mesh, enum vnimesh_dir dir, u32 b,
+		      struct walk *w)
+{
+	struct vnimesh_flow_link *link;
+	int ret;
+
+	hlist_for_each_entry_rcu(link, &mesh->flows->buckets[dir][b], node) {
+		struct vnimesh_flow *flow = flow_of(link, dir);
+
+		if (!meets(flow, dir) || w->i++ < *w->skip)
+			continue;
+		ret = w->fn(mesh, flow, w->data);
+		if (ret)
+			return ret;
+		(*w->skip)++;
+	}
+	return 0;
+}
+
 int vnimesh_flow_walk(struct vnimesh_mesh *mesh, u32 *bucket, u32 *skip,
 		      int (*fn)(struct vnimesh_mesh *mesh,
 				struct vnimesh_flow *flow, void *data),
 		      void *data)
 {
+	struct walk w = { .skip = skip, .fn = fn, .data = data };
 	struct vnimesh_flows *flows = mesh->flows;
-	struct vnimesh_flow_link *link;
-	u32 i;
 	int ret;
 
 	for (; *bucket <= flows->mask; (*bucket)++, *skip = 0) {
-		i = 0;
+		w.i = 0;
 		rcu_read_lock();
-		hlist_for_each_entry_rcu(link, &flows->buckets[0][*bucket], node) {
-			if (i++ < *skip)
-				continue;
-			ret = fn(mesh, flow_of(link, VNIMESH_FORWARD), data);
-			if (ret) {
-				rcu_read_unlock();
-				return ret;
-			}
-			(*skip)++;
-		}
+		ret = walk_chain(mesh, VNIMESH_FORWARD, *bucket, &w);
+		if (!ret)
+			ret = walk_chain(mesh, VNIMESH_REVERSE, *bucket, &w);
 		rcu_read_unlock();
+		if (ret)
+			return ret;
 		if (!(*bucket % 256))
 			cond_resched();
 	}

@@ -6,8 +6,11 @@
  * flows without a member: they hold their reverse tuple, so that a service
  * flow never takes it.
  *
- * Lookup is under RCU and takes no lock. Insert and remove take the two
- * bucket locks in order. A flow is freed by RCU after it left both chains;
+ * A flow whose SYN went to another member (state MOVED) is left in the reverse
+ * chain only.
+ *
+ * Lookup is under RCU and takes no lock. Insert, replace and remove take the
+ * two bucket locks in order. A flow is freed by RCU after it left both chains;
  * it holds references on member and VNIs until then. flow->lock does not
  * exist: scalars are READ_ONCE/WRITE_ONCE, the state moves by cmpxchg.
  */
@@ -48,6 +51,8 @@ struct vnimesh_flow {
 	u8 loads;			/* counted in member->inflight; xchg */
 	bool dead;			/* unlinked; set under the locks */
 	__be32 isn;			/* of the client's SYN */
+	u32 ack[2];			/* last ACK sent, by direction; READ_ONCE */
+	u32 end[2];			/* ... and end of the highest segment */
 	u32 sent;			/* us clock of the SYN, for Lk */
 	struct rcu_head rcu;
 };
@@ -82,11 +87,18 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
 /* Process context. @client is going: its flows have nobody left. */
 void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client);
 
-/* BH, RCU. Account a packet of the flow. @tcp_flags as in the TCP header's
- * byte 13, 0 for UDP.
+/* BH, RCU. @new, complete and never inserted, takes the forward tuple of @old,
+ * which must be its own; @old stays in the reverse chain as MOVED. -ESTALE:
+ * @old is not a NEW flow any more; -EADDRINUSE: the reverse tuple of @new is
+ * taken.
  */
-void vnimesh_flow_seen(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
-		       enum vnimesh_dir dir, u8 tcp_flags);
+int vnimesh_flow_replace(struct vnimesh_mesh *mesh, struct vnimesh_flow *old,
+			 struct vnimesh_flow *new);
+
+/* Any context. The flow loads its member, or not any more; idempotent. */
+void vnimesh_flow_load(struct vnimesh_flow *flow);
+void vnimesh_flow_unload(struct vnimesh_flow *flow);
+
 /* ms until the flow expires if nothing comes. */
 u32 vnimesh_flow_expires(const struct vnimesh_mesh *mesh,
 			 const struct vnimesh_flow *flow);

@@ -10,6 +10,7 @@
 #include "nat.h"
 #include "recv.h"
 #include "sock.h"
+#include "track.h"
 
 #define BASE_LEN	(sizeof(struct udphdr) + sizeof(struct genevehdr))
 
@@ -55,7 +56,7 @@ void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 		return;
 	}
 	if (flow) {
-		vnimesh_flow_seen(mesh, flow, VNIMESH_REVERSE, pkt->tcp_flags);
+		vnimesh_track(mesh, flow, VNIMESH_REVERSE, pkt);
 		if (vnimesh_nat(skb, pkt, flow, VNIMESH_REVERSE)) {
 			drop(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
 			return;

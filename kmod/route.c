@@ -11,6 +11,7 @@
 #include "recv.h"
 #include "refuse.h"
 #include "route.h"
+#include "track.h"
 
 /* A source port that is taken at the member is replaced by a random one: this
  * often, before the flow is refused.
@@ -59,8 +60,7 @@ static void send_local(struct vnimesh_dev *from, struct sk_buff *skb,
 		return;
 	}
 	if (flow) {
-		vnimesh_flow_seen(from->mesh, flow, VNIMESH_FORWARD,
-				  pkt->tcp_flags);
+		vnimesh_track(from->mesh, flow, VNIMESH_FORWARD, pkt);
 		if (vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD))
 			goto drop;
 	}
@@ -94,8 +94,7 @@ static void send_remote(struct vnimesh_dev *from, struct sk_buff *skb,
 		return;
 	}
 	if (flow) {
-		vnimesh_flow_seen(from->mesh, flow, VNIMESH_FORWARD,
-				  pkt->tcp_flags);
+		vnimesh_track(from->mesh, flow, VNIMESH_FORWARD, pkt);
 		if (vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD)) {
 			vnimesh_encap_release(&path);
 			vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
@@ -143,7 +142,11 @@ static struct vnimesh_flow *settle(struct vnimesh_mesh *mesh,
 static void start_clock(struct vnimesh_flow *flow,
 			const struct vnimesh_packet *pkt)
 {
+	u32 seq = ntohl(pkt->seq) + 1;
+
 	flow->isn = pkt->seq;
+	flow->ack[VNIMESH_REVERSE] = seq;
+	flow->end[VNIMESH_FORWARD] = seq + pkt->payload;
 	flow->sent = (u32)ktime_to_us(ktime_get()) ?: 1;
 }
 

@@ -52,6 +52,8 @@ static const struct word flow_state_words[] = {
 	{ VNIMESH_FLOW_NEW, "new" },
 	{ VNIMESH_FLOW_ESTABLISHED, "established" },
 	{ VNIMESH_FLOW_CLOSING, "closing" },
+	{ VNIMESH_FLOW_DYING, "dying" },
+	{ VNIMESH_FLOW_MOVED, "moved" },
 	{ 0, NULL }
 };
 

@@ -91,6 +91,8 @@ enum vnimesh_flow_state {
 	VNIMESH_FLOW_NEW = 1,		/* no reply yet */
 	VNIMESH_FLOW_ESTABLISHED,	/* replied to */
 	VNIMESH_FLOW_CLOSING,		/* FIN both ways, or RST */
+	VNIMESH_FLOW_DYING,		/* aborted: what comes is answered by RST */
+	VNIMESH_FLOW_MOVED,		/* its SYN went to another member */
 };
 
 enum vnimesh_event {

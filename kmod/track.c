@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <net/tcp.h>
+
+#include "select.h"
+#include "track.h"
+
+/* flow->fin when both ends are done. */
+#define BOTH		(BIT(VNIMESH_FORWARD) | BIT(VNIMESH_REVERSE))
+
+/* First reply: the handshake took this long. Karn's rule: a SYN that was
+ * sent twice (->sent is 0 then) gives no sample.
+ */
+static void measure(struct vnimesh_flow *flow)
+{
+	struct vnimesh_member *m = flow->member;
+	u32 sent = READ_ONCE(flow->sent), now = (u32)jiffies, age, us;
+
+	if (!m || !sent)
+		return;
+	us = (u32)ktime_to_us(ktime_get()) - sent;
+	age = jiffies_to_msecs(now - READ_ONCE(m->kstamp));
+	/* Racy by design: one sample more or less does not matter. */
+	WRITE_ONCE(m->klat, vnimesh_select_observe(READ_ONCE(m->klat), age, us));
+	WRITE_ONCE(m->kstamp, now);
+}
+
+static void close_flow(struct vnimesh_flow *flow, u8 from)
+{
+	if (cmpxchg(&flow->state, from, VNIMESH_FLOW_CLOSING) == from)
+		vnimesh_flow_unload(flow);
+}
+
+/* Does @ack cover the client's SYN, and nothing that the client did not send? */
+static bool acks_syn(const struct vnimesh_flow *flow, u32 ack)
+{
+	return between(ack, ntohl(flow->isn) + 1,
+		       READ_ONCE(flow->end[VNIMESH_FORWARD]));
+}
+
+/* Reply of a member that did not reply yet. Only what the client's stack
+ * would take for an answer to its SYN is one (RFC 9293, 3.10.7.3).
+ */
+static void half_open(struct vnimesh_flow *flow,
+		      const struct vnimesh_packet *pkt)
+{
+	u8 flags = pkt->tcp_flags;
+
+	if (!(flags & VNIMESH_TCP_ACK) || !acks_syn(flow, ntohl(pkt->ack)))
+		return;
+	if (flags & VNIMESH_TCP_RST) {
+		close_flow(flow, VNIMESH_FLOW_NEW);
+	} else if (flags & VNIMESH_TCP_SYN) {
+		WRITE_ONCE(flow->end[VNIMESH_REVERSE], ntohl(pkt->seq) + 1);
+		WRITE_ONCE(flow->ack[VNIMESH_FORWARD], ntohl(pkt->seq) + 1);
+		if (cmpxchg(&flow->state, VNIMESH_FLOW_NEW,
+			    VNIMESH_FLOW_ESTABLISHED) != VNIMESH_FLOW_NEW)
+			return;
+		measure(flow);
+		vnimesh_flow_load(flow);	/* a slow handshake had lost it */
+	}
+}
+
+/* A receiver believes a RST only at the place it expects next (RFC 5961), which
+ * lies between what it has acknowledged and what was sent to it.
+ */
+static bool resets(const struct vnimesh_flow *flow, enum vnimesh_dir dir,
+		   u32 seq)
+{
+	return between(seq, READ_ONCE(flow->ack[!dir]),
+		       READ_ONCE(flow->end[dir]));
+}
+
+static void established(struct vnimesh_flow *flow, enum vnimesh_dir dir,
+			const struct vnimesh_packet *pkt)
+{
+	u8 fin;
+
+	if (pkt->tcp_flags & VNIMESH_TCP_RST) {
+		if (resets(flow, dir, ntohl(pkt->seq)))
+			close_flow(flow, VNIMESH_FLOW_ESTABLISHED);
+		return;
+	}
+	if (!(pkt->tcp_flags & VNIMESH_TCP_FIN))
+		return;
+	/* Two directions may race; the loser's bit comes again with the
+	 * retransmission, at worst the idle time applies.
+	 */
+	fin = READ_ONCE(flow->fin) | BIT(dir);
+	WRITE_ONCE(flow->fin, fin);
+	if (fin == BOTH)
+		close_flow(flow, VNIMESH_FLOW_ESTABLISHED);
+}
+
+static void closing(struct vnimesh_flow *flow, enum vnimesh_dir dir,
+		    const struct vnimesh_packet *pkt)
+{
+	if (dir == VNIMESH_REVERSE || !(pkt->tcp_flags & VNIMESH_TCP_ACK) ||
+	    pkt->tcp_flags & VNIMESH_TCP_RST || READ_ONCE(flow->fin) == BOTH)
+		return;
+	/* The client goes on: that RST was not for it, or none that its peer
+	 * believed.
+	 */
+	if (cmpxchg(&flow->state, VNIMESH_FLOW_CLOSING,
+		    VNIMESH_FLOW_ESTABLISHED) == VNIMESH_FLOW_CLOSING)
+		vnimesh_flow_load(flow);
+}
+
+/* Written only when they change. Segments of one direction may be seen on two
+ * CPUs; the loser's figures are those of a reordered network.
+ */
+static void sequence(struct vnimesh_flow *flow, enum vnimesh_dir dir,
+		     const struct vnimesh_packet *pkt)
+{
+	u32 end = ntohl(pkt->seq) + pkt->payload, ack = ntohl(pkt->ack);
+	u8 flags = pkt->tcp_flags;
+
+	if (flags & VNIMESH_TCP_RST)
+		return;
+	end += !!(flags & VNIMESH_TCP_SYN) + !!(flags & VNIMESH_TCP_FIN);
+	if (after(end, READ_ONCE(flow->end[dir])))
+		WRITE_ONCE(flow->end[dir], end);
+	if (flags & VNIMESH_TCP_ACK && after(ack, READ_ONCE(flow->ack[dir])))
+		WRITE_ONCE(flow->ack[dir], ack);
+}
+
+static void track_tcp(struct vnimesh_flow *flow, enum vnimesh_dir dir,
+		      const struct vnimesh_packet *pkt)
+{
+	/* What comes back before the handshake has no place yet. */
+	if (dir == VNIMESH_REVERSE &&
+	    READ_ONCE(flow->state) == VNIMESH_FLOW_NEW) {
+		half_open(flow, pkt);
+		return;
+	}
+	switch (READ_ONCE(flow->state)) {
+	case VNIMESH_FLOW_ESTABLISHED:
+		established(flow, dir, pkt);
+		break;
+	case VNIMESH_FLOW_CLOSING:
+		closing(flow, dir, pkt);
+		break;
+	}
+	sequence(flow, dir, pkt);
+}
+
+void vnimesh_track(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		   enum vnimesh_dir dir, const struct vnimesh_packet *pkt)
+{
+	unsigned long now = jiffies;
+
+	/* Written only when it changes: packets of one flow on several CPUs do
+	 * not fight for the line.
+	 */
+	if (READ_ONCE(flow->last) != now)
+		WRITE_ONCE(flow->last, now);
+	if (dir == VNIMESH_FORWARD)
+		WRITE_ONCE(flow->packets, READ_ONCE(flow->packets) + 1);
+	if (flow->link[0].tuple.proto == IPPROTO_TCP)
+		track_tcp(flow, dir, pkt);
+	else if (dir == VNIMESH_REVERSE &&
+		 READ_ONCE(flow->state) == VNIMESH_FLOW_NEW)
+		WRITE_ONCE(flow->state, VNIMESH_FLOW_ESTABLISHED);
+}
