@@ -129,6 +129,29 @@ void vnimesh_flow_load(struct vnimesh_flow *flow)
 		vnimesh_flow_unload(flow);
 }
 
+static void chain(struct vnimesh_flow *flow)
+{
+	struct vnimesh_member *m = flow->member;
+
+	if (!m)
+		return;
+	spin_lock(&m->flows_lock);
+	list_add_tail(&flow->chain, &m->flows);
+	spin_unlock(&m->flows_lock);
+}
+
+/* Idempotent: a walk of the member's flows takes them off, too. */
+static void unchain(struct vnimesh_flow *flow)
+{
+	struct vnimesh_member *m = flow->member;
+
+	if (!m)
+		return;
+	spin_lock(&m->flows_lock);
+	list_del_init(&flow->chain);
+	spin_unlock(&m->flows_lock);
+}
+
 static u32 idle_ms(const struct vnimesh_flow *flow)
 {
 	return jiffies_to_msecs(jiffies - READ_ONCE(flow->last));
@@ -182,6 +205,7 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 		if (flow->state != VNIMESH_FLOW_MOVED)
 			hlist_del_rcu(&flow->link[VNIMESH_FORWARD].node);
 		hlist_del_rcu(&flow->link[VNIMESH_REVERSE].node);
+		unchain(flow);
 	}
 	spin_unlock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
 	spin_unlock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
@@ -277,6 +301,7 @@ struct vnimesh_flow *vnimesh_flow_alloc(struct vnimesh_mesh *mesh,
 	/* The sender's device holds its VNI, and the sender is under RCU. */
 	refcount_inc(&client->refs);
 	flow->client = client;
+	INIT_LIST_HEAD(&flow->chain);
 	flow->state = VNIMESH_FLOW_NEW;
 	flow->last = jiffies;
 	return flow;
@@ -324,6 +349,7 @@ int vnimesh_flow_insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 		count_load(flow);
 		hlist_add_head_rcu(&fwd->node, fhead);
 		hlist_add_head_rcu(&rev->node, rhead);
+		chain(flow);
 	}
 	spin_unlock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
 	spin_unlock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);

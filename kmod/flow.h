@@ -13,6 +13,9 @@
  * two bucket locks in order. A flow is freed by RCU after it left both chains;
  * it holds references on member and VNIs until then. flow->lock does not
  * exist: scalars are READ_ONCE/WRITE_ONCE, the state moves by cmpxchg.
+ *
+ * Flows of a member are chained to it, so that a death walks only them: under
+ * member->flows_lock, innermost, while the bucket locks are held.
  */
 #ifndef _VNIMESH_FLOW_H
 #define _VNIMESH_FLOW_H
@@ -54,6 +57,7 @@ struct vnimesh_flow {
 	u32 ack[2];			/* last ACK sent, by direction; READ_ONCE */
 	u32 end[2];			/* ... and end of the highest segment */
 	u32 sent;			/* us clock of the SYN, for Lk */
+	struct list_head chain;		/* in member->flows */
 	struct rcu_head rcu;
 };
 

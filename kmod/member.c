@@ -15,6 +15,8 @@ struct vnimesh_member *vnimesh_member_alloc(struct vnimesh_service *service,
 	member->weight = VNIMESH_WEIGHT_DEFAULT;
 	member->health = VNIMESH_HEALTH_MAX;
 	member->state = VNIMESH_STATE_UP;
+	spin_lock_init(&member->flows_lock);
+	INIT_LIST_HEAD(&member->flows);
 	refcount_inc(&service->refs);
 	member->service = service;
 	refcount_inc(&vni->refs);

@@ -88,6 +88,7 @@ struct vnimesh_mesh {
 	u32 n_services;
 	u32 n_members;
 	u64 generation;			/* bumped by each change, under ->lock */
+	atomic_t liveness;		/* generation of who is up; liveness.h */
 
 	struct mutex lock;
 	bool dying;			/* under ->lock: no more changes */

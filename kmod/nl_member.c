@@ -2,6 +2,7 @@
 /*
  * Commands member-get, member-set, member-del.
  */
+#include "liveness.h"
 #include "nl.h"
 
 const struct nla_policy vnimesh_nl_member_get_policy[] = {
@@ -283,6 +284,7 @@ static int apply(struct vnimesh_mesh *mesh, struct genl_info *info,
 		if (ports)
 			vnimesh_member_set_ports(mesh, member, ports);
 		set_scalars(member, info->attrs);
+		vnimesh_liveness_member(mesh, member);
 	} else {
 		member = add(mesh, info, service, vni, ports);
 		if (IS_ERR(member))

@@ -2,6 +2,7 @@
 /*
  * Commands node-get, node-set, node-del.
  */
+#include "liveness.h"
 #include "nl.h"
 
 const struct nla_policy vnimesh_nl_node_get_policy[] = {
@@ -322,6 +323,7 @@ static int apply(struct vnimesh_mesh *mesh, struct genl_info *info,
 		set_scalars(node, info->attrs);
 	vnimesh_row_update(&node->row, &row);
 	mesh->generation++;
+	vnimesh_liveness_node(mesh, node);
 	vnimesh_nl_node_notify(mesh, info, VNIMESH_CMD_NODE_NTF, node);
 	return 0;
 

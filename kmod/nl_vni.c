@@ -2,6 +2,7 @@
 /*
  * Commands vni-get, vni-set, vni-del.
  */
+#include "liveness.h"
 #include "nl.h"
 
 const struct nla_policy vnimesh_nl_vni_get_policy[] = {
@@ -290,6 +291,7 @@ static int apply(struct vnimesh_mesh *mesh, struct genl_info *info)
 	set_scalars(vni, info->attrs);
 	vnimesh_row_update(&vni->row, &row);
 	mesh->generation++;
+	vnimesh_liveness_vni(mesh, vni);
 	vnimesh_nl_vni_notify(mesh, info, VNIMESH_CMD_VNI_NTF, vni);
 	return 0;
 }

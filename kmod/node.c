@@ -251,6 +251,7 @@ struct vnimesh_node *vnimesh_node_alloc(u32 id)
 		return NULL;
 	node->id = id;
 	node->state = VNIMESH_STATE_UP;
+	INIT_LIST_HEAD(&node->vnis);
 	refcount_set(&node->refs, 1);
 	return node;
 }

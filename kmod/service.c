@@ -2,7 +2,7 @@
 /*
  * Services: rows, their two address entries, and their place in the tables.
  */
-#include "mesh.h"
+#include "liveness.h"
 
 /* The set of every service without members; never freed. */
 static struct vnimesh_member_set nobody;
@@ -260,7 +260,9 @@ void vnimesh_member_sift(struct vnimesh_mesh *mesh,
 		if (!old->m[i]->dead)
 			continue;
 		old->m[i]->vni->n_members--;
+		list_del(&old->m[i]->vni_link);
 		mesh->n_members--;
+		vnimesh_liveness_member(mesh, old->m[i]);
 		vnimesh_member_put(old->m[i]);
 	}
 	if (old != &nobody)
@@ -287,7 +289,9 @@ int vnimesh_member_link(struct vnimesh_mesh *mesh,
 	if (old != &nobody)
 		kfree_rcu(old, rcu);
 	member->vni->n_members++;
+	list_add_tail(&member->vni_link, &member->vni->members);
 	mesh->n_members++;
+	vnimesh_liveness_member(mesh, member);
 	return 0;
 }
 

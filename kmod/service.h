@@ -51,6 +51,9 @@ struct vnimesh_member {
 	struct vnimesh_service *service ____cacheline_aligned;	/* referenced */
 	struct vnimesh_ports __rcu *ports;	/* overrides, may be NULL */
 	refcount_t refs;
+	spinlock_t flows_lock;	/* BH; innermost, within bucket locks */
+	struct list_head flows;	/* bound to it, by flow->chain */
+	struct list_head vni_link;	/* in vni->members, under mesh->lock */
 	struct vnimesh_row row;
 	struct rcu_head rcu;
 };

@@ -2,6 +2,7 @@
 /*
  * VNI records: addresses, the tie to a device, and their place in the tables.
  */
+#include "liveness.h"
 #include "nl.h"
 
 #define SAY_ADDR(extack, family, text) do {			\
@@ -213,6 +214,7 @@ struct vnimesh_vni *vnimesh_vni_add(struct vnimesh_mesh *mesh, u32 id,
 	vni->state = VNIMESH_STATE_UP;
 	vni->health = VNIMESH_HEALTH_MAX;
 	vni->row.stamp = jiffies;
+	INIT_LIST_HEAD(&vni->members);
 	refcount_set(&vni->refs, 1);
 	refcount_inc(&node->refs);
 	vni->node = node;
@@ -226,6 +228,7 @@ struct vnimesh_vni *vnimesh_vni_add(struct vnimesh_mesh *mesh, u32 id,
 	xa_store(&mesh->vnis, id, vni, GFP_KERNEL);
 	mesh->n_vnis++;
 	node->n_vnis++;
+	list_add_tail(&vni->node_link, &node->vnis);
 	return vni;
 
 release:
@@ -251,6 +254,7 @@ void vnimesh_vni_unlink(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 	xa_erase(&mesh->vnis, vni->id);
 	mesh->n_vnis--;
 	vni->node->n_vnis--;
+	list_del(&vni->node_link);
 	vnimesh_vni_put(vni);
 }
 
@@ -336,6 +340,7 @@ void vnimesh_vni_detach(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 	WRITE_ONCE(vni->dev_up, false);
 	RCU_INIT_POINTER(vni->dev, NULL);
 	mesh->generation++;
+	vnimesh_liveness_vni(mesh, vni);
 	vnimesh_nl_vni_notify(mesh, NULL, VNIMESH_CMD_VNI_NTF, vni);
 	mutex_unlock(&mesh->lock);
 	vnimesh_netlink_event(mesh, VNIMESH_EVENT_VNI_DOWN, vni->id, NULL);
@@ -348,6 +353,7 @@ void vnimesh_vni_set_up(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	mutex_lock(&mesh->lock);
 	WRITE_ONCE(vni->dev_up, up);
 	mesh->generation++;
+	vnimesh_liveness_vni(mesh, vni);
 	vnimesh_nl_vni_notify(mesh, NULL, VNIMESH_CMD_VNI_NTF, vni);
 	mutex_unlock(&mesh->lock);
 	vnimesh_netlink_event(mesh, up ? VNIMESH_EVENT_VNI_UP :

@@ -40,6 +40,8 @@ struct vnimesh_vni {
 	bool dev_up;		/* local: device is there and up; READ_ONCE */
 	bool dead;		/* unlinked; READ_ONCE */
 	u32 n_members;		/* rows that name it, under mesh->lock */
+	struct list_head members;	/* those rows, under mesh->lock */
+	struct list_head node_link;	/* in node->vnis, under mesh->lock */
 	atomic_t flows;		/* local: flows it is the client of */
 	refcount_t refs;
 	struct vnimesh_row row;
