@@ -391,6 +391,8 @@ int vnimesh_flow_replace(struct vnimesh_mesh *mesh, struct vnimesh_flow *old,
 		hlist_add_head_rcu(&fwd->node, fhead);
 		hlist_add_head_rcu(&rev->node, rhead);
 		hlist_del_rcu(&old->link[VNIMESH_FORWARD].node);
+		unchain(old);	/* waits for nothing but a late reply */
+		chain(new);
 	}
 	spin_unlock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
 	spin_unlock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
