@@ -9,6 +9,7 @@
 #include <net/ip_tunnels.h>
 #include <net/rtnetlink.h>
 
+#include "compat/compat.h"
 #include "device.h"
 #include "encap.h"
 #include "flow.h"
@@ -167,7 +168,8 @@ static void setup(struct net_device *dev)
 	dev->mtu = ETH_DATA_LEN - VNIMESH_OVERHEAD4;
 	dev->min_mtu = IPV4_MIN_MTU;
 	dev->max_mtu = IP_MAX_MTU - VNIMESH_OVERHEAD4;
-	dev->features |= FEATURES | NETIF_F_LLTX;
+	dev->features |= FEATURES;
+	vnimesh_compat_set_lltx(dev);
 	dev->hw_features |= FEATURES;
 	dev->hw_enc_features |= FEATURES;
 	dev->priv_flags |= IFF_NO_QUEUE;
@@ -436,7 +438,7 @@ static int newlink_mesh(struct net *link_net, struct net_device *dev,
 	if (!tb[IFLA_MTU])
 		dev->mtu = default_mtu(mesh);
 	/* The socket and the tables are this netns's: the device stays. */
-	dev->features |= NETIF_F_NETNS_LOCAL;
+	vnimesh_compat_set_netns_immutable(dev);
 	err = register_netdevice(dev);
 	if (err && !dev->priv_destructor)
 		goto err_sock;	/* before ndo_init */
@@ -492,14 +494,18 @@ static int newlink_vni(struct net *link_net, struct net_device *dev,
 	return 0;
 }
 
-static int newlink(struct net *link_net, struct net_device *dev,
-		   struct nlattr *tb[], struct nlattr *data[],
+static int newlink(struct net_device *dev, struct rtnl_newlink_params *params,
 		   struct netlink_ext_ack *extack)
 {
-	if (tb[IFLA_LINK])
-		return newlink_vni(link_net, dev, tb, data, extack);
-	return newlink_mesh(link_net, dev, tb, data, extack);
+	struct net *link_net = rtnl_newlink_link_net(params);
+
+	if (params->tb[IFLA_LINK])
+		return newlink_vni(link_net, dev, params->tb, params->data,
+				   extack);
+	return newlink_mesh(link_net, dev, params->tb, params->data, extack);
 }
+
+VNIMESH_COMPAT_DEFINE_NEWLINK(newlink)
 
 static void hide_mesh(struct vnimesh_mesh *mesh)
 {
@@ -586,7 +592,7 @@ static struct rtnl_link_ops link_ops = {
 	.policy		= policy,
 	.setup		= setup,
 	.validate	= validate,
-	.newlink	= newlink,
+	.newlink	= VNIMESH_COMPAT_NEWLINK(newlink),
 	.dellink	= dellink,
 	.get_size	= get_size,
 	.fill_info	= fill_info,

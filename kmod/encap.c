@@ -5,6 +5,7 @@
 #include <net/ip_tunnels.h>
 #include <net/udp_tunnel.h>
 
+#include "compat/compat.h"
 #include "encap.h"
 #include "sock.h"
 
@@ -99,7 +100,7 @@ void vnimesh_encap_send(struct vnimesh_dev *from, struct sk_buff *skb,
 	udp_tunnel_xmit_skb(path->rt, mesh->sock->sock->sk, skb, path->saddr,
 			    path->endpoint->addr, tos, ip4_dst_hoplimit(dst),
 			    htons(IP_DF), sport, path->endpoint->port, xnet,
-			    true);
+			    true, 0);
 	__this_cpu_dec(depth);
 	return;
 drop:

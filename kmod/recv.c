@@ -223,11 +223,9 @@ struct sk_buff *vnimesh_gro_receive(struct sock *sk, struct list_head *head,
 	if (unlikely(!gh) || check_geneve(gh))
 		goto out;
 	hlen = sizeof(*gh) + gh->opt_len * 4;
-	if (skb_gro_header_hard(skb, off + hlen)) {
-		gh = skb_gro_header_slow(skb, off + hlen, off);
-		if (unlikely(!gh))
-			goto out;
-	}
+	gh = skb_gro_header(skb, off + hlen, off);
+	if (unlikely(!gh))
+		goto out;
 	list_for_each_entry(p, head, list) {
 		if (!NAPI_GRO_CB(p)->same_flow)
 			continue;
@@ -252,7 +250,7 @@ int vnimesh_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff)
 	const struct genevehdr *gh = (void *)(skb->data + nhoff);
 	unsigned int hlen = sizeof(*gh) + gh->opt_len * 4;
 	const struct packet_offload *ptype;
-	int err = -ENOSYS;
+	int err = -EOPNOTSUPP;
 
 	ptype = gro_find_complete_by_type(gh->proto_type);
 	if (ptype)

@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <net/udp_tunnel.h>
 
+#include "compat/compat.h"
 #include "mesh.h"
 #include "recv.h"
 #include "sock.h"
@@ -89,7 +90,7 @@ struct vnimesh_sock *vnimesh_sock_get(struct list_head *socks, struct net *net,
 	cfg.encap_err_lookup = vnimesh_recv_err;
 	cfg.gro_receive = vnimesh_gro_receive;
 	cfg.gro_complete = vnimesh_gro_complete;
-	setup_udp_tunnel_sock(net, vs->sock, &cfg);
+	setup_udp_tunnel_sock(net, vs->sock->sk, &cfg);
 	list_add(&vs->node, socks);
 	return vs;
 }
@@ -99,6 +100,6 @@ void vnimesh_sock_put(struct vnimesh_sock *vs)
 	if (--vs->users)
 		return;
 	list_del(&vs->node);
-	udp_tunnel_sock_release(vs->sock);
+	udp_tunnel_sock_release(vs->sock->sk);
 	kfree_rcu(vs, rcu);
 }
