@@ -59,6 +59,9 @@ static void set_port(const struct csum *c, __be16 *field, __be16 new)
 		csum_replace2(c->check, *field, new);
 	else if (c->check)
 		inet_proto_csum_replace2(c->check, c->skb, *field, new, false);
+	else if (c->skb->ip_summed == CHECKSUM_COMPLETE)
+		/* No field takes the difference up, so the device's sum does. */
+		c->skb->csum = csum16_add(csum16_sub(c->skb->csum, *field), new);
 	*field = new;
 }
 

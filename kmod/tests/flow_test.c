@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The flow table against a model that is a plain array: both tuples unique,
+ * found while they are in, gone when they are out, bounded, expiring.
+ */
+#include "../flow.c"
+#include "fixture.h"
+
+#define STEPS		20000
+#define MODEL_MAX	64
+#define CLIENT		0x0a4d010aU	/* 10.77.1.10 */
+#define OTHER		0x0a4d010bU
+#define SERVER		0x0a4d020aU
+#define SERVICE		0x0a600001U	/* 10.96.0.1 */
+
+struct flow_fixture {
+	struct vnimesh_mesh *mesh;
+	struct vnimesh_vni *client;
+	u64 random;
+};
+
+static int flow_start(struct kunit *test, u32 max)
+{
+	struct flow_fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f);
+	f->random = 1;
+	f->mesh = test_mesh(test, max);
+	f->client = test_vni(test, f->mesh, 110, CLIENT);
+	test->priv = f;
+	return 0;
+}
+
+static void flow_stop(struct kunit *test)
+{
+	struct flow_fixture *f = test->priv;
+
+	if (f)
+		test_mesh_free(f->mesh);
+}
+
+static void tuple(struct vnimesh_tuple *t, u8 proto, u32 src, u16 sport,
+		  u32 dst, u16 dport)
+{
+	memset(t, 0, sizeof(*t));
+	t->family = AF_INET;
+	t->proto = proto;
+	test_ip4(&t->src, src);
+	test_ip4(&t->dst, dst);
+	t->sport = htons(sport);
+	t->dport = htons(dport);
+}
+
+/* A direct flow from @sport that the member sees as from @mapped. */
+static struct vnimesh_flow *make(struct flow_fixture *f,
+				 struct vnimesh_vni *client, u8 proto,
+				 u16 sport, u16 mapped)
+{
+	struct vnimesh_flow *flow;
+
+	flow = vnimesh_flow_alloc(f->mesh, client, NULL);
+	if (!flow)
+		return NULL;
+	tuple(&flow->link[VNIMESH_FORWARD].tuple, proto, CLIENT, sport,
+	      SERVICE, 80);
+	tuple(&flow->link[VNIMESH_REVERSE].tuple, proto, SERVER, 8080, CLIENT,
+	      mapped);
+	return flow;
+}
+
+static struct vnimesh_flow *find_forward(struct flow_fixture *f, u8 proto,
+					 u16 sport)
+{
+	struct vnimesh_tuple t;
+
+	tuple(&t, proto, CLIENT, sport, SERVICE, 80);
+	return vnimesh_flow_find(f->mesh, VNIMESH_FORWARD, &t);
+}
+
+static struct vnimesh_flow *find_reverse(struct flow_fixture *f, u8 proto,
+					 u16 mapped)
+{
+	struct vnimesh_tuple t;
+
+	tuple(&t, proto, SERVER, 8080, CLIENT, mapped);
+	return vnimesh_flow_find(f->mesh, VNIMESH_REVERSE, &t);
+}
+
+/* Allocation and insertion as the data path does them. */
+static int insert_flow(struct flow_fixture *f, u8 proto, u16 sport, u16 mapped)
+{
+	struct vnimesh_flow *flow;
+	int err = -ENOBUFS;
+
+	local_bh_disable();
+	rcu_read_lock();
+	flow = make(f, f->client, proto, sport, mapped);
+	if (flow) {
+		err = vnimesh_flow_insert(f->mesh, flow);
+		if (err)
+			vnimesh_flow_abandon(f->mesh, flow);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+	return err;
+}
+
+struct model {
+	struct {
+		u16 sport, mapped;
+		u8 proto;
+		bool used;
+	} e[MODEL_MAX];
+	u32 n;
+};
+
+static int model_find(const struct model *m, u8 proto, int sport, int mapped)
+{
+	int i;
+
+	for (i = 0; i < MODEL_MAX; i++)
+		if (m->e[i].used && m->e[i].proto == proto &&
+		    (sport < 0 || m->e[i].sport == sport) &&
+		    (mapped < 0 || m->e[i].mapped == mapped))
+			return i;
+	return -1;
+}
+
+static int model_insert(struct model *m, u8 proto, u16 sport, u16 mapped)
+{
+	int i;
+
+	if (model_find(m, proto, sport, -1) >= 0)
+		return -EEXIST;
+	if (model_find(m, proto, -1, mapped) >= 0)
+		return -EADDRINUSE;
+	for (i = 0; m->e[i].used; i++)
+		;
+	m->e[i].used = true;
+	m->e[i].proto = proto;
+	m->e[i].sport = sport;
+	m->e[i].mapped = mapped;
+	m->n++;
+	return 0;
+}
+
+static void flow_model(struct kunit *test)
+{
+	struct flow_fixture *f;
+	struct vnimesh_flow *flow;
+	struct model *m;
+	int i, at;
+
+	flow_start(test, 1024);
+	f = test->priv;
+	m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m);
+	for (i = 0; i < STEPS; i++) {
+		u8 proto = test_below(&f->random, 2) ? IPPROTO_TCP : IPPROTO_UDP;
+		u16 mapped = 2000 + test_below(&f->random, 32);
+		u16 sport = 1000 + test_below(&f->random, 32);
+
+		switch (test_below(&f->random, 4)) {
+		case 0:
+		case 1:
+			if (m->n == MODEL_MAX)
+				break;
+			KUNIT_ASSERT_EQ(test, insert_flow(f, proto, sport, mapped),
+					model_insert(m, proto, sport, mapped));
+			break;
+		case 2:
+			rcu_read_lock();
+			flow = find_forward(f, proto, sport);
+			at = model_find(m, proto, sport, -1);
+			KUNIT_ASSERT_EQ(test, !!flow, at >= 0);
+			if (flow) {
+				KUNIT_ASSERT_EQ(test, ntohs(flow->link[1].tuple.dport),
+						m->e[at].mapped);
+				KUNIT_ASSERT_TRUE(test, vnimesh_flow_remove(f->mesh, flow));
+				KUNIT_ASSERT_FALSE(test, vnimesh_flow_remove(f->mesh, flow));
+				m->e[at].used = false;
+				m->n--;
+			}
+			rcu_read_unlock();
+			break;
+		default:
+			rcu_read_lock();
+			flow = find_reverse(f, proto, mapped);
+			at = model_find(m, proto, -1, mapped);
+			KUNIT_ASSERT_EQ(test, !!flow, at >= 0);
+			if (flow)
+				KUNIT_ASSERT_EQ(test, ntohs(flow->link[0].tuple.sport),
+						m->e[at].sport);
+			rcu_read_unlock();
+		}
+		KUNIT_ASSERT_EQ(test, vnimesh_flow_count(f->mesh), m->n);
+		KUNIT_ASSERT_EQ(test, atomic_read(&f->client->flows), m->n);
+	}
+}
+
+/* Tuples that differ in one thing only are different flows. */
+static void flow_distinct(struct kunit *test)
+{
+	struct vnimesh_tuple a, b;
+
+	tuple(&a, IPPROTO_TCP, CLIENT, 1, SERVICE, 2);
+	b = a;
+	KUNIT_EXPECT_TRUE(test, equal(&a, &b));
+	b.proto = IPPROTO_UDP;
+	KUNIT_EXPECT_FALSE(test, equal(&a, &b));
+	b = a;
+	b.family = AF_INET6;
+	KUNIT_EXPECT_FALSE(test, equal(&a, &b));
+	b = a;
+	swap(b.sport, b.dport);
+	KUNIT_EXPECT_FALSE(test, equal(&a, &b));
+	b = a;
+	swap(b.src, b.dst);
+	KUNIT_EXPECT_FALSE(test, equal(&a, &b));
+	b = a;
+	b.dst.v6.s6_addr[15] = 1;
+	KUNIT_EXPECT_FALSE(test, equal(&a, &b));
+}
+
+static void establish(struct vnimesh_flow *flow)
+{
+	WRITE_ONCE(flow->state, VNIMESH_FLOW_ESTABLISHED);
+}
+
+/* A full table: the half-open goes for the new; of established ones, none. */
+static void flow_early_drop(struct kunit *test)
+{
+	struct flow_fixture *f;
+	u32 i, max = 16;
+
+	flow_start(test, max);
+	f = test->priv;
+	/* One VNI alone has a quarter above half: be several. */
+	for (i = 0; i < max; i++) {
+		atomic_set(&f->client->flows, 0);
+		KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_TCP, 100 + i,
+						  200 + i), 0);
+	}
+	for (i = 0; i < max; i += 2)
+		establish(find_forward(f, IPPROTO_TCP, 100 + i));
+	for (i = 0; i < max / 2; i++) {
+		atomic_set(&f->client->flows, 0);
+		KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_TCP, 300 + i,
+						  400 + i), 0);
+		KUNIT_EXPECT_LE(test, vnimesh_flow_count(f->mesh), max);
+		establish(find_forward(f, IPPROTO_TCP, 300 + i));
+	}
+	for (i = 0; i < max; i += 2)
+		KUNIT_EXPECT_TRUE(test, !!find_forward(f, IPPROTO_TCP, 100 + i));
+	KUNIT_EXPECT_EQ(test, vnimesh_stats_read(f->mesh, VNIMESH_A_STATS_FLOW_EARLY_DROP),
+			max / 2);
+}
+
+/* Direct flows hold their tuple only: they go. With a rewritten port, or to a
+ * member, established ones stay, and the new one is refused.
+ */
+static void flow_refuse(struct kunit *test)
+{
+	struct flow_fixture *f;
+	u32 i, max = 16;
+
+	flow_start(test, max);
+	f = test->priv;
+	for (i = 0; i < max; i++) {
+		atomic_set(&f->client->flows, 0);
+		KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_TCP, 100 + i,
+						  200 + i), 0);
+		establish(find_forward(f, IPPROTO_TCP, 100 + i));
+	}
+	atomic_set(&f->client->flows, 0);
+	KUNIT_EXPECT_EQ(test, insert_flow(f, IPPROTO_TCP, 999, 999), -ENOBUFS);
+	KUNIT_EXPECT_EQ(test, vnimesh_flow_count(f->mesh), max);
+	for (i = 0; i < max; i++)
+		KUNIT_EXPECT_TRUE(test, !!find_forward(f, IPPROTO_TCP, 100 + i));
+	atomic_set(&f->client->flows, max);
+}
+
+/* Above half of the table, one VNI has a quarter. */
+static void flow_share(struct kunit *test)
+{
+	struct vnimesh_vni *other;
+	struct flow_fixture *f;
+	u32 i, n = 0, max = 64;
+	struct vnimesh_flow *flow;
+
+	flow_start(test, max);
+	f = test->priv;
+	other = test_vni(test, f->mesh, 111, OTHER);
+	for (i = 0; i < max; i++)
+		if (!insert_flow(f, IPPROTO_UDP, 100 + i, 1000 + i))
+			n++;
+	KUNIT_EXPECT_EQ(test, n, max / 2);
+	local_bh_disable();
+	rcu_read_lock();
+	flow = make(f, other, IPPROTO_UDP, 5000, 5000);
+	KUNIT_EXPECT_TRUE(test, !!flow);
+	if (flow)
+		KUNIT_EXPECT_EQ(test, vnimesh_flow_insert(f->mesh, flow), 0);
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
+static u32 left_of(struct flow_fixture *f, struct vnimesh_flow *flow,
+		   unsigned int idle_s)
+{
+	WRITE_ONCE(flow->last, jiffies - idle_s * HZ);
+	return vnimesh_flow_expires(f->mesh, flow);
+}
+
+static void flow_expiry(struct kunit *test)
+{
+	struct vnimesh_flow *tcp, *udp;
+	struct flow_fixture *f;
+
+	flow_start(test, 64);
+	f = test->priv;
+	KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_TCP, 1, 1), 0);
+	KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_UDP, 1, 1), 0);
+	tcp = find_forward(f, IPPROTO_TCP, 1);
+	udp = find_forward(f, IPPROTO_UDP, 1);
+
+	KUNIT_EXPECT_GT(test, left_of(f, tcp, VNIMESH_TCP_HALF_OPEN - 1), 0);
+	KUNIT_EXPECT_EQ(test, left_of(f, tcp, VNIMESH_TCP_HALF_OPEN), 0);
+	establish(tcp);
+	KUNIT_EXPECT_GT(test, left_of(f, tcp, 2 * 3600 + 11 * 60), 0);
+	KUNIT_EXPECT_EQ(test, left_of(f, tcp, VNIMESH_TCP_ESTABLISHED), 0);
+	WRITE_ONCE(tcp->state, VNIMESH_FLOW_CLOSING);
+	KUNIT_EXPECT_GT(test, left_of(f, tcp, VNIMESH_TCP_CLOSING - 1), 0);
+	KUNIT_EXPECT_EQ(test, left_of(f, tcp, VNIMESH_TCP_CLOSING), 0);
+
+	KUNIT_EXPECT_GT(test, left_of(f, udp, VNIMESH_UDP_UNREPLIED - 1), 0);
+	KUNIT_EXPECT_EQ(test, left_of(f, udp, VNIMESH_UDP_UNREPLIED), 0);
+	establish(udp);
+	KUNIT_EXPECT_GT(test, left_of(f, udp, VNIMESH_UDP_REPLIED - 1), 0);
+	KUNIT_EXPECT_EQ(test, left_of(f, udp, VNIMESH_UDP_REPLIED), 0);
+	/* And the worker takes what is over. */
+	left_of(f, udp, VNIMESH_UDP_REPLIED);
+	left_of(f, tcp, VNIMESH_TCP_CLOSING - 2);
+	rcu_read_lock();
+	collect(f->mesh, udp);
+	collect(f->mesh, tcp);
+	rcu_read_unlock();
+	KUNIT_EXPECT_TRUE(test, !find_forward(f, IPPROTO_UDP, 1));
+	KUNIT_EXPECT_TRUE(test, !!find_forward(f, IPPROTO_TCP, 1));
+}
+
+static int count_flow(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		      void *data)
+{
+	u32 *left = data;
+
+	if (!*left)
+		return -EMSGSIZE;
+	(*left)--;
+	return 0;
+}
+
+/* A walk in pieces of any size sees each flow once. */
+static void flow_walk(struct kunit *test)
+{
+	u32 i, n = 100, piece;
+	struct flow_fixture *f;
+
+	flow_start(test, 1024);
+	f = test->priv;
+	for (i = 0; i < n; i++)
+		KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_UDP, i, i), 0);
+	for (piece = 1; piece <= n + 1; piece++) {
+		u32 bucket = 0, skip = 0, seen = 0, left;
+		int err;
+
+		do {
+			left = piece;
+			err = vnimesh_flow_walk(f->mesh, &bucket, &skip,
+						count_flow, &left);
+			seen += piece - left;
+		} while (err == -EMSGSIZE);
+		KUNIT_ASSERT_EQ(test, err, 0);
+		KUNIT_ASSERT_EQ(test, seen, n);
+	}
+	vnimesh_flow_flush(f->mesh, f->client);
+	KUNIT_EXPECT_EQ(test, vnimesh_flow_count(f->mesh), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->client->flows), 0);
+}
+
+static struct kunit_case flow_cases[] = {
+	KUNIT_CASE(flow_model),
+	KUNIT_CASE(flow_distinct),
+	KUNIT_CASE(flow_early_drop),
+	KUNIT_CASE(flow_refuse),
+	KUNIT_CASE(flow_share),
+	KUNIT_CASE(flow_expiry),
+	KUNIT_CASE(flow_walk),
+	{}
+};
+
+/* Some kernels run suites before the module's own init, some after. */
+static bool own_cache;
+
+static int flow_suite_init(struct kunit_suite *suite)
+{
+	if (cache)
+		return 0;
+	cache = KMEM_CACHE(vnimesh_flow, SLAB_HWCACHE_ALIGN);
+	own_cache = true;
+	return cache ? 0 : -ENOMEM;
+}
+
+static void flow_suite_exit(struct kunit_suite *suite)
+{
+	if (!own_cache)
+		return;
+	kmem_cache_destroy(cache);
+	cache = NULL;
+}
+
+static struct kunit_suite flow_suite = {
+	.name = "flow",
+	.suite_init = flow_suite_init,
+	.suite_exit = flow_suite_exit,
+	.exit = flow_stop,
+	.test_cases = flow_cases,
+};
+
+kunit_test_suite(flow_suite);
