@@ -6,6 +6,8 @@
 #   make selftests       helper programs of the tests
 #   make install         module and tools (DESTDIR, PREFIX)
 #   make check, demo     all tests, a demonstration; both in a virtual machine
+#   make kunit           unit tests, in User Mode Linux
+#   make bench-quick     what a packet costs, beside other ways, likewise
 
 VERSION := 0.1.0
 KDIR    ?= /lib/modules/$(shell uname -r)/build
@@ -35,6 +37,10 @@ tools:
 selftests: tools
 	+@$(call subdir,selftests,all)
 
+# Both ends of a flow, for the benchmark.
+pump:
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/selftests/uml/pump modules
+
 install-module: module
 	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) \
 		INSTALL_MOD_DIR=updates modules_install
@@ -48,10 +54,16 @@ install: install-module install-tools
 check demo:
 	selftests/$@
 
+kunit:
+	selftests/uml/kunit
+
+bench-quick:
+	selftests/uml/bench
+
 clean:
 	@test ! -e $(KDIR)/Makefile || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 	+@$(call subdir,tools,clean)
 	+@$(call subdir,selftests,clean)
 
-.PHONY: all module tools selftests install install-module install-tools \
-	check demo clean
+.PHONY: all module tools selftests pump install install-module install-tools \
+	check demo kunit bench-quick clean
