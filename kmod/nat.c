@@ -53,6 +53,13 @@ static void set_addr(const struct csum *c, u8 family, void *field,
 	*addr = new->v6;
 }
 
+/* No field takes the difference up, so the device's sum of the packet does. */
+static void adjust_device_sum(struct sk_buff *skb, __be16 old, __be16 new)
+{
+	skb->csum = csum_sub(skb->csum, (__force __wsum)old);
+	skb->csum = csum_add(skb->csum, (__force __wsum)new);
+}
+
 static void set_port(const struct csum *c, __be16 *field, __be16 new)
 {
 	if (c->check && c->inner)
@@ -60,8 +67,7 @@ static void set_port(const struct csum *c, __be16 *field, __be16 new)
 	else if (c->check)
 		inet_proto_csum_replace2(c->check, c->skb, *field, new, false);
 	else if (c->skb->ip_summed == CHECKSUM_COMPLETE)
-		/* No field takes the difference up, so the device's sum does. */
-		c->skb->csum = csum16_add(csum16_sub(c->skb->csum, *field), new);
+		adjust_device_sum(c->skb, *field, new);
 	*field = new;
 }
 
