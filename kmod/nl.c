@@ -150,9 +150,9 @@ int vnimesh_nl_check_flags(struct genl_info *info, bool exists)
 	return 0;
 }
 
-/* NULL: it did not fit, or no memory. */
-static struct sk_buff *build(struct vnimesh_mesh *mesh, struct genl_info *info,
-			     u8 cmd, vnimesh_nl_fill fill, const void *row)
+struct sk_buff *vnimesh_nl_build(struct vnimesh_mesh *mesh,
+				 struct genl_info *info, u8 cmd,
+				 vnimesh_nl_fill fill, const void *row)
 {
 	struct sk_buff *skb;
 	void *hdr;
@@ -175,7 +175,7 @@ static struct sk_buff *build(struct vnimesh_mesh *mesh, struct genl_info *info,
 int vnimesh_nl_reply(struct vnimesh_mesh *mesh, struct genl_info *info, u8 cmd,
 		     vnimesh_nl_fill fill, const void *row)
 {
-	struct sk_buff *skb = build(mesh, info, cmd, fill, row);
+	struct sk_buff *skb = vnimesh_nl_build(mesh, info, cmd, fill, row);
 
 	return skb ? genlmsg_reply(skb, info) : -ENOMEM;
 }
@@ -189,7 +189,7 @@ void vnimesh_nl_notify(struct vnimesh_mesh *mesh, struct genl_info *info,
 	if (!echo && !genl_has_listeners(&vnimesh_family, mesh->net,
 					 VNIMESH_NL_CONFIG))
 		return;
-	skb = build(mesh, info, cmd, fill, row);
+	skb = vnimesh_nl_build(mesh, info, cmd, fill, row);
 	if (!skb)
 		genl_set_err(&vnimesh_family, mesh->net, 0, VNIMESH_NL_CONFIG,
 			     -ENOBUFS);

@@ -71,6 +71,10 @@ int vnimesh_nl_check_flags(struct genl_info *info, bool exists);
 typedef int (*vnimesh_nl_fill)(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 			       const void *row, struct net *net);
 
+/* The whole message, to be sent later; NULL: it did not fit, or no memory. */
+struct sk_buff *vnimesh_nl_build(struct vnimesh_mesh *mesh,
+				 struct genl_info *info, u8 cmd,
+				 vnimesh_nl_fill fill, const void *row);
 int vnimesh_nl_reply(struct vnimesh_mesh *mesh, struct genl_info *info, u8 cmd,
 		     vnimesh_nl_fill fill, const void *row);
 /* To group "config"; @info is the request that changed it (NLM_F_ECHO), or

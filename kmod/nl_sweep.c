@@ -213,6 +213,8 @@ int vnimesh_nl_sweep(struct sk_buff *skb, struct genl_info *info)
 {
 	struct vnimesh_nl_ref ref;
 	struct vnimesh_mesh *mesh;
+	struct sk_buff *reply;
+	struct nlattr *count;
 	struct sweep s;
 	int err;
 
@@ -220,17 +222,25 @@ int vnimesh_nl_sweep(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(mesh))
 		return PTR_ERR(mesh);
 	err = get_sweep(mesh, info, &s);
-	if (!err)
-		err = prepare(mesh, &s);
 	if (err)
 		goto unlock;
+	/* The answer, too: a sweep that is refused has deleted nothing. */
+	reply = vnimesh_nl_build(mesh, info, VNIMESH_CMD_SWEEP, fill, &s);
+	err = reply ? prepare(mesh, &s) : -ENOMEM;
+	if (err) {
+		nlmsg_free(reply);
+		goto unlock;
+	}
 	/* From those that refer to those that are referred to. */
 	sweep_services(mesh, &s);
 	sweep_vnis(mesh, &s);
 	sweep_nodes(mesh, &s);
 	if (s.n)
 		mesh->generation++;
-	err = vnimesh_nl_reply(mesh, info, VNIMESH_CMD_SWEEP, fill, &s);
+	count = nlmsg_find_attr(nlmsg_hdr(reply), GENL_HDRLEN,
+				VNIMESH_A_SWEEP_COUNT);
+	*(u32 *)nla_data(count) = s.n;
+	err = genlmsg_reply(reply, info);
 unlock:
 	vnimesh_nl_unlock(&ref);
 	return err;
