@@ -6,6 +6,7 @@
 #   make selftests       helper programs of the tests
 #   make install         module and tools (DESTDIR, PREFIX)
 #   make check, demo     all tests, a demonstration; both in a virtual machine
+#   make check-debug     all tests on a kernel with KASAN, lockdep, failing memory, ...
 #   make kunit           unit tests, in User Mode Linux
 #   make bench-quick     what a packet costs, beside other ways, likewise
 
@@ -54,6 +55,9 @@ install: install-module install-tools
 check demo:
 	selftests/$@
 
+check-debug:
+	selftests/check -d
+
 kunit:
 	selftests/uml/kunit
 
@@ -66,4 +70,4 @@ clean:
 	+@$(call subdir,selftests,clean)
 
 .PHONY: all module tools selftests pump install install-module install-tools \
-	check demo kunit bench-quick clean
+	check demo check-debug kunit bench-quick clean
