@@ -2,6 +2,7 @@
 #include <linux/jiffies.h>
 
 #include "choose.h"
+#include "trace.h"
 
 static u8 exclude(const struct vnimesh_member *m, u8 family)
 {
@@ -59,6 +60,20 @@ static void get(void *ctx, u32 i, struct vnimesh_candidate *c)
 	vnimesh_choose_snapshot(choice->args, choice->set->m[i], c);
 }
 
+static void trace(const struct vnimesh_mesh *mesh,
+		  const struct vnimesh_choose_args *args,
+		  const struct vnimesh_member *member)
+{
+	u64 cost = VNIMESH_COST_NONE;
+	struct vnimesh_candidate c;
+
+	if (member) {
+		vnimesh_choose_snapshot(args, member, &c);
+		cost = vnimesh_select_cost(&c);
+	}
+	trace_vnimesh_choose(mesh, args, member, cost);
+}
+
 struct vnimesh_member *vnimesh_choose(struct vnimesh_mesh *mesh,
 				      const struct vnimesh_choose_args *args)
 {
@@ -67,6 +82,9 @@ struct vnimesh_member *vnimesh_choose(struct vnimesh_mesh *mesh,
 		.set = rcu_dereference(args->service->set),
 	};
 	int i = vnimesh_select(choice.set->n, get, &choice, args->seed);
+	struct vnimesh_member *member = i < 0 ? NULL : choice.set->m[i];
 
-	return i < 0 ? NULL : choice.set->m[i];
+	if (trace_vnimesh_choose_enabled())
+		trace(mesh, args, member);
+	return member;
 }

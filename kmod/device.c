@@ -53,7 +53,7 @@ static netdev_tx_t xmit(struct sk_buff *skb, struct net_device *dev)
 	 * the counters are gone. Who sees "running" here is waited for.
 	 */
 	if (unlikely(!netif_running(dev))) {
-		kfree_skb(skb);
+		kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
 	} else {
 		skb_reset_network_header(skb);
 		vnimesh_route(vdev, skb, false);

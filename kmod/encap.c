@@ -6,6 +6,7 @@
 #include <net/udp_tunnel.h>
 
 #include "compat/compat.h"
+#include "drop.h"
 #include "encap.h"
 #include "sock.h"
 
@@ -104,8 +105,6 @@ void vnimesh_encap_send(struct vnimesh_dev *from, struct sk_buff *skb,
 	__this_cpu_dec(depth);
 	return;
 drop:
-	vnimesh_count(mesh, what);
-	DEV_STATS_INC(from->dev, tx_errors);
 	vnimesh_encap_release(path);
-	kfree_skb(skb);
+	vnimesh_drop(from, skb, what);
 }

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "flow.h"
+#include "trace.h"
 
 #define LOCKS		256
 #define GC_INTERVAL	HZ
@@ -210,6 +211,7 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	spin_unlock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
 	spin_unlock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
 	if (won) {
+		trace_vnimesh_flow_end(mesh, flow);
 		if (flow->state == VNIMESH_FLOW_MOVED)
 			atomic_dec(&flows->moved);
 		vnimesh_flow_unload(flow);
@@ -355,6 +357,7 @@ int vnimesh_flow_insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	spin_unlock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
 	if (err)
 		return err;
+	trace_vnimesh_flow_new(mesh, flow);
 	if (flow->member) {
 		vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_NEW);
 		atomic_inc(&flow->member->bound);

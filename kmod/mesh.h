@@ -14,6 +14,7 @@
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/percpu.h>
+#include <linux/tracepoint-defs.h>
 #include <linux/vnimesh.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -124,15 +125,22 @@ bool vnimesh_dev_check(const struct net_device *dev);
 /* The pernet list of meshes, RCU or rtnl. */
 struct list_head *vnimesh_net_meshes(struct net *net);
 
-static inline void vnimesh_count(struct vnimesh_mesh *mesh, unsigned int what)
-{
-	this_cpu_inc(mesh->stats->c[what]);
-}
+DECLARE_TRACEPOINT(vnimesh_count);
+void vnimesh_count_traced(const struct vnimesh_mesh *mesh, unsigned int what,
+			  unsigned int n);
 
+/* What is not the end of a packet; that is vnimesh_drop() and its like. */
 static inline void vnimesh_count_add(struct vnimesh_mesh *mesh,
 				     unsigned int what, unsigned int n)
 {
 	this_cpu_add(mesh->stats->c[what], n);
+	if (tracepoint_enabled(vnimesh_count))
+		vnimesh_count_traced(mesh, what, n);
+}
+
+static inline void vnimesh_count(struct vnimesh_mesh *mesh, unsigned int what)
+{
+	vnimesh_count_add(mesh, what, 1);
 }
 
 /* Sum over the CPUs; any context. */

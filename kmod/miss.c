@@ -5,11 +5,13 @@
 #include <linux/slab.h>
 #include <linux/timer.h>
 
+#include "drop.h"
 #include "miss.h"
 #include "netlink.h"
 #include "packet.h"
 #include "refuse.h"
 #include "route.h"
+#include "trace.h"
 
 #define BITS	8
 
@@ -218,6 +220,7 @@ static struct sk_buff *enqueue(struct vnimesh_misses *m, struct hold *h,
 	__skb_queue_tail(&h->packets, skb);
 	m->held++;
 	from->held++;
+	trace_vnimesh_hold(from, skb, m->held, from->held);
 	return old;
 }
 

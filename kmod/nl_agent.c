@@ -6,6 +6,7 @@
 #include "miss.h"
 #include "nl.h"
 #include "parked.h"
+#include "trace.h"
 
 static struct netlink_range_validation ttl_range = {
 	.max = VNIMESH_NEGATIVE_TTL_MAX,
@@ -64,6 +65,7 @@ int vnimesh_netlink_miss(struct vnimesh_mesh *mesh, u8 family,
 	skb = build_miss(mesh, portid, family, ip, tag, vni_id);
 	if (skb)
 		err = genlmsg_unicast(mesh->net, skb, portid);
+	trace_vnimesh_miss(mesh, vni_id, family, ip, tag, err);
 	if (!err) {
 		vnimesh_count(mesh, VNIMESH_A_STATS_UPCALL);
 		return 0;

@@ -7,20 +7,13 @@
 #include <net/ip_tunnels.h>
 #include <net/udp.h>
 
+#include "drop.h"
 #include "nat.h"
 #include "recv.h"
 #include "sock.h"
 #include "track.h"
 
 #define BASE_LEN	(sizeof(struct udphdr) + sizeof(struct genevehdr))
-
-static void drop(struct vnimesh_mesh *mesh, struct sk_buff *skb,
-		 unsigned int what)
-{
-	vnimesh_count(mesh, what);
-	dev_core_stats_rx_dropped_inc(mesh->dev);
-	kfree_skb(skb);
-}
 
 static bool deliverable(struct vnimesh_mesh *mesh, struct net_device *dev,
 			const struct sk_buff *skb, unsigned int *what)
@@ -45,20 +38,20 @@ void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	unsigned int what;
 
 	if (!deliverable(mesh, dev, skb, &what)) {
-		drop(mesh, skb, what);
+		vnimesh_drop_rx(mesh, skb, what);
 		return;
 	}
 	if (pkt->has_ports)
 		flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
 	if (flow && pkt->fragment) {
 		/* Its other pieces would go out untranslated. */
-		drop(mesh, skb, VNIMESH_A_STATS_TX_FRAGMENT);
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_FRAGMENT);
 		return;
 	}
 	if (flow) {
 		vnimesh_track(mesh, flow, VNIMESH_REVERSE, pkt);
 		if (vnimesh_nat(skb, pkt, flow, VNIMESH_REVERSE)) {
-			drop(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
+			vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
 			return;
 		}
 	}
@@ -120,36 +113,48 @@ static void recv_inner(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	unsigned int what;
 
 	if (iptunnel_pull_header(skb, hlen, proto, false)) {
-		drop(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
 		return;
 	}
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
 	if (vnimesh_packet_parse(skb, &pkt)) {
-		drop(mesh, skb, VNIMESH_A_STATS_RX_MALFORMED);
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_RX_MALFORMED);
 		return;
 	}
 	if (vnimesh_packet_is_local_only(&pkt)) {
-		drop(mesh, skb, VNIMESH_A_STATS_RX_BAD_SOURCE);
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_RX_BAD_SOURCE);
 		return;
 	}
 	/* The outer header lies before skb->data, moved with it by any pull. */
 	if (!check_source(mesh, ((struct iphdr *)(skb->head + outer))->saddr,
 			  &pkt, &what)) {
-		drop(mesh, skb, what);
+		vnimesh_drop_rx(mesh, skb, what);
 		return;
 	}
 	if (IP_ECN_decapsulate((struct iphdr *)(skb->head + outer), skb) > 1) {
-		drop(mesh, skb, VNIMESH_A_STATS_RX_ECN);
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_RX_ECN);
 		return;
 	}
 	vni = vnimesh_vni_local(mesh, pkt.tuple.family, &pkt.tuple.dst);
 	if (!vni) {
-		drop(mesh, skb, VNIMESH_A_STATS_RX_NO_VNI);
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_RX_NO_VNI);
 		return;
 	}
 	skb->dev = mesh->dev;
 	vnimesh_deliver(mesh, vni, skb, &pkt, true);
+}
+
+/* It belongs to no mesh, but somebody has to count it. */
+static void drop_stray(struct vnimesh_sock *vs, struct sk_buff *skb,
+		       unsigned int what)
+{
+	struct vnimesh_mesh *mesh = vnimesh_sock_any(vs);
+
+	if (mesh)
+		vnimesh_drop_rx(mesh, skb, what);
+	else
+		kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
 }
 
 int vnimesh_recv(struct sock *sk, struct sk_buff *skb)
@@ -160,35 +165,31 @@ int vnimesh_recv(struct sock *sk, struct sk_buff *skb)
 	unsigned int what, hlen;
 	u32 id;
 
-	if (unlikely(!vs))
-		goto free;
-	/* Before the header is read there is no mesh to count for but the
-	 * socket's first.
-	 */
+	if (unlikely(!vs)) {	/* the socket is going */
+		kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
+		return 0;
+	}
 	if (!pskb_may_pull(skb, BASE_LEN)) {
-		vnimesh_sock_count(vs, VNIMESH_A_STATS_RX_MALFORMED);
-		goto free;
+		drop_stray(vs, skb, VNIMESH_A_STATS_RX_MALFORMED);
+		return 0;
 	}
 	gh = (struct genevehdr *)(udp_hdr(skb) + 1);
 	id = gh->vni[0] << 16 | gh->vni[1] << 8 | gh->vni[2];
 	what = check_geneve(gh);
 	mesh = vnimesh_sock_find(vs, id);
 	if (!mesh) {
-		vnimesh_sock_count(vs, what ?: VNIMESH_A_STATS_RX_FOREIGN);
-		goto free;
+		drop_stray(vs, skb, what ?: VNIMESH_A_STATS_RX_FOREIGN);
+		return 0;
 	}
 	hlen = BASE_LEN + gh->opt_len * 4;
 	if (!what && !pskb_may_pull(skb, hlen))
 		what = VNIMESH_A_STATS_RX_MALFORMED;
 	if (what) {
-		drop(mesh, skb, what);
+		vnimesh_drop_rx(mesh, skb, what);
 		return 0;
 	}
 	gh = (struct genevehdr *)(udp_hdr(skb) + 1);
 	recv_inner(mesh, skb, hlen, gh->proto_type);
-	return 0;
-free:
-	kfree_skb(skb);
 	return 0;
 }
 

@@ -9,15 +9,8 @@
 #include <net/ipv6.h>
 #include <net/tcp.h>
 
+#include "drop.h"
 #include "refuse.h"
-
-void vnimesh_drop(struct vnimesh_dev *from, struct sk_buff *skb,
-		  unsigned int what)
-{
-	vnimesh_count(from->mesh, what);
-	dev_core_stats_tx_dropped_inc(from->dev);
-	kfree_skb(skb);
-}
 
 /* RFC 9293, 3.10.7.1: what a closed port answers. */
 static void fill_tcp(struct tcphdr *th, const struct vnimesh_packet *pkt)

@@ -25,8 +25,5 @@ void vnimesh_unreachable(struct vnimesh_dev *from, struct sk_buff *skb,
 /* The packet is above @mtu: FRAG_NEEDED or PACKET_TOO_BIG. */
 void vnimesh_refuse_size(struct vnimesh_dev *from, struct sk_buff *skb,
 			 u32 mtu);
-/* No answer. */
-void vnimesh_drop(struct vnimesh_dev *from, struct sk_buff *skb,
-		  unsigned int what);
 
 #endif /* _VNIMESH_REFUSE_H */

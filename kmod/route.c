@@ -4,6 +4,7 @@
 #include <linux/skbuff.h>
 
 #include "choose.h"
+#include "drop.h"
 #include "encap.h"
 #include "miss.h"
 #include "nat.h"

@@ -26,16 +26,15 @@ struct vnimesh_mesh *vnimesh_sock_find(struct vnimesh_sock *vs, u32 id)
 	return NULL;
 }
 
-void vnimesh_sock_count(struct vnimesh_sock *vs, unsigned int what)
+struct vnimesh_mesh *vnimesh_sock_any(struct vnimesh_sock *vs)
 {
 	struct vnimesh_mesh *mesh;
 	int i;
 
 	for (i = 0; i < VNIMESH_SOCK_BUCKETS; i++)
-		hlist_for_each_entry_rcu(mesh, &vs->meshes[i], sock_node) {
-			vnimesh_count(mesh, what);
-			return;
-		}
+		hlist_for_each_entry_rcu(mesh, &vs->meshes[i], sock_node)
+			return mesh;
+	return NULL;
 }
 
 void vnimesh_sock_add(struct vnimesh_sock *vs, struct vnimesh_mesh *mesh)

@@ -41,7 +41,7 @@ void vnimesh_sock_add(struct vnimesh_sock *vs, struct vnimesh_mesh *mesh);
 void vnimesh_sock_del(struct vnimesh_mesh *mesh);
 /* RCU or rtnl. */
 struct vnimesh_mesh *vnimesh_sock_find(struct vnimesh_sock *vs, u32 id);
-/* RCU. Count for a packet that belongs to no mesh: at the first one there. */
-void vnimesh_sock_count(struct vnimesh_sock *vs, unsigned int what);
+/* RCU. Who counts a packet that belongs to no mesh. */
+struct vnimesh_mesh *vnimesh_sock_any(struct vnimesh_sock *vs);
 
 #endif /* _VNIMESH_SOCK_H */

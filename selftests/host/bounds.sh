@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What is said about bounds in several places is the same: kmod/limits.h and
+# Documentation/defaults.md; the counters of the uapi header, of the module's
+# table (name, drop reason), of the tool, and Documentation/tracing.md.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=selftests/lib.sh
+. selftests/lib.sh
+
+limits=kmod/limits.h
+defaults=Documentation/defaults.md
+header=uapi/linux/vnimesh.h
+
+# value MACRO: of limits.h, by the compiler's own arithmetic.
+value() {
+	local text
+	text=$(echo "VNIMESH_$1" | ${CC:-cc} -E -P -include $limits -x c - | tail -n 1)
+	echo $((text))
+}
+
+# numbers LABEL UNIT: of the row's second and third column, times in UNIT.
+numbers() {
+	grep -F "| $1 |" $defaults | awk -F'|' -v unit="$2" '
+	BEGIN { ms["ms"] = 1; ms["s"] = 1000; ms["min"] = 60000; ms["h"] = 3600000 }
+	{
+		gsub(/`[^`]*`/, "", $4)
+		n = split($3 ", " $4, parts, /, | to /)
+		for (i = 1; i <= n; i++) {
+			words = split(parts[i], w, " ")
+			sum = 0; found = 0
+			for (j = 1; j <= words; j++) {
+				if (w[j] !~ /^[0-9][0-9,]*$/)
+					continue
+				gsub(/,/, "", w[j])
+				found = 1
+				if (w[j + 1] in ms && unit in ms)
+					sum += w[j] * ms[w[j + 1]] / ms[unit]
+				else
+					sum += w[j]
+			}
+			if (found)
+				print sum
+		}
+	}' | paste -sd' '
+}
+
+declare -A documented=()
+# row LABEL UNIT MACRO...: the row's numbers are those of the macros.
+row() {
+	local label=$1 unit=$2 want='' name
+	shift 2
+	for name; do
+		want="$want${want:+ }$(value "$name")"
+		documented[VNIMESH_$name]=1
+	done
+	check_is "$defaults: $label" "$want" "$(numbers "$label" "$unit")"
+}
+
+row "nodes, VNIs, services per mesh" "" NODES_MAX VNIS_MAX SERVICES_MAX
+row "members per service" "" MEMBERS_MAX
+row "flows per mesh" "" FLOW_MAX_DEFAULT FLOW_MAX_MIN FLOW_MAX_MAX
+row "TCP half-open, established, closing" s TCP_HALF_OPEN TCP_ESTABLISHED TCP_CLOSING
+row "UDP before, after the first reply" s UDP_UNREPLIED UDP_REPLIED
+row "packets held per mesh, per VNI" "" HOLD_MAX HOLD_VNI_MAX
+row "addresses asked for at once" "" HOLD_KEYS_MAX
+row "time a packet is held" ms MISS_TIMEOUT
+row "negative entries, longest life" ms NEGATIVE_MAX NEGATIVE_TTL_MAX
+row "resolves waiting per mesh, per netns, per socket" "" PARKED_MAX PARKED_NET_MAX PARKED_SOCK_MAX
+row "encapsulations inside each other" "" DEPTH_MAX
+
+missing=$(awk '/^#define VNIMESH_[A-Z0-9_]+[ \t]+[^ \t]/ { print $2 }' $limits |
+	while read -r name; do [ "${documented[$name]-}" ] || echo "$name"; done)
+check_is "every bound of $limits has its row in $defaults (or is missing here)" "" "$missing"
+
+# Counters: NAME NAME-AS-SHOWN, without the gauges.
+counters() {
+	awk '/VNIMESH_A_STATS_PAD = 1/ { on = 1; next } /__VNIMESH_A_STATS_MAX,/ { exit }
+		on && /VNIMESH_A_STATS_/ && !/gauge/ { sub(/,.*/, ""); sub(/.*VNIMESH_A_STATS_/, ""); print }' $header
+}
+shown() { tr 'A-Z_' 'a-z-' <<<"$1"; }
+check_match "there are counters" . counters
+wrong=$(counters | while read -r name; do
+	grep -Eq "(COUNTER|DROP)\($name, \"$(shown "$name")\"" kmod/drop.c || echo "$name"
+done)
+check_is "each counter has its name in kmod/drop.c" "" "$wrong"
+wrong=$(counters | while read -r name; do
+	grep -Eq "STAT\($name, \"$(shown "$name")\"\)" tools/lib/record_stats.c || echo "$name"
+done)
+check_is "... and the same in the tool" "" "$wrong"
+wrong=$(sed -n 's/^\tDROP(\([A-Z_]*\), "\([a-z-]*\)", \([A-Z_]*\)),$/\2 \3/p' kmod/drop.c |
+	while read -r name reason; do
+		grep -q "^|.*\`$name\`.*| \`$reason\` |$" Documentation/tracing.md || echo "$name: $reason"
+	done)
+check_is "... and its drop reason in Documentation/tracing.md" "" "$wrong"
+# Nothing that drops a packet goes around kmod/drop.c.
+around=$(grep -nE '\b(dev_)?kfree_skb(_any|_irq)?\(|rx_dropped_inc|tx_dropped_inc|stats->c\[' kmod/*.c kmod/*.h |
+	grep -v '^kmod/drop\.c\|^kmod/mesh\.h.*this_cpu_add\|^kmod/device\.c.*per_cpu_ptr' || :)
+check_is "a packet ends through kmod/drop.c only" "" "$around"
