@@ -109,6 +109,27 @@ static inline struct vnimesh_vni *test_vni(struct kunit *test,
 	return vni;
 }
 
+/* Another node with a prefix; the table holds it. */
+static inline void test_node(struct kunit *test, struct vnimesh_mesh *mesh,
+			     u32 id, u32 underlay, u32 prefix, u8 len)
+{
+	struct vnimesh_node_change change = { .set_prefixes = true };
+	struct vnimesh_node *node = vnimesh_node_alloc(id);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, node);
+	change.endpoint = vnimesh_endpoint_alloc(htonl(underlay), htons(6081));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, change.endpoint);
+	change.prefixes = kzalloc(struct_size(change.prefixes, p, 1), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, change.prefixes);
+	change.prefixes->n = 1;
+	change.prefixes->p[0].family = AF_INET;
+	change.prefixes->p[0].len = len;
+	test_ip4(&change.prefixes->p[0].ip, prefix);
+	mutex_lock(&mesh->lock);
+	KUNIT_ASSERT_EQ(test, vnimesh_node_apply(mesh, node, &change), 0);
+	mutex_unlock(&mesh->lock);
+}
+
 /* @skb as received from a driver with little headroom of linear data: the first
  * @linear bytes of @data are linear, the rest lies in pages.
  */
