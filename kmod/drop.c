@@ -51,6 +51,14 @@ static const struct {
 	DROP(RX_DOWN, "rx-down", DEV_READY),
 	DROP(RX_ECN, "rx-ecn", IP_INHDR),
 	COUNTER(NO_RESOURCE, "no-resource"),
+	COUNTER(ICMP_TRANSLATED, "icmp-translated"),
+	DROP(ICMP_NO_FLOW, "icmp-no-flow", NO_SOCKET),
+	COUNTER(ICMP_ANSWER, "icmp-answer"),
+	COUNTER(ICMP_LIMITED, "icmp-limited"),
+	COUNTER(TX_OUTER_FRAGMENT, "tx-outer-fragment"),
+	COUNTER(FRAGMENT_HOLD, "fragment-hold"),
+	DROP(FRAGMENT_LOST, "fragment-lost", NOT_SPECIFIED),
+	DROP(FRAGMENT_FULL, "fragment-full", FULL_RING),
 #undef COUNTER
 #undef DROP
 };

@@ -2,10 +2,12 @@
 #include <linux/ktime.h>
 #include <linux/random.h>
 #include <linux/skbuff.h>
+#include <net/ipv6.h>
 
 #include "choose.h"
 #include "drop.h"
 #include "encap.h"
+#include "icmp.h"
 #include "miss.h"
 #include "nat.h"
 #include "netlink.h"
@@ -35,13 +37,16 @@ static bool fits(const struct sk_buff *skb, u32 mtu)
 	return skb->len <= mtu;
 }
 
-static void invert(struct vnimesh_tuple *to, const struct vnimesh_tuple *t)
+/* What the packet becomes on its way to the member, or to the other end. */
+static int rewrite(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+		   struct vnimesh_packet *pkt, struct vnimesh_flow *flow)
 {
-	*to = *t;
-	to->src = t->dst;
-	to->dst = t->src;
-	to->sport = t->dport;
-	to->dport = t->sport;
+	if (!flow)
+		return 0;
+	if (unlikely(!pkt->has_ports))
+		return vnimesh_icmp_nat(mesh, skb, pkt, flow, VNIMESH_FORWARD);
+	vnimesh_track(mesh, flow, VNIMESH_FORWARD, pkt);
+	return vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD);
 }
 
 /* To a VNI of this host. */
@@ -60,11 +65,8 @@ static void send_local(struct vnimesh_dev *from, struct sk_buff *skb,
 		vnimesh_refuse_size(from, skb, READ_ONCE(dev->mtu));
 		return;
 	}
-	if (flow) {
-		vnimesh_track(from->mesh, flow, VNIMESH_FORWARD, pkt);
-		if (vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD))
-			goto drop;
-	}
+	if (rewrite(from->mesh, skb, pkt, flow))
+		goto drop;
 	if (skb_orphan_frags(skb, GFP_ATOMIC))
 		goto drop;
 	dev_sw_netstats_tx_add(from->dev, 1, len);
@@ -72,6 +74,20 @@ static void send_local(struct vnimesh_dev *from, struct sk_buff *skb,
 	return;
 drop:
 	vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
+}
+
+/* No IPv6 host sends less than 1280 bytes for being told to (RFC 8200, 5). A
+ * tunnel over less than that fragments by itself: the outer packet.
+ */
+static bool squeeze(struct vnimesh_dev *from, const struct sk_buff *skb,
+		    const struct vnimesh_packet *pkt, struct vnimesh_path *path)
+{
+	if (pkt->tuple.family != AF_INET6 || path->mtu >= IPV6_MIN_MTU ||
+	    !fits(skb, IPV6_MIN_MTU))
+		return false;
+	path->fragment = true;
+	vnimesh_count(from->mesh, VNIMESH_A_STATS_TX_OUTER_FRAGMENT);
+	return true;
 }
 
 /* To a VNI of another host. */
@@ -89,18 +105,15 @@ static void send_remote(struct vnimesh_dev *from, struct sk_buff *skb,
 				    VNIMESH_A_STATS_TX_ERROR);
 		return;
 	}
-	if (!fits(skb, path.mtu)) {
+	if (!fits(skb, path.mtu) && !squeeze(from, skb, pkt, &path)) {
 		vnimesh_encap_release(&path);
 		vnimesh_refuse_size(from, skb, path.mtu);
 		return;
 	}
-	if (flow) {
-		vnimesh_track(from->mesh, flow, VNIMESH_FORWARD, pkt);
-		if (vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD)) {
-			vnimesh_encap_release(&path);
-			vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
-			return;
-		}
+	if (rewrite(from->mesh, skb, pkt, flow)) {
+		vnimesh_encap_release(&path);
+		vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
+		return;
 	}
 	vnimesh_encap_send(from, skb, &path);
 }
@@ -210,7 +223,7 @@ static struct vnimesh_flow *bind(struct vnimesh_dev *from,
 		return ERR_PTR(-ENOBUFS);
 	flow->link[VNIMESH_FORWARD].tuple = *t;
 	rev = &flow->link[VNIMESH_REVERSE].tuple;
-	invert(rev, t);
+	vnimesh_tuple_invert(rev, t);
 	rev->src = *ip;
 	rev->sport = target;
 	/* Hairpin: the client is the member. Its own address as source would
@@ -281,6 +294,25 @@ static bool send_hairpin(struct vnimesh_dev *from, struct sk_buff *skb,
 	return true;
 }
 
+/* The client's stack complains of a packet of the member's. */
+static void icmp_to_service(struct vnimesh_dev *from, struct sk_buff *skb,
+			    struct vnimesh_packet *pkt)
+{
+	struct vnimesh_flow *flow;
+
+	flow = vnimesh_icmp_flow(from->mesh, skb, pkt, VNIMESH_FORWARD);
+	if (flow && flow->member) {
+		send_flow(from, skb, pkt, flow);
+		return;
+	}
+	/* A member that is its own client complains as the member. */
+	flow = vnimesh_icmp_flow(from->mesh, skb, pkt, VNIMESH_REVERSE);
+	if (flow && flow->member && flow->member->vni == from->vni)
+		send_local(from, skb, pkt, NULL, from->vni);
+	else
+		vnimesh_drop(from, skb, VNIMESH_A_STATS_ICMP_NO_FLOW);
+}
+
 static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 		       struct vnimesh_packet *pkt, bool asked)
 {
@@ -293,7 +325,11 @@ static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 		return;
 	}
 	if (!pkt->has_ports) {
-		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_TX_UNSUPPORTED);
+		if (vnimesh_icmp_is_error(skb, pkt))
+			icmp_to_service(from, skb, pkt);
+		else
+			vnimesh_refuse(from, skb, pkt,
+				       VNIMESH_A_STATS_TX_UNSUPPORTED);
 		return;
 	}
 	flow = find(mesh, pkt);
@@ -329,7 +365,7 @@ static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
  * whose replies look like requests, only does when there is a conflict.
  * NULL: go untracked.
  */
-static struct vnimesh_flow *track(struct vnimesh_dev *from,
+static struct vnimesh_flow *track(struct vnimesh_dev *from, struct sk_buff *skb,
 				  const struct vnimesh_packet *pkt)
 {
 	struct vnimesh_mesh *mesh = from->mesh;
@@ -337,7 +373,11 @@ static struct vnimesh_flow *track(struct vnimesh_dev *from,
 	struct vnimesh_flow *flow;
 	bool taken;
 
-	if (!pkt->has_ports || pkt->fragment)
+	if (!pkt->has_ports) {
+		/* An error about a connection whose source port is another. */
+		return vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_FORWARD);
+	}
+	if (pkt->fragment)
 		return NULL;
 	if (pkt->tuple.proto == IPPROTO_TCP) {
 		if (!vnimesh_packet_is_syn(pkt))
@@ -349,7 +389,7 @@ static struct vnimesh_flow *track(struct vnimesh_dev *from,
 	if (flow)
 		return flow;
 
-	invert(&inverse, &pkt->tuple);
+	vnimesh_tuple_invert(&inverse, &pkt->tuple);
 	taken = !!vnimesh_flow_find(mesh, VNIMESH_REVERSE, &inverse);
 	if (pkt->tuple.proto == IPPROTO_UDP && !taken)
 		return NULL;
@@ -379,7 +419,7 @@ static void to_vni(struct vnimesh_dev *from, struct sk_buff *skb,
 				    VNIMESH_A_STATS_TX_NO_ROUTE);
 		return;
 	}
-	flow = track(from, pkt);
+	flow = track(from, skb, pkt);
 	if (IS_ERR(flow)) {
 		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_FLOW_FULL);
 		return;

@@ -49,6 +49,14 @@ static const struct vnm_field stats_fields[] = {
 	STAT(RX_DOWN, "rx-down"),
 	STAT(RX_ECN, "rx-ecn"),
 	STAT(NO_RESOURCE, "no-resource"),
+	STAT(ICMP_TRANSLATED, "icmp-translated"),
+	STAT(ICMP_NO_FLOW, "icmp-no-flow"),
+	STAT(ICMP_ANSWER, "icmp-answer"),
+	STAT(ICMP_LIMITED, "icmp-limited"),
+	STAT(TX_OUTER_FRAGMENT, "tx-outer-fragment"),
+	STAT(FRAGMENT_HOLD, "fragment-hold"),
+	STAT(FRAGMENT_LOST, "fragment-lost"),
+	STAT(FRAGMENT_FULL, "fragment-full"),
 };
 
 const struct vnm_type vnm_stats_type = {
