@@ -2,14 +2,19 @@
 #include <linux/jiffies.h>
 
 #include "choose.h"
+#include "eject.h"
 #include "trace.h"
 
-static u8 exclude(const struct vnimesh_member *m, u8 family)
+static u8 exclude(struct vnimesh_mesh *mesh,
+		  const struct vnimesh_choose_args *args,
+		  const struct vnimesh_member *m)
 {
 	const struct vnimesh_vni *vni = m->vni;
 	const struct vnimesh_node *node = vni->node;
 
-	if (!vnimesh_vni_ip(vni, family))
+	if (m == args->avoid)
+		return VNIMESH_EXCLUDE_AVOID;
+	if (!vnimesh_vni_ip(vni, args->tuple->family))
 		return VNIMESH_EXCLUDE_FAMILY;
 	if (READ_ONCE(m->state) != VNIMESH_STATE_UP)
 		return VNIMESH_EXCLUDE_MEMBER_STATE;
@@ -24,10 +29,13 @@ static u8 exclude(const struct vnimesh_member *m, u8 family)
 		return VNIMESH_EXCLUDE_VNI_HEALTH;
 	if (READ_ONCE(node->state) != VNIMESH_STATE_UP || READ_ONCE(node->dead))
 		return VNIMESH_EXCLUDE_NODE_STATE;
+	if (vnimesh_eject_active(mesh, m, args->client, args->tuple->dport))
+		return VNIMESH_EXCLUDE_EJECTED;
 	return VNIMESH_EXCLUDE_NONE;
 }
 
-void vnimesh_choose_snapshot(const struct vnimesh_choose_args *args,
+void vnimesh_choose_snapshot(struct vnimesh_mesh *mesh,
+			     const struct vnimesh_choose_args *args,
 			     const struct vnimesh_member *member,
 			     struct vnimesh_candidate *c)
 {
@@ -44,11 +52,11 @@ void vnimesh_choose_snapshot(const struct vnimesh_choose_args *args,
 	c->weight = READ_ONCE(member->weight);
 	c->health = min(READ_ONCE(member->health), READ_ONCE(vni->health));
 	c->stale = READ_ONCE(member->stale);
-	c->excluded = member == args->avoid ? VNIMESH_EXCLUDE_AVOID :
-		      exclude(member, args->tuple->family);
+	c->excluded = exclude(mesh, args, member);
 }
 
 struct choice {
+	struct vnimesh_mesh *mesh;
 	const struct vnimesh_choose_args *args;
 	const struct vnimesh_member_set *set;
 };
@@ -57,10 +65,10 @@ static void get(void *ctx, u32 i, struct vnimesh_candidate *c)
 {
 	struct choice *choice = ctx;
 
-	vnimesh_choose_snapshot(choice->args, choice->set->m[i], c);
+	vnimesh_choose_snapshot(choice->mesh, choice->args, choice->set->m[i], c);
 }
 
-static void trace(const struct vnimesh_mesh *mesh,
+static void trace(struct vnimesh_mesh *mesh,
 		  const struct vnimesh_choose_args *args,
 		  const struct vnimesh_member *member)
 {
@@ -68,7 +76,7 @@ static void trace(const struct vnimesh_mesh *mesh,
 	struct vnimesh_candidate c;
 
 	if (member) {
-		vnimesh_choose_snapshot(args, member, &c);
+		vnimesh_choose_snapshot(mesh, args, member, &c);
 		cost = vnimesh_select_cost(&c);
 	}
 	trace_vnimesh_choose(mesh, args, member, cost);
@@ -78,6 +86,7 @@ struct vnimesh_member *vnimesh_choose(struct vnimesh_mesh *mesh,
 				      const struct vnimesh_choose_args *args)
 {
 	struct choice choice = {
+		.mesh = mesh,
 		.args = args,
 		.set = rcu_dereference(args->service->set),
 	};

@@ -20,7 +20,8 @@ struct vnimesh_choose_args {
 };
 
 /* RCU. Figures of @member for the flow of @args, as the choice sees them. */
-void vnimesh_choose_snapshot(const struct vnimesh_choose_args *args,
+void vnimesh_choose_snapshot(struct vnimesh_mesh *mesh,
+			     const struct vnimesh_choose_args *args,
 			     const struct vnimesh_member *member,
 			     struct vnimesh_candidate *c);
 /* RCU, BH. The member for a new flow; NULL: nobody is eligible. */

@@ -11,6 +11,7 @@
 
 #include "compat/compat.h"
 #include "device.h"
+#include "eject.h"
 #include "encap.h"
 #include "flow.h"
 #include "miss.h"
@@ -276,6 +277,7 @@ static void free_mesh(struct vnimesh_mesh *mesh)
 	struct vnimesh_service_prefixes *sp;
 
 	vnimesh_flow_exit(mesh);
+	vnimesh_eject_exit(mesh);
 	if (mesh->misses)
 		vnimesh_miss_exit(mesh);
 	if (mesh->parked)
@@ -307,6 +309,8 @@ static void default_settings(struct vnimesh_settings *set)
 	set->tcp_closing = VNIMESH_TCP_CLOSING;
 	set->udp_unreplied = VNIMESH_UDP_UNREPLIED;
 	set->udp_replied = VNIMESH_UDP_REPLIED;
+	set->resteer_max = VNIMESH_RESTEER_MAX;
+	set->eject_max = VNIMESH_EJECT_TIME_MAX;
 }
 
 static struct vnimesh_mesh *new_mesh(struct net_device *dev,
@@ -331,7 +335,6 @@ static struct vnimesh_mesh *new_mesh(struct net_device *dev,
 		VNIMESH_FLOW_MAX_DEFAULT;
 	default_settings(&mesh->set);
 	mutex_init(&mesh->lock);
-	vnimesh_answer_init(mesh);
 	INIT_LIST_HEAD(&mesh->devs);
 	INIT_LIST_HEAD(&mesh->net_node);
 	INIT_HLIST_NODE(&mesh->sock_node);
@@ -349,6 +352,8 @@ static struct vnimesh_mesh *new_mesh(struct net_device *dev,
 	err = vnimesh_miss_init(mesh);
 	if (!err)
 		err = vnimesh_parked_init(mesh);
+	if (!err)
+		err = vnimesh_eject_init(mesh);
 	if (!err)
 		err = vnimesh_flow_init(mesh);
 	if (err) {

@@ -44,7 +44,6 @@ int vnimesh_encap_route(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
 		dst_cache_set_ip4(&ep->dst_cache, &rt->dst, fl4.saddr);
 	}
 	path->rt = rt;
-	path->fragment = false;
 	path->mtu = max_t(int, (int)dst_mtu(&rt->dst) - (int)VNIMESH_OVERHEAD4,
 			  0);
 	return 0;
@@ -101,8 +100,8 @@ void vnimesh_encap_send(struct vnimesh_dev *from, struct sk_buff *skb,
 	__this_cpu_inc(depth);
 	udp_tunnel_xmit_skb(path->rt, mesh->sock->sock->sk, skb, path->saddr,
 			    path->endpoint->addr, tos, ip4_dst_hoplimit(dst),
-			    path->fragment ? 0 : htons(IP_DF), sport,
-			    path->endpoint->port, xnet, true, 0);
+			    htons(IP_DF), sport, path->endpoint->port, xnet,
+			    true, 0);
 	__this_cpu_dec(depth);
 	return;
 drop:

@@ -23,7 +23,6 @@ struct vnimesh_path {
 	struct rtable *rt;	/* referenced; consumed by send or release */
 	__be32 saddr;
 	u32 mtu;		/* for the inner packet */
-	bool fragment;		/* the outer packet may be, and will */
 };
 
 /* BH, RCU. -ENETUNREACH and the like from the route, -ELOOP: the underlay

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "flow.h"
+#include "syn.h"
 #include "trace.h"
 
 #define LOCKS		256
@@ -215,6 +216,7 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 		if (flow->state == VNIMESH_FLOW_MOVED)
 			atomic_dec(&flows->moved);
 		vnimesh_flow_unload(flow);
+		vnimesh_syn_drop(mesh, flow);
 		uncount(mesh, flow->client);
 		call_rcu(&flow->rcu, free_flow);
 	}
@@ -316,6 +318,7 @@ err:
 
 void vnimesh_flow_abandon(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 {
+	vnimesh_syn_drop(mesh, flow);
 	uncount(mesh, flow->client);
 	free_flow(&flow->rcu);
 }

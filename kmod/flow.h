@@ -33,16 +33,6 @@ struct vnimesh_tuple {
 	u16 pad;
 };
 
-static inline void vnimesh_tuple_invert(struct vnimesh_tuple *to,
-					const struct vnimesh_tuple *t)
-{
-	*to = *t;
-	to->src = t->dst;
-	to->dst = t->src;
-	to->sport = t->dport;
-	to->dport = t->sport;
-}
-
 enum vnimesh_dir {
 	VNIMESH_FORWARD,
 	VNIMESH_REVERSE,
@@ -52,6 +42,8 @@ struct vnimesh_flow_link {
 	struct hlist_node node;		/* RCU */
 	struct vnimesh_tuple tuple;
 };
+
+struct vnimesh_syn;
 
 struct vnimesh_flow {
 	struct vnimesh_flow_link link[2];	/* by enum vnimesh_dir */
@@ -67,6 +59,11 @@ struct vnimesh_flow {
 	u32 ack[2];			/* last ACK sent, by direction; READ_ONCE */
 	u32 end[2];			/* ... and end of the highest segment */
 	u32 sent;			/* us clock of the SYN, for Lk */
+	u32 tried;			/* ... not yet held against the member */
+	bool plain;			/* its SYN may go elsewhere */
+	bool byte;			/* the member has sent data */
+	u8 moves;			/* members that it had before */
+	struct vnimesh_syn *syn;	/* NEW: its copy; owned by who xchgs it */
 	struct list_head chain;		/* in member->flows */
 	struct rcu_head rcu;
 };

@@ -26,6 +26,20 @@
 #define VNIMESH_UDP_UNREPLIED	30	/* as nf_conntrack */
 #define VNIMESH_UDP_REPLIED	180	/* RFC 4787 REQ-5: at least 2 min */
 
+/* Members that fail. Two moves reach a third member, which is more than one
+ * failure explains; more would be a retry storm. The penalty is capped where an
+ * operator would look.
+ */
+#define VNIMESH_RESTEER_MAX	2	/* per flow */
+#define VNIMESH_RESTEER_MAX_LEAST	0
+#define VNIMESH_RESTEER_MAX_MAX	8
+#define VNIMESH_RESTEER_FLOOR	32	/* moves of one VNI at once, for nothing */
+#define VNIMESH_EJECT_TIME_FIRST	1	/* s; VNIMESH_PENALTY_BASE */
+#define VNIMESH_EJECT_TIME_MAX	60	/* s, before jitter */
+#define VNIMESH_EJECT_MAX	8192	/* (client, member) with evidence */
+#define VNIMESH_EJECT_VNI_MAX	1024	/* ... of one client VNI */
+#define VNIMESH_SYN_MAX		16384	/* kept SYNs of 128 bytes: 2 MiB */
+
 /* Packets held for a miss. One SYN per connection is normal, so 64 per VNI
  * cover a burst of connects; the mesh bound is memory (1024 x 64 KiB at the
  * very worst, 2 MiB in practice).
@@ -39,12 +53,6 @@
 #define VNIMESH_PARKED_SOCK_MAX	64	/* ... and per socket */
 #define VNIMESH_NEGATIVE_MAX	4096	/* negative entries per mesh */
 #define VNIMESH_NEGATIVE_TTL_MAX	60000	/* ms */
-
-/* ICMP errors to other hosts: a burst for the connects of one moment, then per
- * second and sender; the second divides 1000.
- */
-#define VNIMESH_ANSWER_BURST	64
-#define VNIMESH_ANSWER_RATE	100
 
 /* Encapsulation inside encapsulation: more is a loop. */
 #define VNIMESH_DEPTH_MAX	3

@@ -23,7 +23,6 @@
 
 #include "limits.h"
 #include "addr.h"
-#include "answer.h"
 #include "row.h"
 #include "node.h"
 #include "vni.h"
@@ -31,6 +30,7 @@
 
 struct vnimesh_sock;
 struct vnimesh_flows;
+struct vnimesh_eject;
 struct vnimesh_misses;
 struct vnimesh_parked;
 
@@ -55,6 +55,8 @@ struct vnimesh_settings {
 	u32 tcp_closing;
 	u32 udp_unreplied;
 	u32 udp_replied;
+	u32 resteer_max;	/* moves of one flow */
+	u32 eject_max;		/* s, longest penalty; 0: nobody is put out */
 };
 
 struct vnimesh_mesh {
@@ -100,9 +102,10 @@ struct vnimesh_mesh {
 					 * cmpxchg when the socket is released
 					 */
 	struct vnimesh_flows *flows;
+	struct vnimesh_eject *eject;
+	atomic_t syns;			/* copies that half-open flows keep */
 	struct vnimesh_misses *misses;
 	struct vnimesh_parked *parked;
-	struct vnimesh_answers answers;
 };
 
 /* Private data of every vnimesh device. */

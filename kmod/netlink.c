@@ -147,6 +147,40 @@ void vnimesh_netlink_event(struct vnimesh_mesh *mesh, u8 event, u32 vni_id,
 				VNIMESH_NL_EVENTS, GFP_ATOMIC);
 }
 
+void vnimesh_netlink_evidence(struct vnimesh_mesh *mesh,
+			      const struct vnimesh_evidence_event *e)
+{
+	const struct vnimesh_member *m = e->member;
+	struct sk_buff *skb;
+	void *hdr;
+
+	if (!genl_has_listeners(&vnimesh_family, mesh->net,
+				VNIMESH_NL_EVENTS))
+		return;
+	skb = genlmsg_new(nla_total_size(sizeof(u32)) * 7 +
+			  nla_total_size(VNIMESH_TAG_MAX + 1), GFP_ATOMIC);
+	if (!skb)
+		return;
+	hdr = genlmsg_put(skb, 0, 0, &vnimesh_family, 0,
+			  VNIMESH_CMD_EVENT_NTF);
+	if (!hdr ||
+	    nla_put_u32(skb, VNIMESH_A_EVENT_IFINDEX, mesh->dev->ifindex) ||
+	    nla_put_u8(skb, VNIMESH_A_EVENT_TYPE, e->type) ||
+	    nla_put_u32(skb, VNIMESH_A_EVENT_VNI_ID, m->vni->id) ||
+	    nla_put_string(skb, VNIMESH_A_EVENT_TAG, m->service->tag) ||
+	    (e->client &&
+	     nla_put_u32(skb, VNIMESH_A_EVENT_CLIENT, e->client->id)) ||
+	    (e->kind && nla_put_u8(skb, VNIMESH_A_EVENT_KIND, e->kind)) ||
+	    nla_put_be16(skb, VNIMESH_A_EVENT_DPORT, e->port) ||
+	    (e->ms && nla_put_u32(skb, VNIMESH_A_EVENT_PENALTY, e->ms))) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, hdr);
+	genlmsg_multicast_netns(&vnimesh_family, mesh->net, skb, 0,
+				VNIMESH_NL_EVENTS, GFP_ATOMIC);
+}
+
 /* The chain is a blocking one, called from the release of the socket. */
 static int released(struct notifier_block *nb, unsigned long event, void *data)
 {

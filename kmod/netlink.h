@@ -25,4 +25,17 @@ int vnimesh_netlink_miss(struct vnimesh_mesh *mesh, u8 family,
 void vnimesh_netlink_event(struct vnimesh_mesh *mesh, u8 event, u32 vni_id,
 			   const char *tag);
 
+struct vnimesh_evidence_event {
+	const struct vnimesh_member *member;
+	const struct vnimesh_vni *client;	/* NULL: the whole host */
+	u32 ms;			/* penalty, or 0 */
+	__be16 port;
+	u8 type;		/* enum vnimesh_event */
+	u8 kind;		/* enum vnimesh_evidence_kind, or 0 */
+};
+
+/* As vnimesh_netlink_event(); RCU. */
+void vnimesh_netlink_evidence(struct vnimesh_mesh *mesh,
+			      const struct vnimesh_evidence_event *event);
+
 #endif /* _VNIMESH_NETLINK_H */

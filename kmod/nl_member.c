@@ -3,6 +3,7 @@
  * Commands member-get, member-set, member-del.
  */
 #include "liveness.h"
+#include "eject.h"
 #include "nl.h"
 
 const struct nla_policy vnimesh_nl_member_get_policy[] = {
@@ -35,6 +36,23 @@ const struct nla_policy vnimesh_nl_member_del_policy[] = {
 	[VNIMESH_A_MEMBER_MAX]		= { .type = NLA_REJECT },
 };
 
+static int put_penalty(struct sk_buff *skb, struct vnimesh_mesh *mesh,
+		       const struct vnimesh_member *member)
+{
+	struct vnimesh_penalty p;
+
+	rcu_read_lock();
+	vnimesh_eject_view(mesh, member, NULL, 0, &p);
+	rcu_read_unlock();
+	if ((p.left && nla_put_u32(skb, VNIMESH_A_MEMBER_PENALTY, p.left)) ||
+	    nla_put_u32(skb, VNIMESH_A_MEMBER_EJECTED,
+			READ_ONCE(member->ejected.ejections)) ||
+	    nla_put_u32(skb, VNIMESH_A_MEMBER_HOLDERS,
+			vnimesh_eject_clients(member)))
+		return -EMSGSIZE;
+	return 0;
+}
+
 static int fill(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 		const void *row, struct net *net)
 {
@@ -58,6 +76,7 @@ static int fill(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 	    nla_put_u64_64bit(skb, VNIMESH_A_MEMBER_FLOWS,
 			      (u32)atomic_read(&member->bound),
 			      VNIMESH_A_MEMBER_PAD) ||
+	    put_penalty(skb, mesh, member) ||
 	    vnimesh_nl_put_row(skb, VNIMESH_A_MEMBER_ORIGIN, &member->row))
 		return -EMSGSIZE;
 	return 0;

@@ -7,6 +7,10 @@
 #include "nl.h"
 
 static struct netlink_range_validation hold_range = { .max = 65536 };
+static struct netlink_range_validation moves_range = {
+	.max = VNIMESH_RESTEER_MAX_MAX,
+};
+static struct netlink_range_validation penalty_range = { .max = 3600 };
 static struct netlink_range_validation timeout_range = {
 	.min = 10, .max = 10000,
 };
@@ -46,7 +50,10 @@ const struct nla_policy vnimesh_nl_mesh_set_policy[] = {
 		NLA_POLICY_FULL_RANGE(NLA_U32, &day_range),
 	[VNIMESH_A_MESH_UDP_REPLIED]	=
 		NLA_POLICY_FULL_RANGE(NLA_U32, &day_range),
-	[VNIMESH_A_MESH_MAX]		= { .type = NLA_REJECT },
+	[VNIMESH_A_MESH_RESTEER_MAX]	=
+		NLA_POLICY_FULL_RANGE(NLA_U32, &moves_range),
+	[VNIMESH_A_MESH_EJECT_MAX]	=
+		NLA_POLICY_FULL_RANGE(NLA_U32, &penalty_range),
 };
 
 /* Settable scalars: attribute and place. */
@@ -64,6 +71,8 @@ static const struct {
 	SETTING(TCP_CLOSING, tcp_closing),
 	SETTING(UDP_UNREPLIED, udp_unreplied),
 	SETTING(UDP_REPLIED, udp_replied),
+	SETTING(RESTEER_MAX, resteer_max),
+	SETTING(EJECT_MAX, eject_max),
 #undef SETTING
 };
 

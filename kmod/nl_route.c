@@ -4,6 +4,7 @@
  * snapshot and the same choice as the data path, and changes nothing.
  */
 #include "choose.h"
+#include "eject.h"
 #include "nl.h"
 
 const struct nla_policy vnimesh_nl_route_get_policy[] = {
@@ -22,6 +23,8 @@ const struct nla_policy vnimesh_nl_route_get_policy[] = {
 struct query {
 	const char *tag;	/* or */
 	union vnimesh_ip dst;
+	union vnimesh_ip src;
+	bool has_src;
 	u64 seed;
 	__be16 dport;		/* 0: not asked */
 	u8 proto;
@@ -31,14 +34,13 @@ struct query {
 /* Room for one candidate with an IPv6 address, for the rest, and the number
  * of candidates in one nest, whose length is a u16.
  */
-#define CAND_SIZE	160
+#define CAND_SIZE	192
 #define HEAD_SIZE	512
 #define CANDS_PER_NEST	256
 
 static int get_addrs(struct genl_info *info, struct query *q)
 {
 	struct nlattr **a = info->attrs;
-	union vnimesh_ip src;
 	u8 family = 0;
 	int err;
 
@@ -59,7 +61,7 @@ static int get_addrs(struct genl_info *info, struct query *q)
 	}
 	if (!a[VNIMESH_A_ROUTE_SRC])
 		return 0;
-	err = vnimesh_nl_get_ip(a[VNIMESH_A_ROUTE_SRC], &src, &family,
+	err = vnimesh_nl_get_ip(a[VNIMESH_A_ROUTE_SRC], &q->src, &family,
 				info->extack);
 	if (err)
 		return err;
@@ -67,6 +69,7 @@ static int get_addrs(struct genl_info *info, struct query *q)
 		return VNIMESH_NL_REFUSE(info, VNIMESH_A_ROUTE_SRC, -EINVAL,
 					 "src: not of the family");
 	q->family = family;
+	q->has_src = true;
 	return 0;
 }
 
@@ -115,7 +118,21 @@ static int get_query(struct genl_info *info, struct query *q)
 }
 
 /* RCU. */
-static int put_candidate(struct sk_buff *skb,
+static int put_penalty(struct sk_buff *skb, struct vnimesh_mesh *mesh,
+		       const struct vnimesh_choose_args *args,
+		       const struct vnimesh_member *member)
+{
+	struct vnimesh_penalty p;
+
+	vnimesh_eject_view(mesh, member, args->client, args->tuple->dport, &p);
+	if ((p.left && nla_put_u32(skb, VNIMESH_A_CAND_PENALTY, p.left)) ||
+	    nla_put_u8(skb, VNIMESH_A_CAND_EVIDENCE, p.sum) ||
+	    nla_put_u8(skb, VNIMESH_A_CAND_DOUBLINGS, p.n))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_candidate(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 			 const struct vnimesh_member *member,
 			 const struct vnimesh_choose_args *args, int type,
 			 bool chosen)
@@ -126,7 +143,7 @@ static int put_candidate(struct sk_buff *skb,
 	struct nlattr *nest;
 	u64 cost;
 
-	vnimesh_choose_snapshot(args, member, &c);
+	vnimesh_choose_snapshot(mesh, args, member, &c);
 	cost = vnimesh_select_cost(&c);
 	nest = nla_nest_start(skb, type);
 	if (!nest ||
@@ -145,14 +162,15 @@ static int put_candidate(struct sk_buff *skb,
 	    nla_put_u8(skb, VNIMESH_A_CAND_EXCLUDED, c.excluded) ||
 	    (chosen && nla_put_flag(skb, VNIMESH_A_CAND_CHOSEN)) ||
 	    nla_put_u32(skb, VNIMESH_A_CAND_AGE,
-			vnimesh_row_age(&member->row)))
+			vnimesh_row_age(&member->row)) ||
+	    put_penalty(skb, mesh, args, member))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
 }
 
 /* RCU. */
-static int put_candidates(struct sk_buff *skb,
+static int put_candidates(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 			  const struct vnimesh_member_set *set,
 			  const struct vnimesh_choose_args *args,
 			  const struct vnimesh_member *chosen)
@@ -168,8 +186,8 @@ static int put_candidates(struct sk_buff *skb,
 			if (!nest)
 				return -EMSGSIZE;
 		}
-		if (put_candidate(skb, set->m[i], args, i % CANDS_PER_NEST + 1,
-				  set->m[i] == chosen))
+		if (put_candidate(skb, mesh, set->m[i], args,
+				  i % CANDS_PER_NEST + 1, set->m[i] == chosen))
 			return -EMSGSIZE;
 	}
 	if (nest)
@@ -232,6 +250,8 @@ static int fill_service(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 	};
 	const struct vnimesh_choose_args args = {
 		.service = service, .tuple = &tuple, .seed = q->seed,
+		.client = q->has_src ?
+			  vnimesh_vni_local(mesh, q->family, &q->src) : NULL,
 	};
 	const struct vnimesh_member *chosen = vnimesh_choose(mesh, &args);
 
@@ -241,7 +261,7 @@ static int fill_service(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 			      VNIMESH_A_ROUTE_PAD) ||
 	    (chosen && put_choice(skb, chosen, q)))
 		return -EMSGSIZE;
-	return put_candidates(skb, set, &args, chosen);
+	return put_candidates(skb, mesh, set, &args, chosen);
 }
 
 static struct sk_buff *new_reply(struct vnimesh_mesh *mesh,

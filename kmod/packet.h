@@ -15,20 +15,19 @@ struct sk_buff;
 #define VNIMESH_TCP_FIN	0x01
 #define VNIMESH_TCP_SYN	0x02
 #define VNIMESH_TCP_RST	0x04
+#define VNIMESH_TCP_PSH	0x08
 #define VNIMESH_TCP_ACK	0x10
+#define VNIMESH_TCP_URG	0x20
 
 struct vnimesh_packet {
 	struct vnimesh_tuple tuple;	/* ports 0 unless TCP or UDP */
 	__be32 seq;		/* TCP */
 	__be32 ack;		/* TCP */
 	u32 payload;		/* TCP: bytes after the header */
-	u32 frag_id;		/* fragments */
 	u16 l4;			/* offset of the transport header */
 	u8 tcp_flags;
-	u8 frag_proto;		/* as every fragment of the datagram says it */
 	bool has_ports;		/* tuple and transport header are complete */
 	bool fragment;		/* any fragment; has_ports only in the first */
-	bool later;		/* ... and not the first */
 };
 
 static inline bool vnimesh_packet_is_syn(const struct vnimesh_packet *pkt)

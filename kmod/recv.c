@@ -7,57 +7,26 @@
 #include <net/ip_tunnels.h>
 #include <net/udp.h>
 
-#include "answer.h"
 #include "drop.h"
-#include "icmp.h"
 #include "nat.h"
 #include "recv.h"
+#include "resteer.h"
 #include "sock.h"
-#include "track.h"
 
 #define BASE_LEN	(sizeof(struct udphdr) + sizeof(struct genevehdr))
 
-/* Not here, down, or too small. Who sent it from another host is told; local
- * senders were refused before.
- */
-static void undeliverable(struct vnimesh_mesh *mesh, struct net_device *dev,
-			  struct sk_buff *skb, const struct vnimesh_packet *pkt,
-			  bool remote, unsigned int what)
+static bool deliverable(struct vnimesh_mesh *mesh, struct net_device *dev,
+			const struct sk_buff *skb, unsigned int *what)
 {
-	if (remote && what == VNIMESH_A_STATS_RX_TOO_BIG)
-		vnimesh_answer_size(mesh, skb, pkt, READ_ONCE(dev->mtu));
-	else if (remote)
-		vnimesh_answer_unreachable(mesh, skb, pkt);
-	vnimesh_drop_rx(mesh, skb, what);
-}
-
-/* Returns 0, or the counter of the reason to drop. */
-static unsigned int check_target(struct net_device *dev,
-				 const struct sk_buff *skb)
-{
-	if (!dev || !netif_running(dev))
-		return VNIMESH_A_STATS_RX_DOWN;
-	if (!skb_is_gso(skb) && skb->len > READ_ONCE(dev->mtu))
-		return VNIMESH_A_STATS_RX_TOO_BIG;
-	return 0;
-}
-
-/* The reverse rewrite, if a flow owns the packet or what it complains of. */
-static int rewrite(struct vnimesh_mesh *mesh, struct sk_buff *skb,
-		   struct vnimesh_packet *pkt)
-{
-	struct vnimesh_flow *flow;
-
-	if (unlikely(!pkt->has_ports)) {
-		flow = vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_REVERSE);
-		return flow ? vnimesh_icmp_nat(mesh, skb, pkt, flow,
-					       VNIMESH_REVERSE) : 0;
+	if (!dev || !netif_running(dev)) {
+		*what = VNIMESH_A_STATS_RX_DOWN;
+		return false;
 	}
-	flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
-	if (!flow)
-		return 0;
-	vnimesh_track(mesh, flow, VNIMESH_REVERSE, pkt);
-	return vnimesh_nat(skb, pkt, flow, VNIMESH_REVERSE);
+	if (!skb_is_gso(skb) && skb->len > READ_ONCE(dev->mtu)) {
+		*what = VNIMESH_A_STATS_RX_TOO_BIG;
+		return false;
+	}
+	return true;
 }
 
 void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
@@ -65,15 +34,32 @@ void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 		     bool remote)
 {
 	struct net_device *dev = rcu_dereference(vni->dev);
-	unsigned int what = check_target(dev, skb);
+	struct vnimesh_flow *flow = NULL;
+	enum vnimesh_track found;
+	unsigned int what;
 
-	if (unlikely(what)) {
-		undeliverable(mesh, dev, skb, pkt, remote, what);
+	if (!deliverable(mesh, dev, skb, &what)) {
+		vnimesh_drop_rx(mesh, skb, what);
 		return;
 	}
-	if (rewrite(mesh, skb, pkt)) {
-		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
+	if (pkt->has_ports)
+		flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
+	if (flow && pkt->fragment) {
+		/* Its other pieces would go out untranslated. */
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_FRAGMENT);
 		return;
+	}
+	if (flow) {
+		found = vnimesh_track(mesh, flow, VNIMESH_REVERSE, pkt);
+		if (unlikely(found) &&
+		    vnimesh_resteer_reply(mesh, flow, pkt, found)) {
+			consume_skb(skb);
+			return;
+		}
+		if (vnimesh_nat(skb, pkt, flow, VNIMESH_REVERSE)) {
+			vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
+			return;
+		}
 	}
 
 	/* Each side of the crossing has its own conntrack, marks and routes. */
@@ -158,8 +144,7 @@ static void recv_inner(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	}
 	vni = vnimesh_vni_local(mesh, pkt.tuple.family, &pkt.tuple.dst);
 	if (!vni) {
-		undeliverable(mesh, NULL, skb, &pkt, true,
-			      VNIMESH_A_STATS_RX_NO_VNI);
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_RX_NO_VNI);
 		return;
 	}
 	skb->dev = mesh->dev;

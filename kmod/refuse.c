@@ -69,19 +69,18 @@ static void push_ip6(struct sk_buff *skb, const struct vnimesh_packet *pkt,
 	skb->protocol = htons(ETH_P_IPV6);
 }
 
-static void send_reset(struct vnimesh_dev *from,
-		       const struct vnimesh_packet *pkt)
+struct sk_buff *vnimesh_refuse_make(const struct vnimesh_packet *pkt)
 {
 	struct tcphdr *th;
 	struct sk_buff *skb;
 
 	if (pkt->tcp_flags & VNIMESH_TCP_RST)
-		return;
-	skb = alloc_skb(sizeof(struct ipv6hdr) + sizeof(*th) + NET_SKB_PAD,
+		return NULL;
+	skb = alloc_skb(LL_MAX_HEADER + sizeof(struct ipv6hdr) + sizeof(*th),
 			GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb)
-		return;
-	skb_reserve(skb, NET_SKB_PAD + sizeof(struct ipv6hdr));
+		return NULL;
+	skb_reserve(skb, LL_MAX_HEADER + sizeof(struct ipv6hdr));
 	th = skb_put(skb, sizeof(*th));
 	fill_tcp(th, pkt);
 	if (pkt->tuple.family == AF_INET)
@@ -90,6 +89,16 @@ static void send_reset(struct vnimesh_dev *from,
 		push_ip6(skb, pkt, th);
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
+	return skb;
+}
+
+static void send_reset(struct vnimesh_dev *from,
+		       const struct vnimesh_packet *pkt)
+{
+	struct sk_buff *skb = vnimesh_refuse_make(pkt);
+
+	if (!skb)
+		return;
 	skb->dev = from->dev;
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	skb->pkt_type = PACKET_HOST;

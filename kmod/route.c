@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/ktime.h>
-#include <linux/random.h>
 #include <linux/skbuff.h>
-#include <net/ipv6.h>
 
-#include "choose.h"
+#include "bind.h"
 #include "drop.h"
 #include "encap.h"
-#include "icmp.h"
 #include "miss.h"
 #include "nat.h"
 #include "netlink.h"
@@ -15,11 +11,6 @@
 #include "refuse.h"
 #include "route.h"
 #include "track.h"
-
-/* A source port that is taken at the member is replaced by a random one: this
- * often, before the flow is refused.
- */
-#define PORT_TRIES	32
 
 static bool own_source(const struct vnimesh_dev *from,
 		       const struct vnimesh_packet *pkt)
@@ -35,18 +26,6 @@ static bool fits(const struct sk_buff *skb, u32 mtu)
 	if (skb_is_gso(skb))
 		return skb_gso_validate_network_len(skb, mtu);
 	return skb->len <= mtu;
-}
-
-/* What the packet becomes on its way to the member, or to the other end. */
-static int rewrite(struct vnimesh_mesh *mesh, struct sk_buff *skb,
-		   struct vnimesh_packet *pkt, struct vnimesh_flow *flow)
-{
-	if (!flow)
-		return 0;
-	if (unlikely(!pkt->has_ports))
-		return vnimesh_icmp_nat(mesh, skb, pkt, flow, VNIMESH_FORWARD);
-	vnimesh_track(mesh, flow, VNIMESH_FORWARD, pkt);
-	return vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD);
 }
 
 /* To a VNI of this host. */
@@ -65,8 +44,11 @@ static void send_local(struct vnimesh_dev *from, struct sk_buff *skb,
 		vnimesh_refuse_size(from, skb, READ_ONCE(dev->mtu));
 		return;
 	}
-	if (rewrite(from->mesh, skb, pkt, flow))
-		goto drop;
+	if (flow) {
+		vnimesh_track(from->mesh, flow, VNIMESH_FORWARD, pkt);
+		if (vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD))
+			goto drop;
+	}
 	if (skb_orphan_frags(skb, GFP_ATOMIC))
 		goto drop;
 	dev_sw_netstats_tx_add(from->dev, 1, len);
@@ -74,20 +56,6 @@ static void send_local(struct vnimesh_dev *from, struct sk_buff *skb,
 	return;
 drop:
 	vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
-}
-
-/* No IPv6 host sends less than 1280 bytes for being told to (RFC 8200, 5). A
- * tunnel over less than that fragments by itself: the outer packet.
- */
-static bool squeeze(struct vnimesh_dev *from, const struct sk_buff *skb,
-		    const struct vnimesh_packet *pkt, struct vnimesh_path *path)
-{
-	if (pkt->tuple.family != AF_INET6 || path->mtu >= IPV6_MIN_MTU ||
-	    !fits(skb, IPV6_MIN_MTU))
-		return false;
-	path->fragment = true;
-	vnimesh_count(from->mesh, VNIMESH_A_STATS_TX_OUTER_FRAGMENT);
-	return true;
 }
 
 /* To a VNI of another host. */
@@ -105,138 +73,20 @@ static void send_remote(struct vnimesh_dev *from, struct sk_buff *skb,
 				    VNIMESH_A_STATS_TX_ERROR);
 		return;
 	}
-	if (!fits(skb, path.mtu) && !squeeze(from, skb, pkt, &path)) {
+	if (!fits(skb, path.mtu)) {
 		vnimesh_encap_release(&path);
 		vnimesh_refuse_size(from, skb, path.mtu);
 		return;
 	}
-	if (rewrite(from->mesh, skb, pkt, flow)) {
-		vnimesh_encap_release(&path);
-		vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
-		return;
+	if (flow) {
+		vnimesh_track(from->mesh, flow, VNIMESH_FORWARD, pkt);
+		if (vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD)) {
+			vnimesh_encap_release(&path);
+			vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
+			return;
+		}
 	}
 	vnimesh_encap_send(from, skb, &path);
-}
-
-static int insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
-{
-	int tries, err;
-
-	for (tries = 0; tries < PORT_TRIES; tries++) {
-		err = vnimesh_flow_insert(mesh, flow);
-		if (err != -EADDRINUSE)
-			return err;
-		/* The member has this client port already, for another tag or a
-		 * direct connection. A new source port keeps the choice, and
-		 * the member cannot mistake one for the other in TIME_WAIT.
-		 */
-		if (!tries)
-			vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_CONFLICT);
-		flow->link[VNIMESH_REVERSE].tuple.dport =
-			htons(1024 + get_random_u32() % (65536 - 1024));
-	}
-	return err;
-}
-
-/* Insert @flow, or find the one that another CPU was faster with. */
-static struct vnimesh_flow *settle(struct vnimesh_mesh *mesh,
-				   struct vnimesh_flow *flow)
-{
-	struct vnimesh_flow *other;
-	int err = insert(mesh, flow);
-
-	if (!err)
-		return flow;
-	other = vnimesh_flow_find(mesh, VNIMESH_FORWARD,
-				  &flow->link[VNIMESH_FORWARD].tuple);
-	vnimesh_flow_abandon(mesh, flow);
-	return err == -EEXIST && other ? other : ERR_PTR(-ENOBUFS);
-}
-
-static void start_clock(struct vnimesh_flow *flow,
-			const struct vnimesh_packet *pkt)
-{
-	u32 seq = ntohl(pkt->seq) + 1;
-
-	flow->isn = pkt->seq;
-	flow->ack[VNIMESH_REVERSE] = seq;
-	flow->end[VNIMESH_FORWARD] = seq + pkt->payload;
-	flow->sent = (u32)ktime_to_us(ktime_get()) ?: 1;
-}
-
-/* The flow that @t belongs to. A SYN with another ISN is a new connection on
- * old ports: the old flow goes.
- */
-static struct vnimesh_flow *find(struct vnimesh_mesh *mesh,
-				 const struct vnimesh_packet *pkt)
-{
-	struct vnimesh_flow *flow;
-
-	flow = vnimesh_flow_find(mesh, VNIMESH_FORWARD, &pkt->tuple);
-	if (!flow || pkt->tuple.proto != IPPROTO_TCP ||
-	    !vnimesh_packet_is_syn(pkt))
-		return flow;
-	if (flow->isn != pkt->seq) {
-		vnimesh_flow_remove(mesh, flow);
-		return NULL;
-	}
-	WRITE_ONCE(flow->sent, 0);	/* sent twice: Karn, no sample */
-	return flow;
-}
-
-/* A new flow of @service. ERR_PTR: -EPROTONOSUPPORT no such port,
- * -EHOSTUNREACH nobody eligible, -ENOBUFS no room.
- */
-static struct vnimesh_flow *bind(struct vnimesh_dev *from,
-				 const struct vnimesh_packet *pkt,
-				 struct vnimesh_service *service)
-{
-	const struct vnimesh_tuple *t = &pkt->tuple;
-	struct vnimesh_choose_args args = {
-		.service = service,
-		.client = from->vni,
-		.tuple = t,
-	};
-	struct vnimesh_mesh *mesh = from->mesh;
-	const union vnimesh_ip *ip;
-	struct vnimesh_member *m;
-	struct vnimesh_tuple *rev;
-	struct vnimesh_flow *flow;
-	__be16 target;
-
-	if (!vnimesh_service_has_port(service, t->proto, t->dport))
-		return ERR_PTR(-EPROTONOSUPPORT);
-	args.seed = get_random_u64();
-	m = vnimesh_choose(mesh, &args);
-	if (!m)
-		return ERR_PTR(-EHOSTUNREACH);
-	ip = vnimesh_vni_ip(m->vni, t->family);
-	if (!ip)
-		return ERR_PTR(-EHOSTUNREACH);
-
-	target = vnimesh_member_target(m, t->proto, t->dport);
-	if (!target)	/* the list was replaced meanwhile */
-		return ERR_PTR(-EPROTONOSUPPORT);
-
-	flow = vnimesh_flow_alloc(mesh, from->vni, m);
-	if (!flow)
-		return ERR_PTR(-ENOBUFS);
-	flow->link[VNIMESH_FORWARD].tuple = *t;
-	rev = &flow->link[VNIMESH_REVERSE].tuple;
-	vnimesh_tuple_invert(rev, t);
-	rev->src = *ip;
-	rev->sport = target;
-	/* Hairpin: the client is the member. Its own address as source would
-	 * be a martian, so it sees the service's; the one exception to "the
-	 * server sees the client".
-	 */
-	if (m->vni == from->vni)
-		rev->dst = t->dst;
-	start_clock(flow, pkt);
-	flow = settle(mesh, flow);
-	if (!IS_ERR(flow) && !flow->member)
-		return ERR_PTR(-ENOBUFS);
-	return flow;
 }
 
 /* Packets do not flood who watches the events: one in 100 ms. */
@@ -269,8 +119,8 @@ static void refuse_bind(struct vnimesh_dev *from, struct sk_buff *skb,
 	}
 }
 
-static void send_flow(struct vnimesh_dev *from, struct sk_buff *skb,
-		      struct vnimesh_packet *pkt, struct vnimesh_flow *flow)
+void vnimesh_route_flow(struct vnimesh_dev *from, struct sk_buff *skb,
+			struct vnimesh_packet *pkt, struct vnimesh_flow *flow)
 {
 	struct vnimesh_vni *vni = flow->member->vni;
 
@@ -294,25 +144,6 @@ static bool send_hairpin(struct vnimesh_dev *from, struct sk_buff *skb,
 	return true;
 }
 
-/* The client's stack complains of a packet of the member's. */
-static void icmp_to_service(struct vnimesh_dev *from, struct sk_buff *skb,
-			    struct vnimesh_packet *pkt)
-{
-	struct vnimesh_flow *flow;
-
-	flow = vnimesh_icmp_flow(from->mesh, skb, pkt, VNIMESH_FORWARD);
-	if (flow && flow->member) {
-		send_flow(from, skb, pkt, flow);
-		return;
-	}
-	/* A member that is its own client complains as the member. */
-	flow = vnimesh_icmp_flow(from->mesh, skb, pkt, VNIMESH_REVERSE);
-	if (flow && flow->member && flow->member->vni == from->vni)
-		send_local(from, skb, pkt, NULL, from->vni);
-	else
-		vnimesh_drop(from, skb, VNIMESH_A_STATS_ICMP_NO_FLOW);
-}
-
 static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 		       struct vnimesh_packet *pkt, bool asked)
 {
@@ -325,16 +156,12 @@ static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 		return;
 	}
 	if (!pkt->has_ports) {
-		if (vnimesh_icmp_is_error(skb, pkt))
-			icmp_to_service(from, skb, pkt);
-		else
-			vnimesh_refuse(from, skb, pkt,
-				       VNIMESH_A_STATS_TX_UNSUPPORTED);
+		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_TX_UNSUPPORTED);
 		return;
 	}
-	flow = find(mesh, pkt);
+	flow = vnimesh_bind_find(from, skb, pkt);
 	if (flow && likely(flow->member)) {
-		send_flow(from, skb, pkt, flow);
+		vnimesh_route_flow(from, skb, pkt, flow);
 		return;
 	}
 	if (flow)	/* direct, from before the address was a service's */
@@ -351,58 +178,12 @@ static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 		vnimesh_miss_packet(from, skb, pkt, asked, !!service);
 		return;
 	}
-	flow = bind(from, pkt, service);
+	flow = vnimesh_bind(from, skb, pkt, service);
 	if (IS_ERR(flow)) {
 		refuse_bind(from, skb, pkt, service, PTR_ERR(flow));
 		return;
 	}
-	send_flow(from, skb, pkt, flow);
-}
-
-/* A direct connection needs no flow to be routed, but its reverse tuple must
- * not be taken for a service flow's, nor the other way round: so a SYN claims
- * it. The server's host keeps no state: replies never make a flow, and so UDP,
- * whose replies look like requests, only does when there is a conflict.
- * NULL: go untracked.
- */
-static struct vnimesh_flow *track(struct vnimesh_dev *from, struct sk_buff *skb,
-				  const struct vnimesh_packet *pkt)
-{
-	struct vnimesh_mesh *mesh = from->mesh;
-	struct vnimesh_tuple inverse;
-	struct vnimesh_flow *flow;
-	bool taken;
-
-	if (!pkt->has_ports) {
-		/* An error about a connection whose source port is another. */
-		return vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_FORWARD);
-	}
-	if (pkt->fragment)
-		return NULL;
-	if (pkt->tuple.proto == IPPROTO_TCP) {
-		if (!vnimesh_packet_is_syn(pkt))
-			return vnimesh_flow_count(mesh) ? find(mesh, pkt) : NULL;
-	} else if (!vnimesh_flow_count(mesh)) {
-		return NULL;
-	}
-	flow = find(mesh, pkt);
-	if (flow)
-		return flow;
-
-	vnimesh_tuple_invert(&inverse, &pkt->tuple);
-	taken = !!vnimesh_flow_find(mesh, VNIMESH_REVERSE, &inverse);
-	if (pkt->tuple.proto == IPPROTO_UDP && !taken)
-		return NULL;
-	/* Never crowd out service flows: a direct one can do without. */
-	if (!taken && vnimesh_flow_count(mesh) > mesh->flow_max / 8 * 7)
-		return NULL;
-	flow = vnimesh_flow_alloc(mesh, from->vni, NULL);
-	if (!flow)
-		return taken ? ERR_PTR(-ENOBUFS) : NULL;
-	flow->link[VNIMESH_FORWARD].tuple = pkt->tuple;
-	flow->link[VNIMESH_REVERSE].tuple = inverse;
-	start_clock(flow, pkt);
-	return settle(mesh, flow);
+	vnimesh_route_flow(from, skb, pkt, flow);
 }
 
 static void to_vni(struct vnimesh_dev *from, struct sk_buff *skb,
@@ -419,14 +200,14 @@ static void to_vni(struct vnimesh_dev *from, struct sk_buff *skb,
 				    VNIMESH_A_STATS_TX_NO_ROUTE);
 		return;
 	}
-	flow = track(from, skb, pkt);
+	flow = vnimesh_bind_direct(from, skb, pkt);
 	if (IS_ERR(flow)) {
 		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_FLOW_FULL);
 		return;
 	}
 	if (flow && unlikely(flow->member)) {
 		/* Bound while the address was a service's. */
-		send_flow(from, skb, pkt, flow);
+		vnimesh_route_flow(from, skb, pkt, flow);
 		return;
 	}
 	if (!node->self) {

@@ -8,7 +8,7 @@
 #ifndef _VNIMESH_ROUTE_H
 #define _VNIMESH_ROUTE_H
 
-#include "mesh.h"
+#include "packet.h"
 
 struct sk_buff;
 
@@ -16,5 +16,9 @@ struct sk_buff;
  * is not held again.
  */
 void vnimesh_route(struct vnimesh_dev *from, struct sk_buff *skb, bool asked);
+
+/* BH, RCU. A packet of the service flow @flow, as its client sent it. */
+void vnimesh_route_flow(struct vnimesh_dev *from, struct sk_buff *skb,
+			struct vnimesh_packet *pkt, struct vnimesh_flow *flow);
 
 #endif /* _VNIMESH_ROUTE_H */

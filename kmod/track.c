@@ -3,7 +3,9 @@
 #include <linux/ktime.h>
 #include <net/tcp.h>
 
+#include "eject.h"
 #include "select.h"
+#include "syn.h"
 #include "track.h"
 
 /* flow->fin when both ends are done. */
@@ -17,7 +19,7 @@ static void measure(struct vnimesh_flow *flow)
 	struct vnimesh_member *m = flow->member;
 	u32 sent = READ_ONCE(flow->sent), now = (u32)jiffies, age, us;
 
-	if (!m || !sent)
+	if (!sent)
 		return;
 	us = (u32)ktime_to_us(ktime_get()) - sent;
 	age = jiffies_to_msecs(now - READ_ONCE(m->kstamp));
@@ -42,24 +44,43 @@ static bool acks_syn(const struct vnimesh_flow *flow, u32 ack)
 /* Reply of a member that did not reply yet. Only what the client's stack
  * would take for an answer to its SYN is one (RFC 9293, 3.10.7.3).
  */
-static void half_open(struct vnimesh_flow *flow,
-		      const struct vnimesh_packet *pkt)
+static enum vnimesh_track half_open(struct vnimesh_mesh *mesh,
+				    struct vnimesh_flow *flow,
+				    const struct vnimesh_packet *pkt)
 {
 	u8 flags = pkt->tcp_flags;
 
-	if (!(flags & VNIMESH_TCP_ACK) || !acks_syn(flow, ntohl(pkt->ack)))
-		return;
-	if (flags & VNIMESH_TCP_RST) {
-		close_flow(flow, VNIMESH_FLOW_NEW);
-	} else if (flags & VNIMESH_TCP_SYN) {
-		WRITE_ONCE(flow->end[VNIMESH_REVERSE], ntohl(pkt->seq) + 1);
-		WRITE_ONCE(flow->ack[VNIMESH_FORWARD], ntohl(pkt->seq) + 1);
-		if (cmpxchg(&flow->state, VNIMESH_FLOW_NEW,
-			    VNIMESH_FLOW_ESTABLISHED) != VNIMESH_FLOW_NEW)
-			return;
-		measure(flow);
-		vnimesh_flow_load(flow);	/* a slow handshake had lost it */
+	if (!(flags & VNIMESH_TCP_ACK) || !acks_syn(flow, ntohl(pkt->ack))) {
+		if (flags & VNIMESH_TCP_RST)
+			vnimesh_count(mesh, VNIMESH_A_STATS_RST_IGNORED);
+		return VNIMESH_TRACK_PASS;
 	}
+	if (flags & VNIMESH_TCP_RST) {
+		if (flow->member)
+			return VNIMESH_TRACK_REFUSED;
+		vnimesh_track_refused(flow);
+		return VNIMESH_TRACK_PASS;
+	}
+	if (!(flags & VNIMESH_TCP_SYN))
+		return VNIMESH_TRACK_PASS;
+	WRITE_ONCE(flow->end[VNIMESH_REVERSE], ntohl(pkt->seq) + 1);
+	WRITE_ONCE(flow->ack[VNIMESH_FORWARD], ntohl(pkt->seq) + 1);
+	switch (cmpxchg(&flow->state, VNIMESH_FLOW_NEW,
+			VNIMESH_FLOW_ESTABLISHED)) {
+	case VNIMESH_FLOW_NEW:
+		break;
+	case VNIMESH_FLOW_MOVED:	/* just now, by another CPU */
+		return VNIMESH_TRACK_LATE;
+	default:
+		return VNIMESH_TRACK_PASS;
+	}
+	vnimesh_flow_load(flow);	/* a slow handshake had lost it */
+	if (flow->member) {
+		measure(flow);
+		vnimesh_syn_drop(mesh, flow);
+		vnimesh_eject_good(mesh, flow, false);
+	}
+	return VNIMESH_TRACK_PASS;
 }
 
 /* A receiver believes a RST only at the place it expects next (RFC 5961), which
@@ -72,15 +93,34 @@ static bool resets(const struct vnimesh_flow *flow, enum vnimesh_dir dir,
 		       READ_ONCE(flow->end[dir]));
 }
 
-static void established(struct vnimesh_flow *flow, enum vnimesh_dir dir,
-			const struct vnimesh_packet *pkt)
+static void reset(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		  enum vnimesh_dir dir, const struct vnimesh_packet *pkt)
+{
+	if (!resets(flow, dir, ntohl(pkt->seq))) {
+		vnimesh_count(mesh, VNIMESH_A_STATS_RST_IGNORED);
+		return;
+	}
+	/* The member took the connection and threw it away, unasked. */
+	if (dir == VNIMESH_REVERSE && flow->member && !flow->byte &&
+	    !READ_ONCE(flow->fin))
+		vnimesh_eject_bad(mesh, flow, VNIMESH_EVIDENCE_KIND_RESET,
+				  READ_ONCE(flow->tried));
+	close_flow(flow, VNIMESH_FLOW_ESTABLISHED);
+}
+
+static void established(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+			enum vnimesh_dir dir, const struct vnimesh_packet *pkt)
 {
 	u8 fin;
 
 	if (pkt->tcp_flags & VNIMESH_TCP_RST) {
-		if (resets(flow, dir, ntohl(pkt->seq)))
-			close_flow(flow, VNIMESH_FLOW_ESTABLISHED);
+		reset(mesh, flow, dir, pkt);
 		return;
+	}
+	if (dir == VNIMESH_REVERSE && unlikely(!flow->byte) && pkt->payload &&
+	    flow->member) {
+		flow->byte = true;
+		vnimesh_eject_good(mesh, flow, true);
 	}
 	if (!(pkt->tcp_flags & VNIMESH_TCP_FIN))
 		return;
@@ -125,28 +165,41 @@ static void sequence(struct vnimesh_flow *flow, enum vnimesh_dir dir,
 		WRITE_ONCE(flow->ack[dir], ack);
 }
 
-static void track_tcp(struct vnimesh_flow *flow, enum vnimesh_dir dir,
-		      const struct vnimesh_packet *pkt)
+static enum vnimesh_track track_tcp(struct vnimesh_mesh *mesh,
+				    struct vnimesh_flow *flow,
+				    enum vnimesh_dir dir,
+				    const struct vnimesh_packet *pkt)
 {
-	/* What comes back before the handshake has no place yet. */
-	if (dir == VNIMESH_REVERSE &&
-	    READ_ONCE(flow->state) == VNIMESH_FLOW_NEW) {
-		half_open(flow, pkt);
-		return;
-	}
 	switch (READ_ONCE(flow->state)) {
+	case VNIMESH_FLOW_NEW:
+		/* What comes back before the handshake has no place yet. */
+		if (dir == VNIMESH_REVERSE)
+			return half_open(mesh, flow, pkt);
+		break;
 	case VNIMESH_FLOW_ESTABLISHED:
-		established(flow, dir, pkt);
+		established(mesh, flow, dir, pkt);
 		break;
 	case VNIMESH_FLOW_CLOSING:
 		closing(flow, dir, pkt);
 		break;
+	case VNIMESH_FLOW_MOVED:
+		if (dir == VNIMESH_REVERSE)
+			return VNIMESH_TRACK_LATE;
+		break;
 	}
 	sequence(flow, dir, pkt);
+	return VNIMESH_TRACK_PASS;
 }
 
-void vnimesh_track(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
-		   enum vnimesh_dir dir, const struct vnimesh_packet *pkt)
+void vnimesh_track_refused(struct vnimesh_flow *flow)
+{
+	close_flow(flow, VNIMESH_FLOW_NEW);
+}
+
+enum vnimesh_track vnimesh_track(struct vnimesh_mesh *mesh,
+				 struct vnimesh_flow *flow,
+				 enum vnimesh_dir dir,
+				 const struct vnimesh_packet *pkt)
 {
 	unsigned long now = jiffies;
 
@@ -158,8 +211,9 @@ void vnimesh_track(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 	if (dir == VNIMESH_FORWARD)
 		WRITE_ONCE(flow->packets, READ_ONCE(flow->packets) + 1);
 	if (flow->link[0].tuple.proto == IPPROTO_TCP)
-		track_tcp(flow, dir, pkt);
-	else if (dir == VNIMESH_REVERSE &&
-		 READ_ONCE(flow->state) == VNIMESH_FLOW_NEW)
+		return track_tcp(mesh, flow, dir, pkt);
+	if (dir == VNIMESH_REVERSE &&
+	    READ_ONCE(flow->state) == VNIMESH_FLOW_NEW)
 		WRITE_ONCE(flow->state, VNIMESH_FLOW_ESTABLISHED);
+	return VNIMESH_TRACK_PASS;
 }

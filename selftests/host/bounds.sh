@@ -63,6 +63,11 @@ row "members per service" "" MEMBERS_MAX
 row "flows per mesh" "" FLOW_MAX_DEFAULT FLOW_MAX_MIN FLOW_MAX_MAX
 row "TCP half-open, established, closing" s TCP_HALF_OPEN TCP_ESTABLISHED TCP_CLOSING
 row "UDP before, after the first reply" s UDP_UNREPLIED UDP_REPLIED
+row "members that a SYN is moved on to" "" RESTEER_MAX RESTEER_MAX_LEAST RESTEER_MAX_MAX
+row "moves of one VNI at once, beyond a tenth of its flows" "" RESTEER_FLOOR
+row "SYNs kept for that" "" SYN_MAX
+row "penalty, first and longest" s EJECT_TIME_FIRST EJECT_TIME_MAX
+row "(client, member) pairs remembered, per client" "" EJECT_MAX EJECT_VNI_MAX
 row "packets held per mesh, per VNI" "" HOLD_MAX HOLD_VNI_MAX
 row "addresses asked for at once" "" HOLD_KEYS_MAX
 row "time a packet is held" ms MISS_TIMEOUT

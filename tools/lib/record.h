@@ -83,6 +83,8 @@ struct vnm_mesh {
 	uint32_t		tcp_closing_s;
 	uint32_t		udp_unreplied_s;
 	uint32_t		udp_replied_s;
+	uint32_t		resteer_max;
+	uint32_t		eject_max_s;
 	uint32_t		agent;
 	uint64_t		generation;
 	struct vnm_stats	stats;
@@ -147,6 +149,9 @@ struct vnm_member {
 	uint8_t			stale;
 	struct vnm_ports	ports;
 	uint32_t		inflight;
+	uint32_t		penalty_ms;
+	uint32_t		ejected;
+	uint32_t		holders;
 	uint64_t		flows;
 	struct vnm_meta		meta;
 };
@@ -184,6 +189,9 @@ struct vnm_cand {
 	uint64_t	cost;
 	uint8_t		excluded;
 	bool		chosen;
+	uint32_t	penalty_ms;
+	uint8_t		evidence;
+	uint8_t		doublings;
 	uint32_t	age_ms;
 };
 
@@ -241,6 +249,10 @@ struct vnm_event {
 	uint8_t		type;
 	uint32_t	vni;
 	char		tag[VNIMESH_TAG_MAX + 1];
+	uint32_t	client;
+	uint32_t	penalty_ms;
+	uint16_t	dport;
+	uint8_t		kind;
 };
 
 /* Describes one of the structs above to the functions below. */
@@ -297,6 +309,7 @@ enum vnm_words {
 	VNM_WORDS_EXCLUDE,
 	VNM_WORDS_FLOW_STATE,
 	VNM_WORDS_EVENT,
+	VNM_WORDS_EVIDENCE,
 	VNM_WORDS_OBJECT,
 	VNM_WORDS_PROTO,
 };

@@ -45,6 +45,7 @@ static const struct word exclude_words[] = {
 	{ VNIMESH_EXCLUDE_VNI_STATE, "vni-state" },
 	{ VNIMESH_EXCLUDE_VNI_HEALTH, "vni-health" },
 	{ VNIMESH_EXCLUDE_NODE_STATE, "node-state" },
+	{ VNIMESH_EXCLUDE_EJECTED, "ejected" },
 	{ 0, NULL }
 };
 
@@ -63,6 +64,17 @@ static const struct word event_words[] = {
 	{ VNIMESH_EVENT_NO_MEMBER, "no-member" },
 	{ VNIMESH_EVENT_AGENT_BOUND, "agent-bound" },
 	{ VNIMESH_EVENT_AGENT_LOST, "agent-lost" },
+	{ VNIMESH_EVENT_EVIDENCE, "evidence" },
+	{ VNIMESH_EVENT_EJECTED, "ejected" },
+	{ VNIMESH_EVENT_RETURNED, "returned" },
+	{ 0, NULL }
+};
+
+static const struct word evidence_words[] = {
+	{ VNIMESH_EVIDENCE_KIND_REFUSED, "refused" },
+	{ VNIMESH_EVIDENCE_KIND_ICMP, "icmp" },
+	{ VNIMESH_EVIDENCE_KIND_SILENCE, "silence" },
+	{ VNIMESH_EVIDENCE_KIND_RESET, "reset" },
 	{ 0, NULL }
 };
 
@@ -91,6 +103,7 @@ static const struct word *const words[] = {
 	[VNM_WORDS_EXCLUDE] = exclude_words,
 	[VNM_WORDS_FLOW_STATE] = flow_state_words,
 	[VNM_WORDS_EVENT] = event_words,
+	[VNM_WORDS_EVIDENCE] = evidence_words,
 	[VNM_WORDS_OBJECT] = object_words,
 	[VNM_WORDS_PROTO] = proto_words,
 };

@@ -28,7 +28,8 @@ static const struct {
 	"                   [ hold-max N ] [ hold-vni-max N ] [ miss-timeout TIME ]\n"
 	"                   [ tcp-established TIME ] [ tcp-half-open TIME ]\n"
 	"                   [ tcp-closing TIME ] [ udp-unreplied TIME ]\n"
-	"                   [ udp-replied TIME ]\n"
+	"                   [ udp-replied TIME ] [ resteer-max N ]\n"
+	"                   [ eject-max TIME ]\n"
 	"       vnimesh dev del NAME\n" TIME },
 	{ "vni", "Usage: vnimesh vni [ show [ VNI ] ] [ dev MESH ]\n"
 	"       vnimesh vni add VNI [ dev MESH ] [ netns { NAME | PID | PATH } ]\n"

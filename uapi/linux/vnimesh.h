@@ -85,6 +85,7 @@ enum vnimesh_exclude {
 	VNIMESH_EXCLUDE_VNI_STATE,
 	VNIMESH_EXCLUDE_VNI_HEALTH,
 	VNIMESH_EXCLUDE_NODE_STATE,
+	VNIMESH_EXCLUDE_EJECTED,	/* it failed flows of this host */
 };
 
 enum vnimesh_flow_state {
@@ -101,6 +102,19 @@ enum vnimesh_event {
 	VNIMESH_EVENT_NO_MEMBER,	/* a flow was refused: nobody eligible */
 	VNIMESH_EVENT_AGENT_BOUND,
 	VNIMESH_EVENT_AGENT_LOST,
+	VNIMESH_EVENT_EVIDENCE,		/* a flow of CLIENT failed at a member */
+	VNIMESH_EVENT_EJECTED,		/* ... which gets no new flows of CLIENT
+					 * or, without it, of this host
+					 */
+	VNIMESH_EVENT_RETURNED,		/* ... which passed its trial */
+};
+
+/* What speaks against a member. */
+enum vnimesh_evidence_kind {
+	VNIMESH_EVIDENCE_KIND_REFUSED = 1,	/* RST to a SYN */
+	VNIMESH_EVIDENCE_KIND_ICMP,	/* unreachable, to a SYN */
+	VNIMESH_EVIDENCE_KIND_SILENCE,	/* no answer to a SYN */
+	VNIMESH_EVIDENCE_KIND_RESET,	/* RST before the first byte */
 };
 
 /* Fields common to all rows, in each object's attribute set:
@@ -153,6 +167,8 @@ enum {
 	VNIMESH_A_MESH_GENERATION,	/* u64, changes with each configuration */
 	VNIMESH_A_MESH_STATS,		/* nest stats, read only */
 	VNIMESH_A_MESH_PAD,
+	VNIMESH_A_MESH_RESTEER_MAX,	/* u32, 0..8 members a SYN is moved on to */
+	VNIMESH_A_MESH_EJECT_MAX,	/* u32, 0..3600 s; 0: none is put out */
 	__VNIMESH_A_MESH_MAX,
 };
 #define VNIMESH_A_MESH_MAX	(__VNIMESH_A_MESH_MAX - 1)
@@ -186,7 +202,7 @@ enum {
 	VNIMESH_A_STATS_TX_BAD_SOURCE,	/* source is not an address of the VNI */
 	VNIMESH_A_STATS_TX_UNSUPPORTED,	/* multicast, link-local, other protocol */
 	VNIMESH_A_STATS_TX_MALFORMED,
-	VNIMESH_A_STATS_TX_FRAGMENT,	/* fragment of a datagram that was refused */
+	VNIMESH_A_STATS_TX_FRAGMENT,	/* fragment to a service address */
 	VNIMESH_A_STATS_TX_NO_ROUTE,	/* no node owns the destination */
 	VNIMESH_A_STATS_TX_NO_VNI,	/* destination is ours, but no such VNI */
 	VNIMESH_A_STATS_TX_TOO_BIG,
@@ -201,14 +217,21 @@ enum {
 	VNIMESH_A_STATS_RX_DOWN,	/* target device is down */
 	VNIMESH_A_STATS_RX_ECN,		/* RFC 6040: outer CE on a not-ECT packet */
 	VNIMESH_A_STATS_NO_RESOURCE,	/* row caps: refused netlink sets */
-	VNIMESH_A_STATS_ICMP_TRANSLATED,	/* ICMP errors rewritten for a flow */
-	VNIMESH_A_STATS_ICMP_NO_FLOW,	/* ICMP error to a service address about no flow */
-	VNIMESH_A_STATS_ICMP_ANSWER,	/* ICMP errors sent to other hosts */
-	VNIMESH_A_STATS_ICMP_LIMITED,	/* ... not sent: too many to one sender */
-	VNIMESH_A_STATS_TX_OUTER_FRAGMENT,	/* minimum IPv6 packet, smaller underlay: outer fragments */
-	VNIMESH_A_STATS_FRAGMENT_HOLD,	/* later fragments that waited for their first */
-	VNIMESH_A_STATS_FRAGMENT_LOST,	/* ... and it did not come in time */
-	VNIMESH_A_STATS_FRAGMENT_FULL,	/* fragment dropped, or datagram forgotten: no room */
+	VNIMESH_A_STATS_EVIDENCE,	/* flows that failed at their member */
+	VNIMESH_A_STATS_EVIDENCE_LOST,	/* ... not held against it: no room */
+	VNIMESH_A_STATS_EJECT,		/* members put out for this host */
+	VNIMESH_A_STATS_EJECT_PRIVATE,	/* ... for one client */
+	VNIMESH_A_STATS_EJECT_CAPPED,	/* ... not: half of the service is out */
+	VNIMESH_A_STATS_EJECT_BACK,	/* trials passed */
+	VNIMESH_A_STATS_EVENT_LIMITED,	/* events of evidence not sent: rate */
+	VNIMESH_A_STATS_RESTEER_REFUSED,	/* refused SYN to another member */
+	VNIMESH_A_STATS_RESTEER_SILENT,	/* unanswered SYN to another member */
+	VNIMESH_A_STATS_RESTEER_BUDGET,	/* refusal passed on: budget spent */
+	VNIMESH_A_STATS_RESTEER_NO_SYN,	/* ... no copy of the SYN */
+	VNIMESH_A_STATS_RESTEER_ALONE,	/* SYN stays: no other member */
+	VNIMESH_A_STATS_RESTEER_LATE,	/* late reply to a moved SYN, reset */
+	VNIMESH_A_STATS_SYN_LOST,	/* SYN not kept: no room */
+	VNIMESH_A_STATS_RST_IGNORED,	/* RST that no end would believe */
 	__VNIMESH_A_STATS_MAX,
 };
 #define VNIMESH_A_STATS_MAX	(__VNIMESH_A_STATS_MAX - 1)
@@ -304,6 +327,13 @@ enum {
 	VNIMESH_A_MEMBER_GEN,
 	VNIMESH_A_MEMBER_AGE,		/* u32 ms since the last set, read only */
 	VNIMESH_A_MEMBER_PAD,
+	VNIMESH_A_MEMBER_PENALTY,	/* u32 ms, read only: no new flows of this
+					 * host so long; absent: none
+					 */
+	VNIMESH_A_MEMBER_EJECTED,	/* u32, read only: times this host put it out */
+	VNIMESH_A_MEMBER_HOLDERS,	/* u32, read only: clients that hold
+					 * something against it of their own
+					 */
 	__VNIMESH_A_MEMBER_MAX,
 };
 #define VNIMESH_A_MEMBER_MAX	(__VNIMESH_A_MEMBER_MAX - 1)
@@ -369,6 +399,9 @@ enum {
 	VNIMESH_A_CAND_CHOSEN,		/* flag */
 	VNIMESH_A_CAND_AGE,		/* u32 ms of the figures */
 	VNIMESH_A_CAND_PAD,
+	VNIMESH_A_CAND_PENALTY,		/* u32 ms until a trial; absent: none */
+	VNIMESH_A_CAND_EVIDENCE,	/* u8, held by SRC, below 3 */
+	VNIMESH_A_CAND_DOUBLINGS,	/* u8, of the next penalty */
 	__VNIMESH_A_CAND_MAX,
 };
 #define VNIMESH_A_CAND_MAX	(__VNIMESH_A_CAND_MAX - 1)
@@ -421,6 +454,10 @@ enum {
 	VNIMESH_A_EVENT_TYPE,		/* u8, enum vnimesh_event */
 	VNIMESH_A_EVENT_VNI_ID,		/* u32 */
 	VNIMESH_A_EVENT_TAG,		/* string */
+	VNIMESH_A_EVENT_CLIENT,		/* u32, VNI id of the client */
+	VNIMESH_A_EVENT_KIND,		/* u8, enum vnimesh_evidence_kind */
+	VNIMESH_A_EVENT_DPORT,		/* be16, of the service */
+	VNIMESH_A_EVENT_PENALTY,	/* u32 ms */
 	__VNIMESH_A_EVENT_MAX,
 };
 #define VNIMESH_A_EVENT_MAX	(__VNIMESH_A_EVENT_MAX - 1)

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/ktime.h>
+#include <linux/random.h>
+
+#include "bind.h"
+#include "choose.h"
+#include "eject.h"
+#include "resteer.h"
+#include "syn.h"
+
+/* A source port that is taken at the member is replaced by a random one: this
+ * often, before the flow is refused.
+ */
+#define PORT_TRIES	32
+
+static void invert(struct vnimesh_tuple *to, const struct vnimesh_tuple *t)
+{
+	*to = *t;
+	to->src = t->dst;
+	to->dst = t->src;
+	to->sport = t->dport;
+	to->dport = t->sport;
+}
+
+/* Into the table or, with @old, into its place. */
+static int insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		  struct vnimesh_flow *old)
+{
+	int tries, err;
+
+	for (tries = 0; tries < PORT_TRIES; tries++) {
+		err = old ? vnimesh_flow_replace(mesh, old, flow) :
+			    vnimesh_flow_insert(mesh, flow);
+		if (err != -EADDRINUSE)
+			return err;
+		/* The member has this client port already, for another tag or a
+		 * direct connection. A new source port keeps the choice, and
+		 * the member cannot mistake one for the other in TIME_WAIT.
+		 */
+		if (!tries)
+			vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_CONFLICT);
+		flow->link[VNIMESH_REVERSE].tuple.dport =
+			htons(1024 + get_random_u32() % (65536 - 1024));
+	}
+	return err;
+}
+
+/* Insert @flow, or find the one that another CPU was faster with. */
+static struct vnimesh_flow *settle(struct vnimesh_mesh *mesh,
+				   struct vnimesh_flow *flow)
+{
+	struct vnimesh_flow *other;
+	int err = insert(mesh, flow, NULL);
+
+	if (!err)
+		return flow;
+	other = vnimesh_flow_find(mesh, VNIMESH_FORWARD,
+				  &flow->link[VNIMESH_FORWARD].tuple);
+	vnimesh_flow_abandon(mesh, flow);
+	return err == -EEXIST && other ? other : ERR_PTR(-ENOBUFS);
+}
+
+static void start_clock(struct vnimesh_flow *flow)
+{
+	flow->sent = (u32)ktime_to_us(ktime_get()) ?: 1;
+	flow->tried = flow->sent;
+}
+
+static void start(struct vnimesh_flow *flow, const struct vnimesh_packet *pkt)
+{
+	u32 seq = ntohl(pkt->seq) + 1;
+
+	start_clock(flow);
+	flow->isn = pkt->seq;
+	flow->ack[VNIMESH_REVERSE] = seq;
+	flow->end[VNIMESH_FORWARD] = seq + pkt->payload;
+}
+
+struct vnimesh_flow *vnimesh_bind_find(struct vnimesh_dev *from,
+				       const struct sk_buff *skb,
+				       const struct vnimesh_packet *pkt)
+{
+	struct vnimesh_mesh *mesh = from->mesh;
+	struct vnimesh_flow *flow;
+
+	flow = vnimesh_flow_find(mesh, VNIMESH_FORWARD, &pkt->tuple);
+	if (!flow || pkt->tuple.proto != IPPROTO_TCP ||
+	    !vnimesh_packet_is_syn(pkt))
+		return flow;
+	if (flow->isn != pkt->seq) {
+		vnimesh_flow_remove(mesh, flow);
+		return NULL;
+	}
+	WRITE_ONCE(flow->sent, 0);	/* sent twice: Karn, no sample */
+	return flow->member ? vnimesh_resteer_again(mesh, flow, skb, pkt) :
+			      flow;
+}
+
+/* The one that @args choose, but not as one trial flow too many. */
+static struct vnimesh_member *choose(struct vnimesh_mesh *mesh,
+				     struct vnimesh_choose_args *args,
+				     struct vnimesh_vni *client)
+{
+	struct vnimesh_member *m = vnimesh_choose(mesh, args), *other;
+
+	if (!m || args->tuple->proto != IPPROTO_TCP ||
+	    vnimesh_eject_claim(mesh, m, client, args->tuple->dport))
+		return m;
+	if (args->avoid)
+		return m;
+	args->avoid = m;
+	other = vnimesh_choose(mesh, args);
+	return other ?: m;
+}
+
+/* A new flow to @m, not in the table. ERR_PTR as vnimesh_bind(). */
+static struct vnimesh_flow *make(struct vnimesh_mesh *mesh,
+				 struct vnimesh_vni *client,
+				 struct vnimesh_member *m,
+				 const struct vnimesh_tuple *t)
+{
+	const union vnimesh_ip *ip = vnimesh_vni_ip(m->vni, t->family);
+	__be16 target = vnimesh_member_target(m, t->proto, t->dport);
+	struct vnimesh_tuple *rev;
+	struct vnimesh_flow *flow;
+
+	if (!ip)
+		return ERR_PTR(-EHOSTUNREACH);
+	if (!target)	/* the list was replaced meanwhile */
+		return ERR_PTR(-EPROTONOSUPPORT);
+	flow = vnimesh_flow_alloc(mesh, client, m);
+	if (!flow)
+		return ERR_PTR(-ENOBUFS);
+	flow->link[VNIMESH_FORWARD].tuple = *t;
+	rev = &flow->link[VNIMESH_REVERSE].tuple;
+	invert(rev, t);
+	rev->src = *ip;
+	rev->sport = target;
+	/* Hairpin: the client is the member. Its own address as source would
+	 * be a martian, so it sees the service's; the one exception to "the
+	 * server sees the client".
+	 */
+	if (m->vni == client)
+		rev->dst = t->dst;
+	return flow;
+}
+
+struct vnimesh_flow *vnimesh_bind(struct vnimesh_dev *from,
+				  const struct sk_buff *skb,
+				  const struct vnimesh_packet *pkt,
+				  struct vnimesh_service *service)
+{
+	struct vnimesh_choose_args args = {
+		.service = service,
+		.client = from->vni,
+		.tuple = &pkt->tuple,
+		.seed = get_random_u64(),
+	};
+	struct vnimesh_mesh *mesh = from->mesh;
+	struct vnimesh_member *m;
+	struct vnimesh_flow *flow;
+
+	if (!vnimesh_service_has_port(service, pkt->tuple.proto,
+				      pkt->tuple.dport))
+		return ERR_PTR(-EPROTONOSUPPORT);
+	m = choose(mesh, &args, from->vni);
+	if (!m)
+		return ERR_PTR(-EHOSTUNREACH);
+	flow = make(mesh, from->vni, m, &pkt->tuple);
+	if (IS_ERR(flow))
+		return flow;
+	start(flow, pkt);
+	if (pkt->tuple.proto == IPPROTO_TCP)
+		vnimesh_resteer_prepare(mesh, flow, skb, pkt);
+	flow = settle(mesh, flow);
+	if (!IS_ERR(flow) && !flow->member)
+		return ERR_PTR(-ENOBUFS);
+	return flow;
+}
+
+struct vnimesh_flow *vnimesh_bind_again(struct vnimesh_mesh *mesh,
+					struct vnimesh_flow *old)
+{
+	const struct vnimesh_tuple *t = &old->link[VNIMESH_FORWARD].tuple;
+	struct vnimesh_choose_args args = {
+		.service = old->member->service,
+		.client = old->client,
+		.avoid = old->member,
+		.tuple = t,
+		.seed = get_random_u64(),
+	};
+	struct vnimesh_member *m = choose(mesh, &args, old->client);
+	struct vnimesh_flow *flow;
+	int err;
+
+	if (!m || m == old->member)
+		return NULL;
+	flow = make(mesh, old->client, m, t);
+	if (IS_ERR(flow))
+		return NULL;
+	start_clock(flow);
+	flow->isn = old->isn;
+	flow->ack[VNIMESH_REVERSE] = ntohl(old->isn) + 1;
+	flow->end[VNIMESH_FORWARD] = ntohl(old->isn) + 1;
+	flow->plain = old->plain;
+	flow->moves = old->moves + 1;
+	vnimesh_syn_move(flow, old);
+	err = insert(mesh, flow, old);
+	if (!err)
+		return flow;
+	/* Another CPU was faster, or the member was. */
+	vnimesh_flow_abandon(mesh, flow);
+	return err == -ESTALE ? vnimesh_flow_find(mesh, VNIMESH_FORWARD, t) :
+				NULL;
+}
+
+struct vnimesh_flow *vnimesh_bind_direct(struct vnimesh_dev *from,
+					 const struct sk_buff *skb,
+					 const struct vnimesh_packet *pkt)
+{
+	struct vnimesh_mesh *mesh = from->mesh;
+	struct vnimesh_tuple inverse;
+	struct vnimesh_flow *flow;
+	bool syn, taken;
+
+	if (!pkt->has_ports || pkt->fragment)
+		return NULL;
+	syn = pkt->tuple.proto == IPPROTO_TCP && vnimesh_packet_is_syn(pkt);
+	if (!syn && !vnimesh_flow_count(mesh))
+		return NULL;
+	flow = vnimesh_bind_find(from, skb, pkt);
+	if (flow || (pkt->tuple.proto == IPPROTO_TCP && !syn))
+		return flow;
+
+	invert(&inverse, &pkt->tuple);
+	taken = !!vnimesh_flow_find(mesh, VNIMESH_REVERSE, &inverse);
+	if (pkt->tuple.proto == IPPROTO_UDP && !taken)
+		return NULL;
+	/* Never crowd out service flows: a direct one can do without. */
+	if (!taken && vnimesh_flow_count(mesh) > mesh->flow_max / 8 * 7)
+		return NULL;
+	flow = vnimesh_flow_alloc(mesh, from->vni, NULL);
+	if (!flow)
+		return taken ? ERR_PTR(-ENOBUFS) : NULL;
+	flow->link[VNIMESH_FORWARD].tuple = pkt->tuple;
+	flow->link[VNIMESH_REVERSE].tuple = inverse;
+	start(flow, pkt);
+	return settle(mesh, flow);
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/skbuff.h>
+
+#include "bind.h"
+#include "drop.h"
+#include "eject.h"
+#include "encap.h"
+#include "recv.h"
+#include "refuse.h"
+#include "resteer.h"
+#include "route.h"
+#include "syn.h"
+
+/* 0.9 of the initial RTO (RFC 6298): what comes earlier is a duplicate. */
+#define SILENCE_US	900000
+
+/* Of a client's budget, in tenths of a move. */
+#define MOVE		10
+#define FLOOR		(VNIMESH_RESTEER_FLOOR * MOVE)
+#define CEILING		(4 * FLOOR)
+
+static bool others(const struct vnimesh_flow *flow)
+{
+	return rcu_dereference(flow->member->service->set)->n > 1;
+}
+
+void vnimesh_resteer_prepare(struct vnimesh_mesh *mesh,
+			     struct vnimesh_flow *flow,
+			     const struct sk_buff *skb,
+			     const struct vnimesh_packet *pkt)
+{
+	/* Each flow earns its client a tenth of a move. */
+	if (atomic_read(&flow->client->credit) < CEILING - FLOOR)
+		atomic_inc(&flow->client->credit);
+	flow->plain = vnimesh_syn_plain(skb, pkt);
+	if (flow->plain && READ_ONCE(mesh->set.resteer_max) && others(flow))
+		vnimesh_syn_keep(mesh, flow, skb, pkt);
+}
+
+/* Credit may be as far below zero as the floor; a second lifts it by a move. */
+static bool spend(struct vnimesh_vni *client)
+{
+	u32 now = (u32)(jiffies / HZ), stamp = READ_ONCE(client->credit_stamp);
+	int credit = atomic_read(&client->credit);
+	u32 s = now - stamp;
+
+	if (s && credit < 0 &&
+	    cmpxchg(&client->credit_stamp, stamp, now) == stamp)
+		atomic_add(min_t(u32, s * MOVE, -credit), &client->credit);
+	if (atomic_sub_return(MOVE, &client->credit) >= -FLOOR)
+		return true;
+	atomic_add(MOVE, &client->credit);
+	return false;
+}
+
+static bool may_move(struct vnimesh_mesh *mesh, const struct vnimesh_flow *flow)
+{
+	return flow->plain && READ_ONCE(flow->state) == VNIMESH_FLOW_NEW &&
+	       flow->moves < READ_ONCE(mesh->set.resteer_max);
+}
+
+/* NULL: it stays where it is. */
+static struct vnimesh_flow *move(struct vnimesh_mesh *mesh,
+				 struct vnimesh_flow *flow)
+{
+	struct vnimesh_flow *new = vnimesh_bind_again(mesh, flow);
+
+	if (new)
+		return new;
+	vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_ALONE);
+	return NULL;
+}
+
+struct vnimesh_flow *vnimesh_resteer_again(struct vnimesh_mesh *mesh,
+					   struct vnimesh_flow *flow,
+					   const struct sk_buff *skb,
+					   const struct vnimesh_packet *pkt)
+{
+	u32 tried = READ_ONCE(flow->tried), now = (u32)ktime_to_us(ktime_get());
+	const struct vnimesh_tuple *t = &flow->link[VNIMESH_FORWARD].tuple;
+	struct vnimesh_flow *new;
+
+	if (READ_ONCE(flow->state) != VNIMESH_FLOW_NEW || !flow->plain ||
+	    now - tried < SILENCE_US || !vnimesh_syn_plain(skb, pkt))
+		return flow;
+	/* Copies of it on several CPUs count once. The others go where the
+	 * flow is then.
+	 */
+	if (cmpxchg(&flow->tried, tried, now) != tried)
+		return vnimesh_flow_find(mesh, VNIMESH_FORWARD, t) ?: flow;
+	vnimesh_eject_bad(mesh, flow, VNIMESH_EVIDENCE_KIND_SILENCE, tried);
+	if (!may_move(mesh, flow))
+		return flow;
+	/* The client sends it anyway: no budget but the flow's own. */
+	new = move(mesh, flow);
+	if (!new)
+		return flow;
+	vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_SILENT);
+	return new;
+}
+
+static void send_kept(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
+{
+	struct net_device *dev = rcu_dereference(flow->client->dev);
+	struct vnimesh_packet pkt;
+	struct sk_buff *skb;
+
+	skb = dev ? vnimesh_syn_build(mesh, flow) : NULL;
+	if (!skb)	/* the client will send it again */
+		return;
+	skb->dev = dev;
+	if (vnimesh_packet_parse(skb, &pkt)) {
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
+		return;
+	}
+	vnimesh_route_flow(netdev_priv(dev), skb, &pkt, flow);
+}
+
+/* The member refused the SYN. True: another one has it. */
+static bool refused(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		    enum vnimesh_evidence_kind kind)
+{
+	struct vnimesh_flow *new;
+
+	vnimesh_eject_bad(mesh, flow, kind, READ_ONCE(flow->tried));
+	if (!may_move(mesh, flow))
+		return READ_ONCE(flow->state) == VNIMESH_FLOW_MOVED;
+	if (!READ_ONCE(flow->syn)) {
+		vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_NO_SYN);
+		return false;
+	}
+	if (!spend(flow->client)) {
+		vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_BUDGET);
+		return false;
+	}
+	new = move(mesh, flow);
+	if (!new)
+		return false;
+	vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_REFUSED);
+	send_kept(mesh, new);
+	return true;
+}
+
+bool vnimesh_heal_icmp(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		       __be32 seq, bool from_member_or_node)
+{
+	if (!from_member_or_node || !flow->member ||
+	    flow->link[VNIMESH_FORWARD].tuple.proto != IPPROTO_TCP ||
+	    READ_ONCE(flow->state) != VNIMESH_FLOW_NEW || seq != flow->isn)
+		return false;
+	return refused(mesh, flow, VNIMESH_EVIDENCE_KIND_ICMP);
+}
+
+/* The member believes in a connection that its client knows nothing of. */
+static void answer_late(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+			const struct vnimesh_packet *pkt)
+{
+	struct vnimesh_vni *vni = flow->member->vni;
+	struct vnimesh_packet reset;
+	struct vnimesh_path path;
+	struct sk_buff *skb;
+
+	vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_LATE);
+	skb = vnimesh_refuse_make(pkt);
+	if (!skb)
+		return;
+	skb->dev = mesh->dev;
+	if (vni->node->self) {
+		if (vnimesh_packet_parse(skb, &reset))
+			vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
+		else
+			vnimesh_deliver(mesh, vni, skb, &reset, false);
+	} else if (vnimesh_encap_route(mesh, vni->node, &path)) {
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
+	} else {
+		vnimesh_encap_send(netdev_priv(mesh->dev), skb, &path);
+	}
+}
+
+bool vnimesh_resteer_reply(struct vnimesh_mesh *mesh,
+			   struct vnimesh_flow *flow,
+			   const struct vnimesh_packet *pkt,
+			   enum vnimesh_track found)
+{
+	if (found == VNIMESH_TRACK_LATE) {
+		answer_late(mesh, flow, pkt);
+		return true;
+	}
+	if (refused(mesh, flow, VNIMESH_EVIDENCE_KIND_REFUSED))
+		return true;
+	vnimesh_track_refused(flow);
+	return false;
+}
