@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An inner address, IPv4 or IPv6 in one comparable value. IPv4 fills the
+ * An address, inner or underlay, IPv4 or IPv6 in one comparable value. IPv4 fills the
  * first word, the rest is zero, so that two addresses of one family compare
  * and hash as 16 bytes. The family travels beside it.
  */
@@ -81,6 +81,20 @@ static inline bool vnimesh_ip_unicast(u8 family, const union vnimesh_ip *ip)
 	return !(ipv6_addr_type(&ip->v6) &
 		 (IPV6_ADDR_MULTICAST | IPV6_ADDR_LOOPBACK |
 		  IPV6_ADDR_LINKLOCAL));
+}
+
+/* May a host have this underlay address? Loopback serves tests; a link-local
+ * address means nothing without a link.
+ */
+static inline bool vnimesh_ip_host(u8 family, const union vnimesh_ip *ip)
+{
+	if (family == AF_INET)
+		return !ipv4_is_zeronet(ip->v4) && !ipv4_is_multicast(ip->v4) &&
+		       !ipv4_is_lbcast(ip->v4);
+	return !vnimesh_ip_any(ip) &&
+	       !(ipv6_addr_type(&ip->v6) &
+		 (IPV6_ADDR_MULTICAST | IPV6_ADDR_LINKLOCAL |
+		  IPV6_ADDR_MAPPED));
 }
 
 /* Key of the address tables: services by service address, local VNIs by

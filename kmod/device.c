@@ -19,7 +19,7 @@
 #include "route.h"
 #include "sock.h"
 
-#define HEADROOM	(LL_MAX_HEADER + VNIMESH_OVERHEAD4)
+#define HEADROOM	(LL_MAX_HEADER + VNIMESH_OVERHEAD6)
 #define FEATURES	(NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA | \
 			 NETIF_F_HW_CSUM | NETIF_F_RXCSUM | NETIF_F_GSO_SOFTWARE)
 
@@ -184,7 +184,9 @@ static const struct nla_policy policy[IFLA_VNIMESH_MAX + 1] = {
 	[IFLA_VNIMESH_MESH_ID]	= { .type = NLA_U32 },
 	[IFLA_VNIMESH_NODE_ID]	= { .type = NLA_U32 },
 	[IFLA_VNIMESH_VNI_ID]	= { .type = NLA_U32 },
-	[IFLA_VNIMESH_LOCAL]	= NLA_POLICY_EXACT_LEN(sizeof(struct in_addr)),
+	[IFLA_VNIMESH_LOCAL]	= NLA_POLICY_RANGE(NLA_BINARY,
+						   sizeof(struct in_addr),
+						   sizeof(struct in6_addr)),
 	[IFLA_VNIMESH_PORT]	= { .type = NLA_U16 },
 	[IFLA_VNIMESH_ADDR4]	= NLA_POLICY_EXACT_LEN(sizeof(struct in_addr)),
 	[IFLA_VNIMESH_ADDR6]	= NLA_POLICY_EXACT_LEN(sizeof(struct in6_addr)),
@@ -211,6 +213,35 @@ static int check_range(struct nlattr *attr, u32 min, u32 max, const char *msg,
 	return v < min || v > max ? refuse_attr(attr, extack, msg) : 0;
 }
 
+/* The family follows from the length. 0: neither of the two. */
+static u8 get_local(const struct nlattr *attr, union vnimesh_ip *ip)
+{
+	vnimesh_ip_set4(ip, 0);
+	switch (nla_len(attr)) {
+	case sizeof(ip->v4):
+		ip->v4 = nla_get_in_addr(attr);
+		return AF_INET;
+	case sizeof(ip->v6):
+		ip->v6 = nla_get_in6_addr(attr);
+		return AF_INET6;
+	}
+	return 0;
+}
+
+static int check_local(struct nlattr *attr, struct netlink_ext_ack *extack)
+{
+	union vnimesh_ip ip;
+	u8 family = get_local(attr, &ip);
+
+	if (!family)
+		return refuse_attr(attr, extack,
+				   "vnimesh: local: must have 4 or 16 bytes");
+	if (!vnimesh_ip_host(family, &ip))
+		return refuse_attr(attr, extack,
+				   "vnimesh: local: not a unicast address");
+	return 0;
+}
+
 static int validate_mesh(struct nlattr *data[], struct netlink_ext_ack *extack)
 {
 	if (!data[IFLA_VNIMESH_MESH_ID])
@@ -225,13 +256,9 @@ static int validate_mesh(struct nlattr *data[], struct netlink_ext_ack *extack)
 			"vnimesh: node-id: must not be 0", extack) ||
 	    check_range(data[IFLA_VNIMESH_FLOW_MAX], VNIMESH_FLOW_MAX_MIN,
 			VNIMESH_FLOW_MAX_MAX,
-			"vnimesh: flow-max: must be 16 to 4194304", extack))
+			"vnimesh: flow-max: must be 16 to 4194304", extack) ||
+	    check_local(data[IFLA_VNIMESH_LOCAL], extack))
 		return -EINVAL;
-	if (ipv4_is_multicast(nla_get_in_addr(data[IFLA_VNIMESH_LOCAL])) ||
-	    ipv4_is_zeronet(nla_get_in_addr(data[IFLA_VNIMESH_LOCAL])) ||
-	    ipv4_is_lbcast(nla_get_in_addr(data[IFLA_VNIMESH_LOCAL])))
-		return refuse_attr(data[IFLA_VNIMESH_LOCAL], extack,
-				   "vnimesh: local: not a unicast address");
 	if (data[IFLA_VNIMESH_PORT] &&
 	    !nla_get_be16(data[IFLA_VNIMESH_PORT]))
 		return refuse_attr(data[IFLA_VNIMESH_PORT], extack,
@@ -326,7 +353,9 @@ static struct vnimesh_mesh *new_mesh(struct net_device *dev,
 	mesh->net = dev_net(dev);
 	mesh->id = nla_get_u32(data[IFLA_VNIMESH_MESH_ID]);
 	mesh->node_id = nla_get_u32(data[IFLA_VNIMESH_NODE_ID]);
-	mesh->local = nla_get_in_addr(data[IFLA_VNIMESH_LOCAL]);
+	mesh->family = get_local(data[IFLA_VNIMESH_LOCAL], &mesh->local);
+	mesh->overhead = mesh->family == AF_INET ? VNIMESH_OVERHEAD4 :
+						   VNIMESH_OVERHEAD6;
 	mesh->port = data[IFLA_VNIMESH_PORT] ?
 		nla_get_be16(data[IFLA_VNIMESH_PORT]) :
 		htons(VNIMESH_PORT_DEFAULT);
@@ -396,14 +425,24 @@ static int attach(struct vnimesh_dev *vdev, struct nlattr *data[],
 	return 0;
 }
 
+/* rtnl. Who has the local address, or NULL. */
+static struct net_device *underlay_dev(const struct vnimesh_mesh *mesh)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (mesh->family == AF_INET6)
+		return ipv6_dev_find(mesh->net, &mesh->local.v6, NULL);
+#endif
+	return __ip_dev_find(mesh->net, mesh->local.v4, false);
+}
+
 /* The MTU that lets an inner packet of full size cross the underlay. */
 static u32 default_mtu(const struct vnimesh_mesh *mesh)
 {
-	struct net_device *under = __ip_dev_find(mesh->net, mesh->local, false);
+	struct net_device *under = underlay_dev(mesh);
 	u32 mtu = under ? READ_ONCE(under->mtu) : ETH_DATA_LEN;
 
-	return clamp_t(u32, mtu, IPV6_MIN_MTU + VNIMESH_OVERHEAD4,
-		       IP_MAX_MTU) - VNIMESH_OVERHEAD4;
+	return clamp_t(u32, mtu, IPV6_MIN_MTU + mesh->overhead, IP_MAX_MTU) -
+	       mesh->overhead;
 }
 
 static int newlink_mesh(struct net *link_net, struct net_device *dev,
@@ -429,8 +468,8 @@ static int newlink_mesh(struct net *link_net, struct net_device *dev,
 	vdev->mesh = mesh;
 	vdev->dev = dev;
 
-	mesh->sock = vnimesh_sock_get(&vn->socks, mesh->net, mesh->local,
-				      mesh->port, extack);
+	mesh->sock = vnimesh_sock_get(&vn->socks, mesh->net, mesh->family,
+				      &mesh->local, mesh->port, extack);
 	if (IS_ERR(mesh->sock)) {
 		err = PTR_ERR(mesh->sock);
 		mesh->sock = NULL;
@@ -443,6 +482,7 @@ static int newlink_mesh(struct net *link_net, struct net_device *dev,
 	}
 	if (!tb[IFLA_MTU])
 		dev->mtu = default_mtu(mesh);
+	dev->max_mtu = IP_MAX_MTU - mesh->overhead;
 	/* The socket and the tables are this netns's: the device stays. */
 	vnimesh_compat_set_netns_immutable(dev);
 	err = register_netdevice(dev);
@@ -485,6 +525,7 @@ static int newlink_vni(struct net *link_net, struct net_device *dev,
 	vdev->dev = dev;
 	if (!tb[IFLA_MTU])
 		dev->mtu = mesh_dev->mtu;
+	dev->max_mtu = mesh_dev->max_mtu;
 
 	err = register_netdevice(dev);
 	if (err)
@@ -541,8 +582,8 @@ static void dellink(struct net_device *dev, struct list_head *head)
 static size_t get_size(const struct net_device *dev)
 {
 	return nla_total_size(sizeof(u32)) * 4 +	/* ids, FLOW_MAX */
-	       nla_total_size(sizeof(struct in_addr)) * 2 +
-	       nla_total_size(sizeof(struct in6_addr)) +
+	       nla_total_size(sizeof(struct in_addr)) +
+	       nla_total_size(sizeof(struct in6_addr)) * 2 +
 	       nla_total_size(sizeof(__be16));
 }
 
@@ -577,7 +618,8 @@ static int fill_info(struct sk_buff *skb, const struct net_device *dev)
 	if (!vnimesh_dev_is_mesh(vdev))
 		return 0;
 	if (nla_put_u32(skb, IFLA_VNIMESH_NODE_ID, mesh->node_id) ||
-	    nla_put_in_addr(skb, IFLA_VNIMESH_LOCAL, mesh->local) ||
+	    nla_put(skb, IFLA_VNIMESH_LOCAL, vnimesh_ip_len(mesh->family),
+		    &mesh->local) ||
 	    nla_put_be16(skb, IFLA_VNIMESH_PORT, mesh->port) ||
 	    nla_put_u32(skb, IFLA_VNIMESH_FLOW_MAX, mesh->flow_max))
 		return -EMSGSIZE;

@@ -2,7 +2,9 @@
 #include <linux/skbuff.h>
 #include <linux/udp.h>
 #include <net/ip.h>
+#include <net/ip6_route.h>
 #include <net/ip_tunnels.h>
+#include <net/ipv6.h>
 #include <net/udp_tunnel.h>
 
 #include "compat/compat.h"
@@ -16,42 +18,131 @@
  */
 static DEFINE_PER_CPU(unsigned int, depth);
 
+/* Consumes @dst if it refuses. */
+static int check_dst(struct dst_entry *dst)
+{
+	if (IS_ERR(dst))
+		return PTR_ERR(dst);
+	if (!vnimesh_dev_check(dst->dev))
+		return 0;
+	dst_release(dst);
+	return -ELOOP;
+}
+
+/* The lookup has ports, for IPsec policies, but not the source port of a flow:
+ * the cached route serves all of them.
+ */
+static int route4(struct vnimesh_mesh *mesh, struct vnimesh_endpoint *ep,
+		  struct vnimesh_path *path)
+{
+	struct flowi4 fl4 = {
+		.flowi4_proto = IPPROTO_UDP,
+		.daddr = ep->addr.v4,
+		.saddr = mesh->local.v4,
+		.fl4_dport = ep->port,
+		.fl4_sport = mesh->port,
+	};
+	struct rtable *rt;
+	int err;
+
+	rt = dst_cache_get_ip4(&ep->dst_cache, &path->saddr.v4);
+	if (!rt) {
+		rt = ip_route_output_key(mesh->net, &fl4);
+		err = check_dst(IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst);
+		if (err)
+			return err;
+		path->saddr.v4 = fl4.saddr;
+		dst_cache_set_ip4(&ep->dst_cache, &rt->dst, fl4.saddr);
+	}
+	path->dst = &rt->dst;
+	return 0;
+}
+
+static void xmit4(struct vnimesh_dev *from, struct sk_buff *skb,
+		  struct vnimesh_path *path, u8 tos, __be16 sport, bool xnet)
+{
+	struct vnimesh_endpoint *ep = path->endpoint;
+
+	udp_tunnel_xmit_skb(container_of(path->dst, struct rtable, dst),
+			    from->mesh->sock->sock->sk, skb, path->saddr.v4,
+			    ep->addr.v4, tos, ip4_dst_hoplimit(path->dst),
+			    htons(IP_DF), sport, ep->port, xnet, true, 0);
+}
+
+#if IS_ENABLED(CONFIG_IPV6)
+static int route6(struct vnimesh_mesh *mesh, struct vnimesh_endpoint *ep,
+		  struct vnimesh_path *path)
+{
+	struct flowi6 fl6 = {
+		.flowi6_proto = IPPROTO_UDP,
+		.daddr = ep->addr.v6,
+		.saddr = mesh->local.v6,
+		.fl6_dport = ep->port,
+		.fl6_sport = mesh->port,
+	};
+	struct dst_entry *dst;
+	int err;
+
+	dst = dst_cache_get_ip6(&ep->dst_cache, &path->saddr.v6);
+	if (!dst) {
+		dst = ip6_dst_lookup_flow(mesh->net, mesh->sock->sock->sk,
+					  &fl6, NULL);
+		err = check_dst(dst);
+		if (err)
+			return err;
+		path->saddr.v6 = fl6.saddr;
+		dst_cache_set_ip6(&ep->dst_cache, dst, &fl6.saddr);
+	}
+	path->dst = dst;
+	return 0;
+}
+
+/* Nothing sets ignore_df: as with IPv4, the outer packet is not fragmented. */
+static void xmit6(struct vnimesh_dev *from, struct sk_buff *skb,
+		  struct vnimesh_path *path, u8 tos, __be16 sport)
+{
+	struct vnimesh_endpoint *ep = path->endpoint;
+
+	udp_tunnel6_xmit_skb(path->dst, from->mesh->sock->sock->sk, skb,
+			     from->dev, &path->saddr.v6, &ep->addr.v6, tos,
+			     ip6_dst_hoplimit(path->dst), 0, sport, ep->port,
+			     false, 0);
+}
+#else
+/* Never reached: the socket of such a mesh cannot be opened. */
+static int route6(struct vnimesh_mesh *mesh, struct vnimesh_endpoint *ep,
+		  struct vnimesh_path *path)
+{
+	return -EAFNOSUPPORT;
+}
+
+static void xmit6(struct vnimesh_dev *from, struct sk_buff *skb,
+		  struct vnimesh_path *path, u8 tos, __be16 sport)
+{
+	kfree_skb(skb);
+}
+#endif
+
 int vnimesh_encap_route(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
 			struct vnimesh_path *path)
 {
 	struct vnimesh_endpoint *ep = rcu_dereference(node->endpoint);
-	struct flowi4 fl4 = {};
-	struct rtable *rt;
+	int err;
 
 	if (!ep)
 		return -ENETUNREACH;
 	path->endpoint = ep;
-	rt = dst_cache_get_ip4(&ep->dst_cache, &path->saddr);
-	if (!rt) {
-		fl4.flowi4_proto = IPPROTO_UDP;
-		fl4.daddr = ep->addr;
-		fl4.saddr = mesh->local;
-		fl4.fl4_dport = ep->port;
-		fl4.fl4_sport = mesh->port;
-		rt = ip_route_output_key(mesh->net, &fl4);
-		if (IS_ERR(rt))
-			return PTR_ERR(rt);
-		if (vnimesh_dev_check(rt->dst.dev)) {
-			ip_rt_put(rt);
-			return -ELOOP;
-		}
-		path->saddr = fl4.saddr;
-		dst_cache_set_ip4(&ep->dst_cache, &rt->dst, fl4.saddr);
-	}
-	path->rt = rt;
-	path->mtu = max_t(int, (int)dst_mtu(&rt->dst) - (int)VNIMESH_OVERHEAD4,
-			  0);
+	err = mesh->family == AF_INET6 ? route6(mesh, ep, path) :
+					 route4(mesh, ep, path);
+	if (err)
+		return err;
+	path->mtu = max_t(int, (int)dst_mtu(path->dst) - mesh->overhead, 0);
 	return 0;
 }
 
 void vnimesh_encap_release(struct vnimesh_path *path)
 {
-	ip_rt_put(path->rt);
+	dst_release(path->dst);
 }
 
 static void push_geneve(struct sk_buff *skb, u32 id)
@@ -70,8 +161,9 @@ void vnimesh_encap_send(struct vnimesh_dev *from, struct sk_buff *skb,
 {
 	struct vnimesh_mesh *mesh = from->mesh;
 	bool xnet = !net_eq(mesh->net, dev_net(from->dev));
-	struct dst_entry *dst = &path->rt->dst;
 	unsigned int what = VNIMESH_A_STATS_TX_ERROR;
+	bool six = mesh->family == AF_INET6;
+	struct dst_entry *dst = path->dst;
 	__be16 sport;
 	u8 tos;
 
@@ -89,19 +181,19 @@ void vnimesh_encap_send(struct vnimesh_dev *from, struct sk_buff *skb,
 	if (xnet)	/* a class of the container's is none of the host's */
 		skb->priority = 0;
 	if (skb_cow_head(skb, LL_RESERVED_SPACE(dst->dev) + dst->header_len +
-			 VNIMESH_OVERHEAD4))
+			 mesh->overhead))
 		goto drop;
 	skb_reset_mac_header(skb);
-	if (udp_tunnel_handle_offloads(skb, false))
+	if (udp_tunnel_handle_offloads(skb, six))
 		goto drop;
 	push_geneve(skb, mesh->id);
 	skb_set_inner_protocol(skb, skb->protocol);
 
 	__this_cpu_inc(depth);
-	udp_tunnel_xmit_skb(path->rt, mesh->sock->sock->sk, skb, path->saddr,
-			    path->endpoint->addr, tos, ip4_dst_hoplimit(dst),
-			    htons(IP_DF), sport, path->endpoint->port, xnet,
-			    true, 0);
+	if (six)
+		xmit6(from, skb, path, tos, sport);
+	else
+		xmit4(from, skb, path, tos, sport, xnet);
 	__this_cpu_dec(depth);
 	return;
 drop:

@@ -6,8 +6,9 @@
 #ifndef _VNIMESH_ENCAP_H
 #define _VNIMESH_ENCAP_H
 
+#include <linux/ipv6.h>
 #include <net/geneve.h>
-#include <net/route.h>
+#include <net/ip.h>
 
 #include "mesh.h"
 
@@ -16,12 +17,14 @@ struct sk_buff;
 #define VNIMESH_GENEVE_LEN	8	/* without options */
 #define VNIMESH_OVERHEAD4	(sizeof(struct iphdr) + sizeof(struct udphdr) + \
 				 VNIMESH_GENEVE_LEN)
+#define VNIMESH_OVERHEAD6	(sizeof(struct ipv6hdr) + sizeof(struct udphdr) + \
+				 VNIMESH_GENEVE_LEN)
 
 /* The way to a node, found before the packet is touched. */
 struct vnimesh_path {
 	struct vnimesh_endpoint *endpoint;
-	struct rtable *rt;	/* referenced; consumed by send or release */
-	__be32 saddr;
+	struct dst_entry *dst;	/* referenced; consumed by send or release */
+	union vnimesh_ip saddr;
 	u32 mtu;		/* for the inner packet */
 };
 

@@ -67,8 +67,10 @@ struct vnimesh_mesh {
 	u32 node_id;
 	u32 vni_id;			/* of the mesh device */
 	u32 flow_max;
-	__be32 local;
+	union vnimesh_ip local;		/* underlay */
 	__be16 port;
+	u8 family;			/* of the underlay: of all its nodes */
+	u8 overhead;			/* bytes before the inner packet */
 	struct vnimesh_sock *sock;	/* shared, counted; under rtnl */
 	struct hlist_node sock_node;	/* in sock's hash by mesh id, RCU */
 	struct list_head net_node;	/* in the pernet list, RCU */

@@ -149,7 +149,8 @@ static int fill(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 	    nla_put_u32(skb, VNIMESH_A_MESH_ID, mesh->id) ||
 	    nla_put_u32(skb, VNIMESH_A_MESH_NODE_ID, mesh->node_id) ||
 	    nla_put_u32(skb, VNIMESH_A_MESH_VNI_ID, mesh->vni_id) ||
-	    nla_put_in_addr(skb, VNIMESH_A_MESH_LOCAL, mesh->local) ||
+	    vnimesh_nl_put_ip(skb, VNIMESH_A_MESH_LOCAL, mesh->family,
+			      &mesh->local) ||
 	    nla_put_be16(skb, VNIMESH_A_MESH_PORT, mesh->port) ||
 	    put_service_prefixes(skb, mesh) ||
 	    nla_put_u32(skb, VNIMESH_A_MESH_FLOW_MAX, mesh->flow_max) ||

@@ -15,7 +15,7 @@ const struct nla_policy vnimesh_nl_node_set_policy[] = {
 	[VNIMESH_A_NODE_ID]		= VNIMESH_POLICY_ID,
 	[VNIMESH_A_NODE_NAME]		= VNIMESH_POLICY_NAME,
 	[VNIMESH_A_NODE_ZONE]		= VNIMESH_POLICY_NAME,
-	[VNIMESH_A_NODE_ADDR]		= VNIMESH_POLICY_IP4,
+	[VNIMESH_A_NODE_ADDR]		= VNIMESH_POLICY_IP,
 	[VNIMESH_A_NODE_PORT]		= { .type = NLA_BE16 },
 	[VNIMESH_A_NODE_PREFIXES]	=
 		NLA_POLICY_NESTED_ARRAY(vnimesh_prefix_policy),
@@ -55,8 +55,8 @@ static int put_underlay(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 
 	endpoint = rcu_dereference_protected(node->endpoint,
 					     lockdep_is_held(&mesh->lock));
-	if (nla_put_in_addr(skb, VNIMESH_A_NODE_ADDR,
-			    endpoint ? endpoint->addr : mesh->local) ||
+	if (vnimesh_nl_put_ip(skb, VNIMESH_A_NODE_ADDR, mesh->family,
+			      endpoint ? &endpoint->addr : &mesh->local) ||
 	    nla_put_be16(skb, VNIMESH_A_NODE_PORT,
 			 endpoint ? endpoint->port : mesh->port))
 		return -EMSGSIZE;
@@ -172,23 +172,37 @@ static int check_self(struct genl_info *info)
 	return 0;
 }
 
+static int check_addr(struct vnimesh_mesh *mesh, struct genl_info *info)
+{
+	union vnimesh_ip addr;
+	u8 family;
+	int err;
+
+	err = vnimesh_nl_get_ip(info->attrs[VNIMESH_A_NODE_ADDR], &addr,
+				&family, info->extack);
+	if (err)
+		return err;
+	if (family != mesh->family)
+		return VNIMESH_NL_REFUSE(info, VNIMESH_A_NODE_ADDR, -EINVAL,
+					 "addr: not of the family of the mesh's underlay");
+	if (!vnimesh_ip_host(family, &addr))
+		return VNIMESH_NL_REFUSE(info, VNIMESH_A_NODE_ADDR, -EINVAL,
+					 "addr: not the address of a host");
+	return 0;
+}
+
 static int check_remote(struct vnimesh_mesh *mesh, struct genl_info *info,
 			const struct vnimesh_node *node)
 {
 	struct nlattr **a = info->attrs;
 	struct nlattr *state = a[VNIMESH_A_NODE_STATE];
-	__be32 addr;
+	int err;
 
 	if (!node && VNIMESH_NL_MISSING(info, VNIMESH_A_NODE_ADDR, "addr"))
 		return -EINVAL;
-	if (a[VNIMESH_A_NODE_ADDR]) {
-		addr = nla_get_in_addr(a[VNIMESH_A_NODE_ADDR]);
-		if (ipv4_is_zeronet(addr) || ipv4_is_multicast(addr) ||
-		    ipv4_is_lbcast(addr))
-			return VNIMESH_NL_REFUSE(info, VNIMESH_A_NODE_ADDR,
-						 -EINVAL,
-						 "addr: not the address of a host");
-	}
+	err = a[VNIMESH_A_NODE_ADDR] ? check_addr(mesh, info) : 0;
+	if (err)
+		return err;
 	if (a[VNIMESH_A_NODE_PORT] &&
 	    !nla_get_be16(a[VNIMESH_A_NODE_PORT]))
 		return VNIMESH_NL_REFUSE(info, VNIMESH_A_NODE_PORT, -ERANGE,
@@ -231,7 +245,7 @@ static int make_endpoint(struct vnimesh_mesh *mesh, struct genl_info *info,
 {
 	struct nlattr **a = info->attrs;
 	struct vnimesh_endpoint *old = NULL;
-	__be32 addr = 0;
+	union vnimesh_ip addr;
 	__be16 port = mesh->port;
 
 	if (node && node->self)
@@ -242,17 +256,17 @@ static int make_endpoint(struct vnimesh_mesh *mesh, struct genl_info *info,
 		addr = old->addr;
 		port = old->port;
 	}
-	if (a[VNIMESH_A_NODE_ADDR])
-		addr = nla_get_in_addr(a[VNIMESH_A_NODE_ADDR]);
+	/* Of the mesh's family, as check_addr() saw to. */
+	vnimesh_nl_opt_ip(a[VNIMESH_A_NODE_ADDR], &addr);
 	if (a[VNIMESH_A_NODE_PORT])
 		port = nla_get_be16(a[VNIMESH_A_NODE_PORT]);
-	if (addr == mesh->local && port == mesh->port)
+	if (vnimesh_ip_equal(&addr, &mesh->local) && port == mesh->port)
 		return VNIMESH_NL_REFUSE(info, VNIMESH_A_NODE_ADDR, -EINVAL,
 					 "addr: with this port it is this host");
 	/* A cached route stays while nothing changes. */
-	if (old && old->addr == addr && old->port == port)
+	if (old && vnimesh_ip_equal(&old->addr, &addr) && old->port == port)
 		return 0;
-	*endpoint = vnimesh_endpoint_alloc(addr, port);
+	*endpoint = vnimesh_endpoint_alloc(mesh->family, &addr, port);
 	return *endpoint ? 0 : -ENOMEM;
 }
 

@@ -202,8 +202,8 @@ static int put_node(struct sk_buff *skb, const struct vnimesh_node *node)
 
 	endpoint = rcu_dereference(node->endpoint);
 	if (nla_put_u32(skb, VNIMESH_A_ROUTE_NODE_ID, node->id) ||
-	    (endpoint && nla_put_in_addr(skb, VNIMESH_A_ROUTE_UNDERLAY,
-					 endpoint->addr)))
+	    (endpoint && vnimesh_nl_put_ip(skb, VNIMESH_A_ROUTE_UNDERLAY,
+					   endpoint->family, &endpoint->addr)))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -23,7 +23,7 @@ struct prefix_entry {
 /* Several nodes may sit behind one address, so it is counted. */
 struct underlay_entry {
 	struct rhash_head head;
-	__be32 addr;
+	union vnimesh_ip addr;
 	u32 count;		/* under mesh->lock */
 	struct rcu_head rcu;
 };
@@ -38,7 +38,7 @@ static const struct rhashtable_params prefix_params = {
 static const struct rhashtable_params underlay_params = {
 	.head_offset = offsetof(struct underlay_entry, head),
 	.key_offset = offsetof(struct underlay_entry, addr),
-	.key_len = sizeof(__be32),
+	.key_len = sizeof(union vnimesh_ip),
 	.automatic_shrinking = true,
 };
 
@@ -82,9 +82,10 @@ struct vnimesh_node *vnimesh_node_route(struct vnimesh_mesh *mesh, u8 family,
 	return NULL;
 }
 
-bool vnimesh_node_known(struct vnimesh_mesh *mesh, __be32 addr)
+bool vnimesh_node_known(struct vnimesh_mesh *mesh,
+			const union vnimesh_ip *addr)
 {
-	return rhashtable_lookup(&mesh->lpm.underlays, &addr, underlay_params);
+	return rhashtable_lookup(&mesh->lpm.underlays, addr, underlay_params);
 }
 
 struct vnimesh_node *vnimesh_node_find(struct vnimesh_mesh *mesh, u32 id)
@@ -181,13 +182,14 @@ static int add_prefixes(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
 	return err;
 }
 
-static int hold_underlay(struct vnimesh_mesh *mesh, __be32 addr)
+static int hold_underlay(struct vnimesh_mesh *mesh,
+			 const union vnimesh_ip *addr)
 {
 	struct rhashtable *table = &mesh->lpm.underlays;
 	struct underlay_entry *entry;
 	int err;
 
-	entry = rhashtable_lookup_fast(table, &addr, underlay_params);
+	entry = rhashtable_lookup_fast(table, addr, underlay_params);
 	if (entry) {
 		entry->count++;
 		return 0;
@@ -195,7 +197,7 @@ static int hold_underlay(struct vnimesh_mesh *mesh, __be32 addr)
 	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
 	if (!entry)
 		return -ENOMEM;
-	entry->addr = addr;
+	entry->addr = *addr;
 	entry->count = 1;
 	err = rhashtable_lookup_insert_fast(table, &entry->head,
 					    underlay_params);
@@ -204,19 +206,22 @@ static int hold_underlay(struct vnimesh_mesh *mesh, __be32 addr)
 	return err;
 }
 
-static void drop_underlay(struct vnimesh_mesh *mesh, __be32 addr)
+static void drop_underlay(struct vnimesh_mesh *mesh,
+			  const union vnimesh_ip *addr)
 {
 	struct rhashtable *table = &mesh->lpm.underlays;
 	struct underlay_entry *entry;
 
-	entry = rhashtable_lookup_fast(table, &addr, underlay_params);
+	entry = rhashtable_lookup_fast(table, addr, underlay_params);
 	if (WARN_ON_ONCE(!entry) || --entry->count)
 		return;
 	rhashtable_remove_fast(table, &entry->head, underlay_params);
 	kfree_rcu(entry, rcu);
 }
 
-struct vnimesh_endpoint *vnimesh_endpoint_alloc(__be32 addr, __be16 port)
+struct vnimesh_endpoint *vnimesh_endpoint_alloc(u8 family,
+						const union vnimesh_ip *addr,
+						__be16 port)
 {
 	struct vnimesh_endpoint *endpoint;
 
@@ -227,8 +232,9 @@ struct vnimesh_endpoint *vnimesh_endpoint_alloc(__be32 addr, __be16 port)
 		kfree(endpoint);
 		return NULL;
 	}
-	endpoint->addr = addr;
+	endpoint->addr = *addr;
 	endpoint->port = port;
+	endpoint->family = family;
 	return endpoint;
 }
 
@@ -312,7 +318,7 @@ static void publish_endpoint(struct vnimesh_mesh *mesh,
 				  lockdep_is_held(&mesh->lock));
 	if (!old)
 		return;
-	drop_underlay(mesh, old->addr);
+	drop_underlay(mesh, &old->addr);
 	call_rcu(&old->rcu, free_endpoint_rcu);
 }
 
@@ -330,7 +336,7 @@ int vnimesh_node_apply(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
 
 	/* First what can fail and nobody sees. */
 	if (change->endpoint) {
-		err = hold_underlay(mesh, change->endpoint->addr);
+		err = hold_underlay(mesh, &change->endpoint->addr);
 		if (err)
 			return err;
 	}
@@ -368,7 +374,7 @@ release:
 	}
 drop_underlay:
 	if (change->endpoint)
-		drop_underlay(mesh, change->endpoint->addr);
+		drop_underlay(mesh, &change->endpoint->addr);
 	return err;
 }
 
@@ -387,7 +393,7 @@ void vnimesh_node_unlink(struct vnimesh_mesh *mesh, struct vnimesh_node *node)
 	if (prefixes)
 		remove_prefixes(mesh, prefixes, prefixes->n, NULL);
 	if (endpoint)
-		drop_underlay(mesh, endpoint->addr);
+		drop_underlay(mesh, &endpoint->addr);
 	xa_erase(&mesh->nodes, node->id);
 	mesh->n_nodes--;
 	vnimesh_node_put(node);

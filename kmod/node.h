@@ -23,8 +23,9 @@ struct vnimesh_mesh;
  */
 struct vnimesh_endpoint {
 	struct dst_cache dst_cache;
-	__be32 addr;
+	union vnimesh_ip addr;
 	__be16 port;
+	u8 family;		/* the mesh's */
 	struct rcu_head rcu;
 };
 
@@ -68,7 +69,8 @@ struct vnimesh_lpm {
 struct vnimesh_node *vnimesh_node_route(struct vnimesh_mesh *mesh, u8 family,
 					const union vnimesh_ip *ip);
 /* RCU. Is @addr the underlay address of some node? For counters only. */
-bool vnimesh_node_known(struct vnimesh_mesh *mesh, __be32 addr);
+bool vnimesh_node_known(struct vnimesh_mesh *mesh,
+			const union vnimesh_ip *addr);
 /* RCU or mesh->lock. */
 struct vnimesh_node *vnimesh_node_find(struct vnimesh_mesh *mesh, u32 id);
 
@@ -92,7 +94,9 @@ struct vnimesh_node_change {
 };
 
 /* NULL: no memory. */
-struct vnimesh_endpoint *vnimesh_endpoint_alloc(__be32 addr, __be16 port);
+struct vnimesh_endpoint *vnimesh_endpoint_alloc(u8 family,
+						const union vnimesh_ip *addr,
+						__be16 port);
 /* One that was never published. */
 void vnimesh_endpoint_free(struct vnimesh_endpoint *endpoint);
 /* The node other than @node that has exactly @prefix, or NULL. */

@@ -81,8 +81,21 @@ void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	}
 }
 
+/* Where the outer header, @offset into the head, says it comes from. */
+static void outer_source(struct vnimesh_mesh *mesh, const struct sk_buff *skb,
+			 unsigned int offset, union vnimesh_ip *ip)
+{
+	const void *outer = skb->head + offset;
+
+	if (mesh->family == AF_INET6)
+		ip->v6 = ((const struct ipv6hdr *)outer)->saddr;
+	else
+		vnimesh_ip_set4(ip, ((const struct iphdr *)outer)->saddr);
+}
+
 /* Does the packet come from the node that owns its inner source? */
-static bool check_source(struct vnimesh_mesh *mesh, __be32 outer,
+static bool check_source(struct vnimesh_mesh *mesh,
+			 const union vnimesh_ip *outer,
 			 const struct vnimesh_packet *pkt, unsigned int *what)
 {
 	const struct vnimesh_endpoint *ep = NULL;
@@ -91,11 +104,22 @@ static bool check_source(struct vnimesh_mesh *mesh, __be32 outer,
 	node = vnimesh_node_route(mesh, pkt->tuple.family, &pkt->tuple.src);
 	if (node)
 		ep = rcu_dereference(node->endpoint);
-	if (ep && ep->addr == outer)
+	if (ep && vnimesh_ip_equal(&ep->addr, outer))
 		return true;
 	*what = vnimesh_node_known(mesh, outer) ?
 		VNIMESH_A_STATS_RX_BAD_SOURCE : VNIMESH_A_STATS_RX_UNKNOWN_NODE;
 	return false;
+}
+
+/* RFC 6040 on the way out. False: CE was lost on a sender without ECN. */
+static bool decapsulate_ecn(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+			    unsigned int offset)
+{
+	void *outer = skb->head + offset;
+
+	if (mesh->family == AF_INET6)
+		return IP6_ECN_decapsulate(outer, skb) <= 1;
+	return IP_ECN_decapsulate(outer, skb) <= 1;
 }
 
 /* Returns 0, or the counter of the reason to drop. */
@@ -114,6 +138,7 @@ static void recv_inner(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 		       unsigned int hlen, __be16 proto)
 {
 	unsigned int outer = skb_network_header(skb) - skb->head;
+	union vnimesh_ip from;
 	struct vnimesh_packet pkt;
 	struct vnimesh_vni *vni;
 	unsigned int what;
@@ -133,12 +158,12 @@ static void recv_inner(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 		return;
 	}
 	/* The outer header lies before skb->data, moved with it by any pull. */
-	if (!check_source(mesh, ((struct iphdr *)(skb->head + outer))->saddr,
-			  &pkt, &what)) {
+	outer_source(mesh, skb, outer, &from);
+	if (!check_source(mesh, &from, &pkt, &what)) {
 		vnimesh_drop_rx(mesh, skb, what);
 		return;
 	}
-	if (IP_ECN_decapsulate((struct iphdr *)(skb->head + outer), skb) > 1) {
+	if (!decapsulate_ecn(mesh, skb, outer)) {
 		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_RX_ECN);
 		return;
 	}

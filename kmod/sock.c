@@ -47,17 +47,53 @@ void vnimesh_sock_del(struct vnimesh_mesh *mesh)
 	hlist_del_init_rcu(&mesh->sock_node);
 }
 
+static int open_sock(struct net *net, struct vnimesh_sock *vs,
+		     struct netlink_ext_ack *extack)
+{
+	struct udp_port_cfg cfg = {
+		.family = vs->family,
+		.local_udp_port = vs->port,
+	};
+	int err;
+
+	if (vs->family == AF_INET) {
+		cfg.local_ip.s_addr = vs->local.v4;
+	} else {
+#if IS_ENABLED(CONFIG_IPV6)
+		cfg.local_ip6 = vs->local.v6;
+		cfg.ipv6_v6only = true;
+		/* The outer header has no checksum of its own (RFC 8200, 8.1). */
+		cfg.use_udp6_tx_checksums = true;
+		cfg.use_udp6_rx_checksums = true;
+#endif
+	}
+	err = udp_sock_create(net, &cfg, &vs->sock);
+	if (!err)
+		return 0;
+	if (err == -EADDRINUSE)
+		NL_SET_ERR_MSG_MOD(extack, "port: in use by another socket");
+	else if (err == -EADDRNOTAVAIL)
+		NL_SET_ERR_MSG_MOD(extack, "local: not an address of this host");
+	else if (err == -EAFNOSUPPORT || err == -EPFNOSUPPORT)
+		NL_SET_ERR_MSG_MOD(extack, "local: this host has no IPv6");
+	else
+		NL_SET_ERR_MSG_MOD(extack, "local, port: cannot open the underlay socket");
+	return err;
+}
+
 struct vnimesh_sock *vnimesh_sock_get(struct list_head *socks, struct net *net,
-				      __be32 local, __be16 port,
+				      u8 family,
+				      const union vnimesh_ip *local,
+				      __be16 port,
 				      struct netlink_ext_ack *extack)
 {
 	struct udp_tunnel_sock_cfg cfg = {};
-	struct udp_port_cfg port_cfg = {};
 	struct vnimesh_sock *vs;
 	int err;
 
 	list_for_each_entry(vs, socks, node)
-		if (vs->local == local && vs->port == port) {
+		if (vs->family == family && vs->port == port &&
+		    vnimesh_ip_equal(&vs->local, local)) {
 			vs->users++;
 			return vs;
 		}
@@ -65,21 +101,12 @@ struct vnimesh_sock *vnimesh_sock_get(struct list_head *socks, struct net *net,
 	vs = kzalloc(sizeof(*vs), GFP_KERNEL);
 	if (!vs)
 		return ERR_PTR(-ENOMEM);
-	vs->local = local;
+	vs->family = family;
+	vs->local = *local;
 	vs->port = port;
 	vs->users = 1;
-
-	port_cfg.family = AF_INET;
-	port_cfg.local_ip.s_addr = local;
-	port_cfg.local_udp_port = port;
-	err = udp_sock_create(net, &port_cfg, &vs->sock);
+	err = open_sock(net, vs, extack);
 	if (err) {
-		if (err == -EADDRINUSE)
-			NL_SET_ERR_MSG_MOD(extack, "port: in use by another socket");
-		else if (err == -EADDRNOTAVAIL)
-			NL_SET_ERR_MSG_MOD(extack, "local: not an address of this host");
-		else
-			NL_SET_ERR_MSG_MOD(extack, "local, port: cannot open the underlay socket");
 		kfree(vs);
 		return ERR_PTR(err);
 	}

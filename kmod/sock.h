@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The underlay UDP socket: one per (netns, local address, port), shared by the
- * meshes there, which it finds by the id in the Geneve header. Counted under
- * rtnl; readers of the hash are under RCU.
+ * The underlay UDP socket: one per (netns, family, local address, port), shared
+ * by the meshes there, which it finds by the id in the Geneve header. Counted
+ * under rtnl; readers of the hash are under RCU.
  */
 #ifndef _VNIMESH_SOCK_H
 #define _VNIMESH_SOCK_H
@@ -11,6 +11,8 @@
 #include <linux/net.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
+
+#include "addr.h"
 
 struct net;
 struct netlink_ext_ack;
@@ -22,15 +24,18 @@ struct vnimesh_sock {
 	struct socket *sock;
 	struct list_head node;		/* pernet list, rtnl */
 	u32 users;			/* rtnl */
-	__be32 local;
+	union vnimesh_ip local;
 	__be16 port;
+	u8 family;
 	struct hlist_head meshes[VNIMESH_SOCK_BUCKETS];
 	struct rcu_head rcu;
 };
 
 /* rtnl. -EADDRINUSE: somebody else owns the port; extack names it. */
 struct vnimesh_sock *vnimesh_sock_get(struct list_head *socks, struct net *net,
-				      __be32 local, __be16 port,
+				      u8 family,
+				      const union vnimesh_ip *local,
+				      __be16 port,
 				      struct netlink_ext_ack *extack);
 /* rtnl. Closes with the last user. */
 void vnimesh_sock_put(struct vnimesh_sock *vs);

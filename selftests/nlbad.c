@@ -507,6 +507,10 @@ static void try_nodes(void)
 	put_ip(&m, VNIMESH_A_NODE_ADDR, "224.0.0.1");
 	refused(&m, "node-set", "multicast", VNIMESH_A_NODE_ADDR, "addr",
 		EINVAL, 0);
+	node_set(&m, 0, NODE1);
+	put_ip(&m, VNIMESH_A_NODE_ADDR, "2001:db8::1");
+	refused(&m, "node-set", "the other family", VNIMESH_A_NODE_ADDR, "addr",
+		EINVAL, 0);
 	node_set(&m, 0, 999);
 	refused(&m, "node-set", "no such row, without NLM_F_CREATE", 0xffff,
 		"exist", ENOENT, 0);

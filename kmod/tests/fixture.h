@@ -115,9 +115,11 @@ static inline void test_node(struct kunit *test, struct vnimesh_mesh *mesh,
 {
 	struct vnimesh_node_change change = { .set_prefixes = true };
 	struct vnimesh_node *node = vnimesh_node_alloc(id);
+	union vnimesh_ip addr;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, node);
-	change.endpoint = vnimesh_endpoint_alloc(htonl(underlay), htons(6081));
+	vnimesh_ip_set4(&addr, htonl(underlay));
+	change.endpoint = vnimesh_endpoint_alloc(AF_INET, &addr, htons(6081));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, change.endpoint);
 	change.prefixes = kzalloc(struct_size(change.prefixes, p, 1), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, change.prefixes);

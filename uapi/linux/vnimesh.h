@@ -40,7 +40,9 @@ enum {
 	IFLA_VNIMESH_MESH_ID,	/* u32, 1..VNIMESH_ID_MAX; mesh device: required */
 	IFLA_VNIMESH_NODE_ID,	/* u32, 1..; mesh device: required, this host */
 	IFLA_VNIMESH_VNI_ID,	/* u32, 1..; required, id of this VNI */
-	IFLA_VNIMESH_LOCAL,	/* in_addr, underlay address; mesh: required */
+	IFLA_VNIMESH_LOCAL,	/* binary, underlay address; mesh: required.
+				 * All nodes are of its family.
+				 */
 	IFLA_VNIMESH_PORT,	/* be16, underlay UDP port; mesh only */
 	IFLA_VNIMESH_ADDR4,	/* in_addr, address of this VNI */
 	IFLA_VNIMESH_ADDR6,	/* in6_addr, address of this VNI */
@@ -241,7 +243,9 @@ enum {
 	VNIMESH_A_NODE_ID,		/* u32, 1.. */
 	VNIMESH_A_NODE_NAME,		/* string, up to VNIMESH_NAME_MAX */
 	VNIMESH_A_NODE_ZONE,		/* string, up to VNIMESH_NAME_MAX */
-	VNIMESH_A_NODE_ADDR,		/* binary 4, underlay; required, not for self */
+	VNIMESH_A_NODE_ADDR,		/* binary, underlay, of the family of the
+					 * mesh's; required, not for self
+					 */
 	VNIMESH_A_NODE_PORT,		/* be16, default that of the mesh */
 	VNIMESH_A_NODE_PREFIXES,	/* nest of nest prefix (item type ignored) */
 	VNIMESH_A_NODE_STATE,		/* u8, enum vnimesh_state: up or down */
