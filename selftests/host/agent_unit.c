@@ -635,7 +635,7 @@ static void test_config(void)
 	unlink(path);
 	refuses("{" URL "," NODE ",\"extra\":1}", "\"extra\"",
 		"an unknown field is named");
-	refuses("{" URL ",\"node\":{\"name\":\"h\",\"underlay\":\"::1\"}}",
+	refuses("{" URL ",\"node\":{\"name\":\"h\",\"underlay\":\"::g\"}}",
 		"\"node.underlay\"", "a wrong value is named by its path");
 	refuses("{" NODE "}", "\"coordinator\"", "a missing field is named");
 	refuses("{\"coordinator\":\"ftp://x\"," NODE "}", "\"coordinator\"",

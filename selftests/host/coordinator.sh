@@ -308,7 +308,7 @@ refused "join with a long name" POST /v1/nodes 400 name "{\"name\": \"$(printf '
 refused "join without epoch" POST /v1/nodes 400 epoch '{"name": "a", "underlay": "192.0.2.1"}'
 refused "join with an epoch too large" POST /v1/nodes 400 epoch '{"name": "a", "underlay": "192.0.2.1", "epoch": 9007199254740992}'
 refused "join with a bad address" POST /v1/nodes 400 underlay '{"name": "a", "underlay": "192.0.2.1/24", "epoch": 1}'
-refused "join with an IPv6 underlay" POST /v1/nodes 400 underlay '{"name": "a", "underlay": "2001:db8::1", "epoch": 1}'
+refused "join of a mesh over IPv4 with an IPv6 underlay" POST /v1/nodes 409 underlay '{"name": "a", "underlay": "2001:db8::1", "epoch": 1}'
 refused "join with a bad port" POST /v1/nodes 400 port '{"name": "a", "underlay": "192.0.2.1", "epoch": 1, "port": 65536}'
 refused "join with a bad zone" POST /v1/nodes 400 zone '{"name": "a", "underlay": "192.0.2.1", "epoch": 1, "zone": 1}'
 

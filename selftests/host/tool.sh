@@ -141,8 +141,8 @@ usage 'Error: argument "10.0.0.1/24" is wrong: prefix must be ADDR/LEN without h
 	node add 3 prefix 10.0.0.1/24
 usage 'Error: argument "10.0.0.0/8" is wrong: none stands alone.' \
 	node add 3 prefix none prefix 10.0.0.0/8
-usage 'Error: argument "::1" is wrong: local must be an IPv4 address.' \
-	dev add m mesh 1 node 1 vni 1 local ::1
+usage 'Error: argument "::1/64" is wrong: local must be an IPv4 or IPv6 address.' \
+	dev add m mesh 1 node 1 vni 1 local ::1/64
 usage 'Error: argument "local" is required.' dev add m mesh 1 node 1 vni 1
 usage 'Error: argument "5432" is wrong: port must be [NAME:]PROTO/PORT[:TARGET].' \
 	service add db port 5432

@@ -20,7 +20,7 @@ static bool read_join(struct jread *rd, struct node_def *def)
 	if (!jread_root(rd, &root))
 		return false;
 	jget_name(&root, "name", JREQ, def->name);
-	jget_addr(&root, "underlay", JREQ, AF_INET, &def->underlay);
+	jget_addr(&root, "underlay", JREQ, 0, &def->underlay);
 	jget_u32(&root, "port", JOPT, 1, 65535, &port);
 	jget_name(&root, "zone", JOPT, def->zone);
 	jget_int(&root, "epoch", JREQ, 1, JINT_MAX, &def->epoch);
@@ -43,6 +43,19 @@ static uint32_t free_id(struct registry *reg)
 static bool same_underlay(const struct node_def *a, const struct node_def *b)
 {
 	return ip_equal(&a->underlay, &b->underlay) && a->port == b->port;
+}
+
+/* A mesh has one underlay family: a live node of the other one, or NULL. */
+static struct node *other_family(struct registry *reg,
+				 const struct node_def *def)
+{
+	struct node *node;
+
+	TAILQ_FOREACH(node, &reg->nodes_changed, changed)
+		if (lease_live(node) && strcmp(node->def.name, def->name) &&
+		    node->def.underlay.family != def->underlay.family)
+			return node;
+	return NULL;
 }
 
 /* Whether a live node of another name has this underlay address and port. */
@@ -182,6 +195,11 @@ int api_post_node(struct request *rq)
 	if (node)
 		return problem(rq, 409, "underlay",
 			       "underlay: address and port are those of node %u \"%s\", whose lease has not lapsed",
+			       node->def.id, node->def.name);
+	node = other_family(reg, &def);
+	if (node)
+		return problem(rq, 409, "underlay",
+			       "underlay: not of the family of node %u \"%s\", whose lease has not lapsed",
 			       node->def.id, node->def.name);
 	node = registry_node_named(reg, def.name);
 	status = node ? join_known(rq, node, &def) : join_new(rq, &def, &node);

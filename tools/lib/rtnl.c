@@ -22,7 +22,7 @@ static const struct vnm_field link_fields[] = {
 	LINK(MESH_ID, "mesh-id", U32, mesh),
 	LINK(NODE_ID, "node-id", U32, node),
 	LINK(VNI_ID, "vni-id", U32, vni),
-	LINK(LOCAL, "local", ADDR4, local),
+	LINK(LOCAL, "local", ADDR, local),
 	LINK(PORT, "port", BE16, port),
 	LINK(ADDR4, "addr4", ADDR4, address4),
 	LINK(ADDR6, "addr6", ADDR6, address6),

@@ -8,13 +8,6 @@
 #include "link.h"
 #include "rows.h"
 
-static bool parse_local(const char *text, struct ip_addr *addr)
-{
-	return parse_addr(text, "local", addr) &&
-	       (addr->family == AF_INET ||
-		args_wrong(text, "local must be an IPv4 address"));
-}
-
 /* A number of the kind, "KEYWORD N"; returns as args_field(). */
 static int args_number(struct args *a, struct vnm_link *link)
 {
@@ -60,7 +53,7 @@ static int args_new(struct args *a, struct vnm_link *link,
 	if (args_take(a, "local")) {
 		link->present |= VNM_BIT(IFLA_VNIMESH_LOCAL);
 		text = args_value(a, "local");
-		return text && parse_local(text, &link->local) ? 1 : -1;
+		return text && parse_addr(text, "local", &link->local) ? 1 : -1;
 	}
 	if (args_take(a, "port")) {
 		link->present |= VNM_BIT(IFLA_VNIMESH_PORT);

@@ -94,7 +94,7 @@ static void get_node(struct jobj *root, struct config *c)
 	if (!jget_obj(root, "node", JREQ, &o))
 		return;
 	jget_name(&o, "name", JREQ, c->name);
-	jget_addr(&o, "underlay", JREQ, AF_INET, &c->underlay);
+	jget_addr(&o, "underlay", JREQ, 0, &c->underlay);
 	jget_u32(&o, "port", JOPT, 1, 65535, &port);
 	jget_name(&o, "zone", JOPT, c->zone);
 	jobj_end(&o);

@@ -115,7 +115,7 @@ bool wire_node(json_t *json, struct node *ret)
 		jget_u32(&o, "node", JREQ, 1, UINT32_MAX, &ret->id);
 		get_text(&o, "name", JREQ, JNAME_MAX, ret->name);
 		get_text(&o, "zone", JOPT, JNAME_MAX, ret->zone);
-		jget_addr(&o, "underlay", JREQ, AF_INET, &ret->underlay);
+		jget_addr(&o, "underlay", JREQ, 0, &ret->underlay);
 		jget_u32(&o, "port", JOPT, 1, 65535, &port);
 		get_prefixes(&o, ret);
 		jget_u32(&o, "vni", JREQ, 1, UINT32_MAX, &ret->vni);
