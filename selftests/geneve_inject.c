@@ -6,7 +6,8 @@
  *   geneve_inject [-s OUTER_SRC] [-d OUTER_DST] [-m MESH] [-S SRC] [-D DST]
  *		[-q DPORT] [-P PROTO] [-V VERSION] [-o] [-c] [-O WORDS] [-C]
  *		[-x BYTES | -X MAX] [-T OUTER_TOS] [-t TOS] [-n COUNT] [-L BYTES]
- *		[-p TEXT]
+ *		[-p TEXT] [-Z]
+ * The outer addresses are of one family, IPv4 or IPv6; -Z no outer UDP checksum.
  * -o OAM bit, -c critical bit, -O options of that many 4-byte words, -C the option
  * type is critical; -x only the first BYTES of the datagram, -X one datagram of
  * each length from 0 to MAX; -L says a wrong inner total length.
@@ -96,20 +97,62 @@ static size_t put_ip6(uint8_t *p, const char *src, const char *dst)
 	return sizeof(*h) + len;
 }
 
+static socklen_t outer_addr(const char *addr, int port,
+			    struct sockaddr_storage *ss)
+{
+	struct sockaddr_in6 *in6 = (void *)ss;
+	struct sockaddr_in *in = (void *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (strchr(addr, ':')) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons((uint16_t)port);
+		return inet_pton(AF_INET6, addr, &in6->sin6_addr) == 1 ?
+			sizeof(*in6) : 0;
+	}
+	in->sin_family = AF_INET;
+	in->sin_port = htons((uint16_t)port);
+	return inet_pton(AF_INET, addr, &in->sin_addr) == 1 ? sizeof(*in) : 0;
+}
+
+/* A connected socket, or -1. */
+static int open_outer(const char *src, const char *dst, int tos, bool no_sum)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = outer_addr(dst, 6081, &ss);
+	bool six = ss.ss_family == AF_INET6;
+	int fd = socket(ss.ss_family, SOCK_DGRAM, 0), on = no_sum;
+
+	if (fd < 0 || !len)
+		return -1;
+	if (six ? setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos)) ||
+		  setsockopt(fd, IPPROTO_UDP, UDP_NO_CHECK6_TX, &on, sizeof(on)) :
+		  setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos)) ||
+		  setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)))
+		return -1;
+	if (src) {
+		struct sockaddr_storage from;
+
+		len = outer_addr(src, 0, &from);
+		if (!len || bind(fd, (struct sockaddr *)&from, len))
+			return -1;
+		len = outer_addr(dst, 6081, &ss);
+	}
+	return connect(fd, (struct sockaddr *)&ss, len) ? -1 : fd;
+}
+
 int main(int argc, char **argv)
 {
 	const char *osrc = NULL, *odst = "192.0.2.11";
 	const char *src = "10.77.2.10", *dst = "10.77.1.10";
 	int ver = 0, opts = 0, proto = -1, outer_tos = 0, cut = -1, upto = -1;
-	bool oam = false, crit = false, crit_opt = false;
-	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons(6081) }, from = to;
+	bool oam = false, crit = false, crit_opt = false, no_sum = false;
 	uint32_t mesh = 77, count = 1;
 	uint8_t buf[4096], *p;
 	size_t len;
 	int fd, opt, i;
 
-	while ((opt = getopt(argc, argv, "s:d:m:S:D:q:P:V:ocO:Cx:X:T:t:n:L:p:")) != -1)
+	while ((opt = getopt(argc, argv, "s:d:m:S:D:q:P:V:ocO:Cx:X:T:t:n:L:p:Z")) != -1)
 		switch (opt) {
 		case 's': osrc = optarg; break;
 		case 'd': odst = optarg; break;
@@ -130,6 +173,7 @@ int main(int argc, char **argv)
 		case 'n': count = (uint32_t)atoi(optarg); break;
 		case 'L': bad_len = atoi(optarg); break;
 		case 'p': text = optarg; break;
+		case 'Z': no_sum = true; break;
 		default: return 2;
 		}
 	if (strlen(text) > 2000 || opts > 63)
@@ -159,13 +203,8 @@ int main(int argc, char **argv)
 		buf[11] = (uint8_t)(opts - 1);
 	}
 
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
-	from.sin_port = 0;
-	if (fd < 0 || inet_pton(AF_INET, odst, &to.sin_addr) != 1 ||
-	    (osrc && inet_pton(AF_INET, osrc, &from.sin_addr) != 1) ||
-	    (osrc && bind(fd, (struct sockaddr *)&from, sizeof(from))) ||
-	    setsockopt(fd, IPPROTO_IP, IP_TOS, &outer_tos, sizeof(outer_tos)) ||
-	    connect(fd, (struct sockaddr *)&to, sizeof(to))) {
+	fd = open_outer(osrc, odst, outer_tos, no_sum);
+	if (fd < 0) {
 		perror("geneve_inject");
 		return 1;
 	}

@@ -3,7 +3,8 @@
 #
 # A mesh of hosts inside one guest, for the tests that source this file after
 # lib.sh. Host N is the network namespace hN with underlay address 192.0.2.1N on
-# u0, a bridge joins them in the namespace "under". The mesh is 77; host N is
+# u0, or 2001:db8::1N if topo_family is 6; a bridge joins them in the namespace
+# "under". The mesh is 77; host N is
 # node N with the prefixes 10.77.N.0/24 and fd77:0:0:N::/64. VNI N01 is the mesh
 # device of host N, with address 10.77.N.1; container I of host N is the
 # namespace cNII with VNI NII, device vniNII, addresses 10.77.N.I, fd77:0:0:N::I
@@ -15,6 +16,7 @@
 #   topo_member HOST TAG VNI [ARG...]  member, with a VNI record if it is remote
 #   topo_serve VNI PORT... a server in the container: TCP, UDP, IPv4, IPv6
 #   ip4 VNI, ip6 VNI       sets REPLY to the address
+#   underlay N             sets REPLY to the underlay address of host N
 #   in_ns NS CMD...        run CMD there
 #   stat_of HOST NAME      sets REPLY to a counter of the mesh
 #   capture NS DEV FILE FILTER..., captured FILE, capture_end
@@ -24,6 +26,7 @@ PATH=$here:$PATH
 
 prefix4=10.96.0.0/16
 prefix6=fd77:96::/64
+topo_family=4
 declare -A topo_known=()
 
 [ "$(id -u)" = 0 ] || skip_all "not root"
@@ -31,6 +34,11 @@ modprobe vnimesh 2>/dev/null || skip_all "no module vnimesh"
 
 ip4() { REPLY=10.77.$(($1 / 100)).$(($1 % 100)); }
 ip6() { REPLY=fd77:0:0:$(($1 / 100))::$(($1 % 100)); }
+
+underlay() {
+	REPLY=192.0.2.1$1
+	[ "$topo_family" = 4 ] || REPLY=2001:db8::1$1
+}
 
 in_ns() { nsenter "--net=/run/netns/$1" "${@:2}"; }
 
@@ -55,16 +63,19 @@ topo_plug() {
 }
 
 topo_cable() {
+	local len="24"
+	[ "$2" = "${2%:*}" ] || len="64 nodad"
 	ip -n "$1" -batch - <<-END
 		link add u0 type veth peer name $1 netns under
-		addr add $2/24 dev u0
+		addr add $2/$len dev u0
 		link set u0 up
 	END
 	ip -n under link set "$1" master br0 up
 }
 
 topo_host() {
-	topo_plug "h$1" "192.0.2.1$1"
+	underlay "$1"
+	topo_plug "h$1" "$REPLY"
 	topo_dev "$1"
 }
 
@@ -72,15 +83,18 @@ topo_dev() {
 	ip4 "$1"01
 	local a4=$REPLY
 	ip6 "$1"01
-	vnimesh -n "h$1" dev add mesh0 mesh 77 node "$1" vni "$1"01 local "192.0.2.1$1" \
-		address "$a4/16" address "$REPLY/48" &&
+	local a6=$REPLY
+	underlay "$1"
+	vnimesh -n "h$1" dev add mesh0 mesh 77 node "$1" vni "$1"01 local "$REPLY" \
+		address "$a4/16" address "$a6/48" &&
 		vnimesh -n "h$1" dev set mesh0 service-prefix $prefix4 service-prefix $prefix6 &&
 		vnimesh -n "h$1" node set "$1" prefix "10.77.$1.0/24" prefix "fd77:0:0:$1::/64"
 }
 
 # Host $1 learns of node $2.
 topo_node() {
-	vnimesh -n "h$1" node add "$2" underlay "192.0.2.1$2" \
+	underlay "$2"
+	vnimesh -n "h$1" node add "$2" underlay "$REPLY" \
 		prefix "10.77.$2.0/24" prefix "fd77:0:0:$2::/64"
 }
 
