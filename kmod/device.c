@@ -173,6 +173,8 @@ static void setup(struct net_device *dev)
 	vnimesh_compat_set_lltx(dev);
 	dev->hw_features |= FEATURES;
 	dev->hw_enc_features |= FEATURES;
+	/* A tag has no place in layer 3. */
+	dev->features |= NETIF_F_VLAN_CHALLENGED;
 	dev->priv_flags |= IFF_NO_QUEUE;
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	netif_keep_dst(dev);

@@ -172,10 +172,11 @@ void vnimesh_encap_send(struct vnimesh_dev *from, struct sk_buff *skb,
 		goto drop;
 	}
 	sport = udp_flow_src_port(mesh->net, skb, 1, USHRT_MAX, true);
-	/* RFC 6040 on the way in: the outer header takes the inner ECN; DSCP
-	 * stays with the underlay.
+	/* RFC 6040 on the way in, normal mode: the outer header takes the inner
+	 * ECN as it is, where ip_tunnel_ecn_encap() would make ECT(0) of CE;
+	 * DSCP stays with the underlay.
 	 */
-	tos = ip_tunnel_ecn_encap(0, ip_hdr(skb), skb);
+	tos = ip_tunnel_get_dsfield(ip_hdr(skb), skb) & INET_ECN_MASK;
 
 	skb_scrub_packet(skb, xnet);
 	if (xnet)	/* a class of the container's is none of the host's */
