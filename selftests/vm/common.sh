@@ -23,7 +23,7 @@ packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$selftests_dir/packages.$1
 # So an edit of the packing does not cost a new debootstrap.
 root_key=$(
 	{ packages build; packages run; cat "$vm_dir/rootfs"; echo "$suite"; } | hash_of)
-image_key=$({ echo "$root_key"; cat "$vm_dir/image"; } | hash_of)
+image_key=$({ echo "$root_key"; cat "$vm_dir/image" "$vm_dir/pack.sh"; } | hash_of)
 root_cache=$cache/root-$root_key
 root=$root_cache/root
 image=$cache/image-$image_key
@@ -32,6 +32,21 @@ out=${VNIMESH_OUT:-$cache/out-$(printf '%s' "$top_dir" | hash_of)}
 
 need_root() {
 	[ "$(id -u)" = 0 ] || die "must be run as root (sudo), it mounts and uses chroot"
+}
+
+# Prints "URI SUITE" lines for the Debian archives the host's apt knows. The
+# project names no mirror: whatever the machine trusts is what we use.
+archives() {
+	if [ -n "${VNIMESH_MIRROR-}" ]; then
+		echo "$VNIMESH_MIRROR $suite"
+		return
+	fi
+	# shellcheck disable=SC2016 # apt's own placeholders
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
+		'Created-By: Packages' |
+		awk -v s="$suite" '$3 == "main" &&
+			($2 == s || $2 == s "-updates" || $2 == s "-security") &&
+			!seen[$1 $2]++ { print $1, $2 }'
 }
 
 # in_root DIR [-v SRC:DST]... CMD...: run CMD in the chroot DIR. All mounts live
@@ -61,6 +76,17 @@ in_root() {
 			HOME=/root TMPDIR=/tmp LC_ALL=C TERM="${TERM:-dumb}" \
 			DEBIAN_FRONTEND=noninteractive "$@"
 		' in_root "$dir" "${#binds[@]}" "${binds[@]}" "$@"
+}
+
+# in_kernel_root KERNELDIR [-v SRC:DST]... CMD...: in the chroot in which the module
+# is compiled for the kernel that `stock` fetched.
+in_kernel_root() {
+	local kernel=$1 bind binds=()
+	shift
+	while IFS= read -r bind; do
+		binds+=(-v "$bind")
+	done < <(cat "$kernel/binds" 2>/dev/null)
+	in_root "$(cat "$kernel/root.path")" "${binds[@]}" "$@"
 }
 
 # What the outer runners (check, demo) need before anything can boot; the
