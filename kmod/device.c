@@ -71,12 +71,12 @@ static int init_dev(struct net_device *dev)
 	int err;
 
 	netdev_lockdep_set_classes(dev);
-	dev->tstats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
-	if (!dev->tstats)
-		return -ENOMEM;
+	err = vnimesh_compat_alloc_tstats(dev);
+	if (err)
+		return err;
 	err = gro_cells_init(&vdev->gro_cells, dev);
 	if (err) {
-		free_percpu(dev->tstats);
+		vnimesh_compat_free_tstats(dev);
 		return err;
 	}
 	if (vnimesh_dev_is_mesh(vdev)) {
@@ -107,7 +107,7 @@ static void uninit_dev(struct net_device *dev)
 		vnimesh_vni_detach(mesh, vdev->vni);
 	}
 	gro_cells_destroy(&vdev->gro_cells);
-	free_percpu(dev->tstats);
+	vnimesh_compat_free_tstats(dev);
 	if (!vnimesh_dev_is_mesh(vdev)) {
 		list_del(&vdev->mesh_node);
 		netdev_put(mesh->dev, &vdev->mesh_tracker);
@@ -171,6 +171,7 @@ static void setup(struct net_device *dev)
 	dev->max_mtu = IP_MAX_MTU - VNIMESH_OVERHEAD4;
 	dev->features |= FEATURES;
 	vnimesh_compat_set_lltx(dev);
+	vnimesh_compat_set_tstats(dev);
 	dev->hw_features |= FEATURES;
 	dev->hw_enc_features |= FEATURES;
 	/* A tag has no place in layer 3. */

@@ -58,6 +58,34 @@ static inline void vnimesh_compat_set_netns_immutable(struct net_device *dev)
 #endif
 }
 
+/* The core allocates the counters that a device says it has; where it cannot be
+ * told, ndo_init and ndo_uninit do. It adds them up only later: for the others
+ * there is ndo_get_stats64.
+ */
+static inline void vnimesh_compat_set_tstats(struct net_device *dev)
+{
+#ifdef VNIMESH_HAVE_PCPU_STAT_TYPE
+	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
+#endif
+}
+
+static inline int vnimesh_compat_alloc_tstats(struct net_device *dev)
+{
+#ifndef VNIMESH_HAVE_PCPU_STAT_TYPE
+	dev->tstats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
+	if (!dev->tstats)
+		return -ENOMEM;
+#endif
+	return 0;
+}
+
+static inline void vnimesh_compat_free_tstats(struct net_device *dev)
+{
+#ifndef VNIMESH_HAVE_PCPU_STAT_TYPE
+	free_percpu(dev->tstats);
+#endif
+}
+
 /* DEFINE_NEWLINK(fn), after fn(), makes NEWLINK(fn) fit rtnl_link_ops. */
 #ifdef VNIMESH_HAVE_NEWLINK_PARAMS
 #define VNIMESH_COMPAT_NEWLINK(fn)	fn

@@ -52,6 +52,7 @@ echo "/* Made by probe.sh from the kernel's headers. */"
 found NETDEV_LLTX linux/netdevice.h '^[[:space:]].*[[:space:]]lltx:1;'
 found NETNS_IMMUTABLE linux/netdevice.h '^[[:space:]].*[[:space:]]netns_immutable:1;'
 found NETNS_LOCAL linux/netdevice.h '^[[:space:]].*[[:space:]]netns_local:1;'
+found PCPU_STAT_TYPE linux/netdevice.h '^[[:space:]].*[[:space:]]pcpu_stat_type[:;]'
 found NEWLINK_PARAMS net/rtnetlink.h '^struct rtnl_newlink_params \{'
 proto UDP_TUNNEL_XMIT_FLAGS net/udp_tunnel.h 'udp_tunnel_xmit_skb(' 'u16 '
 proto UDP_TUNNEL6_XMIT_FLAGS net/udp_tunnel.h 'udp_tunnel6_xmit_skb(' 'u16 '
