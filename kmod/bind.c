@@ -128,9 +128,9 @@ static struct vnimesh_flow *make(struct vnimesh_mesh *mesh,
 		return ERR_PTR(-EHOSTUNREACH);
 	if (!target)	/* the list was replaced meanwhile */
 		return ERR_PTR(-EPROTONOSUPPORT);
-	flow = vnimesh_flow_alloc(mesh, client, m);
-	if (!flow)
-		return ERR_PTR(-ENOBUFS);
+	flow = vnimesh_flow_open(mesh, client, m);
+	if (IS_ERR(flow))
+		return flow;
 	flow->link[VNIMESH_FORWARD].tuple = *t;
 	rev = &flow->link[VNIMESH_REVERSE].tuple;
 	invert(rev, t);
@@ -239,9 +239,9 @@ struct vnimesh_flow *vnimesh_bind_direct(struct vnimesh_dev *from,
 	/* Never crowd out service flows: a direct one can do without. */
 	if (!taken && vnimesh_flow_count(mesh) > mesh->flow_max / 8 * 7)
 		return NULL;
-	flow = vnimesh_flow_alloc(mesh, from->vni, NULL);
-	if (!flow)
-		return taken ? ERR_PTR(-ENOBUFS) : NULL;
+	flow = vnimesh_flow_open(mesh, from->vni, NULL);
+	if (IS_ERR(flow))
+		return taken ? flow : NULL;
 	flow->link[VNIMESH_FORWARD].tuple = pkt->tuple;
 	flow->link[VNIMESH_REVERSE].tuple = inverse;
 	start(flow, pkt);

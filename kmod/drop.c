@@ -66,6 +66,10 @@ static const struct {
 	COUNTER(RESTEER_LATE, "resteer-late"),
 	COUNTER(SYN_LOST, "syn-lost"),
 	COUNTER(RST_IGNORED, "rst-ignored"),
+	DROP(FLOW_SHARE, "flow-share", FULL_RING),
+	DROP(UPCALL_LIMIT, "upcall-limit", NEIGH_FAILED),
+	DROP(HOLD_GONE, "hold-gone", DEV_READY),
+	COUNTER(RESOLVE_LIMIT, "resolve-limit"),
 #undef COUNTER
 #undef DROP
 };

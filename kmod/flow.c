@@ -12,7 +12,7 @@
 #define LOCKS		256
 #define GC_INTERVAL	HZ
 #define GC_SLICE	8192	/* buckets per run of the worker */
-#define EARLY_SCAN	64	/* buckets looked at for a victim */
+#define SAMPLE_SCAN	8	/* buckets looked at for any flow */
 
 /* The table is sized once, for flow_max, and never resized: no flow ever
  * waits for a rehash. The hash key is random per mesh (flooding one bucket
@@ -21,10 +21,8 @@
 struct vnimesh_flows {
 	siphash_aligned_key_t key;
 	u32 mask;
-	u32 max;
-	atomic_t count;
+	struct vnimesh_room room;
 	atomic_t moved;		/* flows in the reverse chain only */
-	atomic_t early;		/* where the next search for a victim starts */
 	spinlock_t locks[2][LOCKS];	/* by direction: forward before reverse */
 	struct hlist_head *buckets[2];
 	struct vnimesh_mesh *mesh;
@@ -98,20 +96,20 @@ struct vnimesh_flow *vnimesh_flow_find(struct vnimesh_mesh *mesh,
 		      tuple);
 }
 
-static void free_flow(struct rcu_head *rcu)
+static void free_flow(struct vnimesh_flow *flow)
 {
-	struct vnimesh_flow *flow = container_of(rcu, struct vnimesh_flow, rcu);
-
 	if (flow->member)
 		vnimesh_member_put(flow->member);
 	vnimesh_vni_put(flow->client);
 	kmem_cache_free(cache, flow);
 }
 
-static void uncount(struct vnimesh_mesh *mesh, struct vnimesh_vni *client)
+static void free_flow_rcu(struct rcu_head *rcu)
 {
-	atomic_dec(&client->flows);
-	atomic_dec(&mesh->flows->count);
+	struct vnimesh_flow *flow = container_of(rcu, struct vnimesh_flow, rcu);
+
+	vnimesh_room_freed(flow);
+	free_flow(flow);
 }
 
 /* The member's load: half-open and established flows count, once each. */
@@ -170,7 +168,9 @@ static u32 timeout_s(const struct vnimesh_mesh *mesh,
 		case VNIMESH_FLOW_MOVED:
 			return READ_ONCE(mesh->set.tcp_half_open);
 		case VNIMESH_FLOW_ESTABLISHED:
-			return READ_ONCE(mesh->set.tcp_established);
+			return READ_ONCE(flow->acked) ?
+				READ_ONCE(mesh->set.tcp_established) :
+				READ_ONCE(mesh->set.tcp_half_open);
 		default:
 			return READ_ONCE(mesh->set.tcp_closing);
 		}
@@ -189,7 +189,7 @@ u32 vnimesh_flow_expires(const struct vnimesh_mesh *mesh,
 
 u32 vnimesh_flow_count(const struct vnimesh_mesh *mesh)
 {
-	return atomic_read(&mesh->flows->count);
+	return atomic_read(&mesh->flows->room.live);
 }
 
 bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
@@ -217,110 +217,70 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 			atomic_dec(&flows->moved);
 		vnimesh_flow_unload(flow);
 		vnimesh_syn_drop(mesh, flow);
-		uncount(mesh, flow->client);
-		call_rcu(&flow->rcu, free_flow);
+		vnimesh_room_leave(flow);
+		call_rcu(&flow->rcu, free_flow_rcu);
 	}
 	return won;
 }
 
-/* How willingly a flow is given up for a new one; 0: never. Half-open ones may
- * never become flows. Direct ones only hold a tuple, unless their source port
- * was rewritten; flows to what is gone wait for nothing.
- */
-static u8 expendable(const struct vnimesh_flow *flow)
-{
-	u8 state = READ_ONCE(flow->state);
-
-	if (flow->link[0].tuple.proto == IPPROTO_TCP) {
-		if (state == VNIMESH_FLOW_NEW || state == VNIMESH_FLOW_MOVED)
-			return 3;
-		if (!flow->member && flow->link[0].tuple.sport ==
-				     flow->link[1].tuple.dport)
-			return 2;
-		if (flow->member && READ_ONCE(flow->member->vni->dead))
-			return 2;
-		return state == VNIMESH_FLOW_ESTABLISHED ? 0 : 2;
-	}
-	if (state == VNIMESH_FLOW_NEW)
-		return 3;
-	return idle_ms(flow) > 10 * MSEC_PER_SEC ? 1 : 0;
-}
-
-static bool early_drop(struct vnimesh_mesh *mesh)
+struct vnimesh_flow *vnimesh_flow_sample(struct vnimesh_mesh *mesh, u32 from)
 {
 	struct vnimesh_flows *flows = mesh->flows;
-	struct vnimesh_flow *victim = NULL;
 	struct vnimesh_flow_link *link;
-	u8 most = 0;
-	u32 i, b;
+	u32 i;
 
-	b = atomic_add_return(EARLY_SCAN, &flows->early);
-	for (i = 0; i < EARLY_SCAN && most < 3; i++, b++)
-		hlist_for_each_entry_rcu(link, &flows->buckets[0][b & flows->mask],
-					 node) {
-			struct vnimesh_flow *flow = flow_of(link, VNIMESH_FORWARD);
-			u8 e = expendable(flow);
-
-			if (e > most) {
-				most = e;
-				victim = flow;
-			}
-		}
-	if (!victim || !vnimesh_flow_remove(mesh, victim))
-		return false;
-	vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_EARLY_DROP);
-	return true;
+	for (i = 0; i < SAMPLE_SCAN; i++)
+		hlist_for_each_entry_rcu(link, &flows->buckets[0][(from + i) & flows->mask],
+					 node)
+			return flow_of(link, VNIMESH_FORWARD);
+	return NULL;
 }
 
-/* Above half of the table, one VNI has at most a quarter: the rest is for its
- * neighbours, whatever it does.
- */
-static bool room_for(struct vnimesh_mesh *mesh, struct vnimesh_vni *client)
+struct vnimesh_room *vnimesh_flow_room(struct vnimesh_mesh *mesh)
 {
-	struct vnimesh_flows *flows = mesh->flows;
-	u32 all = atomic_inc_return(&flows->count);
-
-	if (atomic_inc_return(&client->flows) > flows->max / 4 &&
-	    all > flows->max / 2)
-		return false;
-	return all <= flows->max || early_drop(mesh);
+	return &mesh->flows->room;
 }
 
-struct vnimesh_flow *vnimesh_flow_alloc(struct vnimesh_mesh *mesh,
-					struct vnimesh_vni *client,
-					struct vnimesh_member *member)
+struct vnimesh_flow *vnimesh_flow_open(struct vnimesh_mesh *mesh,
+				       struct vnimesh_vni *client,
+				       struct vnimesh_member *member)
 {
-	struct vnimesh_flow *flow = NULL;
+	struct vnimesh_flow *flow;
+	int err;
 
-	if (!room_for(mesh, client))
-		goto err;
+	err = vnimesh_room_take(mesh, client);
+	if (err)
+		return ERR_PTR(err);
+	err = -ENOMEM;
 	flow = kmem_cache_zalloc(cache, GFP_ATOMIC | __GFP_NOWARN);
 	if (!flow)
-		goto err;
+		goto give;
 	if (member) {
+		err = -EHOSTUNREACH;
 		if (!refcount_inc_not_zero(&member->refs))
-			goto err;
+			goto free;
 		flow->member = member;
 	}
 	/* The sender's device holds its VNI, and the sender is under RCU. */
 	refcount_inc(&client->refs);
 	flow->client = client;
 	INIT_LIST_HEAD(&flow->chain);
+	INIT_LIST_HEAD(&flow->queue);
 	flow->state = VNIMESH_FLOW_NEW;
 	flow->last = jiffies;
 	return flow;
-err:
-	if (flow)
-		kmem_cache_free(cache, flow);
-	uncount(mesh, client);
-	return NULL;
+free:
+	kmem_cache_free(cache, flow);
+give:
+	vnimesh_room_give(client);
+	return ERR_PTR(err);
 }
 
 void vnimesh_flow_abandon(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 {
 	vnimesh_syn_drop(mesh, flow);
-	uncount(mesh, flow->client);
-	free_flow(&flow->rcu);
+	vnimesh_room_give(flow->client);
+	free_flow(flow);
 }
 
 /* Under the locks, before anybody can find it. */
@@ -355,6 +315,7 @@ int vnimesh_flow_insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 		hlist_add_head_rcu(&fwd->node, fhead);
 		hlist_add_head_rcu(&rev->node, rhead);
 		chain(flow);
+		vnimesh_room_enter(flow);
 	}
 	spin_unlock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
 	spin_unlock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
@@ -399,6 +360,7 @@ int vnimesh_flow_replace(struct vnimesh_mesh *mesh, struct vnimesh_flow *old,
 		hlist_del_rcu(&old->link[VNIMESH_FORWARD].node);
 		unchain(old);	/* waits for nothing but a late reply */
 		chain(new);
+		vnimesh_room_enter(new);
 	}
 	spin_unlock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
 	spin_unlock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
@@ -515,8 +477,8 @@ int vnimesh_flow_init(struct vnimesh_mesh *mesh)
 		return -ENOMEM;
 	mesh->flows = flows;
 	flows->mesh = mesh;
-	flows->max = mesh->flow_max;
-	size = roundup_pow_of_two(flows->max);
+	flows->room.max = mesh->flow_max;
+	size = roundup_pow_of_two(mesh->flow_max);
 	flows->mask = size - 1;
 	get_random_bytes(&flows->key, sizeof(flows->key));
 	/* Two calls, so that lockdep sees two classes. */
@@ -540,20 +502,18 @@ err:
 	return -ENOMEM;
 }
 
-static int remove_of(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
-		     void *client)
-{
-	if (flow->client == client)
-		vnimesh_flow_remove(mesh, flow);
-	return 0;
-}
-
 void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client)
 {
-	u32 bucket = 0, skip = 0;
+	struct vnimesh_flow *flow;
 
-	if (atomic_read(&client->flows))
-		vnimesh_flow_walk(mesh, &bucket, &skip, remove_of, client);
+	do {
+		rcu_read_lock();
+		flow = vnimesh_room_pop(client);
+		if (flow)
+			vnimesh_flow_remove(mesh, flow);
+		rcu_read_unlock();
+		cond_resched();
+	} while (flow);
 }
 
 static int remove_one(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
@@ -572,6 +532,8 @@ void vnimesh_flow_exit(struct vnimesh_mesh *mesh)
 		return;
 	cancel_delayed_work_sync(&flows->gc);
 	vnimesh_flow_walk(mesh, &bucket, &skip, remove_one, NULL);
+	if (atomic_read(&flows->room.limbo))
+		rcu_barrier();	/* they count themselves out */
 	kvfree(flows->buckets[0]);
 	kvfree(flows->buckets[1]);
 	kvfree(flows);

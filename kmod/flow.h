@@ -55,6 +55,7 @@ struct vnimesh_flow {
 	u8 fin;				/* bit per direction */
 	u8 loads;			/* counted in member->inflight; xchg */
 	bool dead;			/* unlinked; set under the locks */
+	bool acked;			/* TCP: the client answered the SYN-ACK */
 	__be32 isn;			/* of the client's SYN */
 	u32 ack[2];			/* last ACK sent, by direction; READ_ONCE */
 	u32 end[2];			/* ... and end of the highest segment */
@@ -65,6 +66,7 @@ struct vnimesh_flow {
 	u8 moves;			/* members that it had before */
 	struct vnimesh_syn *syn;	/* NEW: its copy; owned by who xchgs it */
 	struct list_head chain;		/* in member->flows */
+	struct list_head queue;		/* in client->share.queue */
 	struct rcu_head rcu;
 };
 
@@ -79,13 +81,13 @@ void vnimesh_flow_exit(struct vnimesh_mesh *mesh);
 struct vnimesh_flow *vnimesh_flow_find(struct vnimesh_mesh *mesh,
 				       enum vnimesh_dir dir,
 				       const struct vnimesh_tuple *tuple);
-/* BH, RCU. New unlinked flow of the local VNI @client, or NULL: the table or
- * the client's share of it is full and nothing could go, or memory. @member
- * may be NULL.
+/* BH, RCU. New unlinked flow of the local VNI @client; @member may be NULL.
+ * ERR_PTR: -EDQUOT, -ENOBUFS as vnimesh_room_take(); -ENOMEM; -EHOSTUNREACH: the
+ * member is gone.
  */
-struct vnimesh_flow *vnimesh_flow_alloc(struct vnimesh_mesh *mesh,
-					struct vnimesh_vni *client,
-					struct vnimesh_member *member);
+struct vnimesh_flow *vnimesh_flow_open(struct vnimesh_mesh *mesh,
+				       struct vnimesh_vni *client,
+				       struct vnimesh_member *member);
 /* BH, RCU. 0; -EEXIST: the forward tuple is taken (lost a race: look up
  * again); -EADDRINUSE: the reverse tuple is taken.
  */
@@ -114,6 +116,10 @@ void vnimesh_flow_unload(struct vnimesh_flow *flow);
 u32 vnimesh_flow_expires(const struct vnimesh_mesh *mesh,
 			 const struct vnimesh_flow *flow);
 u32 vnimesh_flow_count(const struct vnimesh_mesh *mesh);
+
+/* RCU. A flow at or soon behind a place in the table, or NULL. */
+struct vnimesh_flow *vnimesh_flow_sample(struct vnimesh_mesh *mesh, u32 from);
+struct vnimesh_room *vnimesh_flow_room(struct vnimesh_mesh *mesh);
 
 /* Walk for dumps and deletion: RCU is held by the walk around each bucket.
  * Starts at *@bucket and skips *@skip flows of it; @fn returns nonzero to

@@ -17,6 +17,8 @@
 #define VNIMESH_FLOW_MAX_MIN		16
 #define VNIMESH_FLOW_MAX_MAX		4194304
 
+#define VNIMESH_FLOW_FLOOR		16	/* a VNI's, however full it is */
+
 /* Idle times, seconds. Established TCP: above the 2 h keepalive default of
  * hosts plus its nine probes of 75 s (RFC 1122, RFC 5382 REQ-5).
  */
@@ -25,6 +27,7 @@
 #define VNIMESH_TCP_CLOSING	60	/* TIME_WAIT of Linux: reserves the tuple */
 #define VNIMESH_UDP_UNREPLIED	30	/* as nf_conntrack */
 #define VNIMESH_UDP_REPLIED	180	/* RFC 4787 REQ-5: at least 2 min */
+#define VNIMESH_UDP_IDLE	10	/* may go to make room */
 
 /* Members that fail. Two moves reach a third member, which is more than one
  * failure explains; more would be a retry storm. The penalty is capped where an

@@ -102,6 +102,19 @@ static void tell_no_member(struct vnimesh_dev *from,
 				      from->vni->id, service->tag);
 }
 
+/* The counter for a flow that could not be made. */
+static unsigned int no_flow(long err)
+{
+	switch (err) {
+	case -EDQUOT:
+		return VNIMESH_A_STATS_FLOW_SHARE;
+	case -ENOMEM:
+		return VNIMESH_A_STATS_TX_ERROR;
+	default:
+		return VNIMESH_A_STATS_FLOW_FULL;
+	}
+}
+
 static void refuse_bind(struct vnimesh_dev *from, struct sk_buff *skb,
 			const struct vnimesh_packet *pkt,
 			struct vnimesh_service *service, long err)
@@ -115,7 +128,7 @@ static void refuse_bind(struct vnimesh_dev *from, struct sk_buff *skb,
 		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_NO_MEMBER);
 		return;
 	default:
-		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_FLOW_FULL);
+		vnimesh_refuse(from, skb, pkt, no_flow(err));
 	}
 }
 
@@ -202,7 +215,7 @@ static void to_vni(struct vnimesh_dev *from, struct sk_buff *skb,
 	}
 	flow = vnimesh_bind_direct(from, skb, pkt);
 	if (IS_ERR(flow)) {
-		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_FLOW_FULL);
+		vnimesh_refuse(from, skb, pkt, no_flow(PTR_ERR(flow)));
 		return;
 	}
 	if (flow && unlikely(flow->member)) {

@@ -122,6 +122,9 @@ static void established(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 		flow->byte = true;
 		vnimesh_eject_good(mesh, flow, true);
 	}
+	if (dir == VNIMESH_FORWARD && !READ_ONCE(flow->acked) &&
+	    pkt->tcp_flags & VNIMESH_TCP_ACK)
+		WRITE_ONCE(flow->acked, true);
 	if (!(pkt->tcp_flags & VNIMESH_TCP_FIN))
 		return;
 	/* Two directions may race; the loser's bit comes again with the

@@ -3,6 +3,7 @@
  * VNI records: addresses, the tie to a device, and their place in the tables.
  */
 #include "liveness.h"
+#include "flow.h"
 #include "nl.h"
 
 #define SAY_ADDR(extack, family, text) do {			\
@@ -214,6 +215,7 @@ struct vnimesh_vni *vnimesh_vni_add(struct vnimesh_mesh *mesh, u32 id,
 	vni->state = VNIMESH_STATE_UP;
 	vni->health = VNIMESH_HEALTH_MAX;
 	vni->row.stamp = jiffies;
+	vnimesh_share_init(&vni->share, vnimesh_flow_room(mesh));
 	INIT_LIST_HEAD(&vni->members);
 	refcount_set(&vni->refs, 1);
 	refcount_inc(&node->refs);

@@ -15,6 +15,7 @@
 #include <linux/refcount.h>
 
 #include "addr.h"
+#include "room.h"
 #include "row.h"
 
 struct vnimesh_mesh;
@@ -42,12 +43,12 @@ struct vnimesh_vni {
 	u32 n_members;		/* rows that name it, under mesh->lock */
 	struct list_head members;	/* those rows, under mesh->lock */
 	struct list_head node_link;	/* in node->vnis, under mesh->lock */
-	atomic_t flows;		/* local: flows it is the client of */
 	atomic_t syns;		/* ... copies of SYNs that these keep */
 	atomic_t credit;	/* ... what it may still move, resteer.c */
 	u32 credit_stamp;	/* s, jiffies */
 	u32 n_private;		/* ... what it holds against members; eject */
 	u32 told;		/* ms, of events; eject */
+	struct vnimesh_share share;	/* local: of the flow table */
 	refcount_t refs;
 	struct vnimesh_row row;
 	struct rcu_head rcu;

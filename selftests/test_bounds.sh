@@ -43,14 +43,14 @@ goes_on() {
 check "a connection is opened and held" open_flow held c111 8
 
 # One container wants all.
-count_from 1 flow_full
+count_from 1 flow_share
 start greedy in_ns c110 peer talk -i -r 1 -t 20000 10.96.0.1 7000x60
 waitfor 20 grep -q . "$work/greedy"
 check "one container opens 60 connections" waitfor 30 grep -q '^59 ' "$work/greedy"
 flows 10
 check "... it gets its share of the table ($REPLY of 64)" [ "$REPLY" -le 33 ]
 check "... and not less than a quarter" [ "$REPLY" -ge 16 ]
-rose 1 flow_full
+rose 1 flow_share
 check "... the others are refused and counted ($REPLY)" [ "$REPLY" -ge 20 ]
 check_match "a neighbour still connects" "^0 210 " in_ns c111 peer talk 10.96.0.1 7000
 check "... and the held connection goes on" goes_on held 8

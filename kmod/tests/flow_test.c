@@ -58,9 +58,9 @@ static struct vnimesh_flow *make(struct flow_fixture *f,
 {
 	struct vnimesh_flow *flow;
 
-	flow = vnimesh_flow_alloc(f->mesh, client, NULL);
-	if (!flow)
-		return NULL;
+	flow = vnimesh_flow_open(f->mesh, client, NULL);
+	if (IS_ERR(flow))
+		return flow;
 	tuple(&flow->link[VNIMESH_FORWARD].tuple, proto, CLIENT, sport,
 	      SERVICE, 80);
 	tuple(&flow->link[VNIMESH_REVERSE].tuple, proto, SERVER, 8080, CLIENT,
@@ -87,15 +87,17 @@ static struct vnimesh_flow *find_reverse(struct flow_fixture *f, u8 proto,
 }
 
 /* Allocation and insertion as the data path does them. */
-static int insert_flow(struct flow_fixture *f, u8 proto, u16 sport, u16 mapped)
+static int insert_of(struct flow_fixture *f, struct vnimesh_vni *client,
+		     u8 proto, u16 sport, u16 mapped)
 {
 	struct vnimesh_flow *flow;
-	int err = -ENOBUFS;
+	int err;
 
 	local_bh_disable();
 	rcu_read_lock();
-	flow = make(f, f->client, proto, sport, mapped);
-	if (flow) {
+	flow = make(f, client, proto, sport, mapped);
+	err = PTR_ERR_OR_ZERO(flow);
+	if (!err) {
 		err = vnimesh_flow_insert(f->mesh, flow);
 		if (err)
 			vnimesh_flow_abandon(f->mesh, flow);
@@ -103,6 +105,11 @@ static int insert_flow(struct flow_fixture *f, u8 proto, u16 sport, u16 mapped)
 	rcu_read_unlock();
 	local_bh_enable();
 	return err;
+}
+
+static int insert_flow(struct flow_fixture *f, u8 proto, u16 sport, u16 mapped)
+{
+	return insert_of(f, f->client, proto, sport, mapped);
 }
 
 struct model {
@@ -194,8 +201,12 @@ static void flow_model(struct kunit *test)
 			rcu_read_unlock();
 		}
 		KUNIT_ASSERT_EQ(test, vnimesh_flow_count(f->mesh), m->n);
-		KUNIT_ASSERT_EQ(test, atomic_read(&f->client->flows), m->n);
+		KUNIT_ASSERT_EQ(test, atomic_read(&f->client->share.live), m->n);
+		if (!(i % 512))
+			rcu_barrier();	/* what is removed counts until then */
 	}
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->client->share.limbo), 0);
 }
 
 /* Tuples that differ in one thing only are different flows. */
@@ -225,6 +236,7 @@ static void flow_distinct(struct kunit *test)
 static void establish(struct vnimesh_flow *flow)
 {
 	WRITE_ONCE(flow->state, VNIMESH_FLOW_ESTABLISHED);
+	WRITE_ONCE(flow->acked, true);
 }
 
 /* A full table: the half-open goes for the new; of established ones, none. */
@@ -235,16 +247,12 @@ static void flow_early_drop(struct kunit *test)
 
 	flow_start(test, max);
 	f = test->priv;
-	/* One VNI alone has a quarter above half: be several. */
-	for (i = 0; i < max; i++) {
-		atomic_set(&f->client->flows, 0);
+	for (i = 0; i < max; i++)
 		KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_TCP, 100 + i,
 						  200 + i), 0);
-	}
 	for (i = 0; i < max; i += 2)
 		establish(find_forward(f, IPPROTO_TCP, 100 + i));
 	for (i = 0; i < max / 2; i++) {
-		atomic_set(&f->client->flows, 0);
 		KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_TCP, 300 + i,
 						  400 + i), 0);
 		KUNIT_EXPECT_LE(test, vnimesh_flow_count(f->mesh), max);
@@ -256,53 +264,112 @@ static void flow_early_drop(struct kunit *test)
 			max / 2);
 }
 
-/* Direct flows hold their tuple only: they go. With a rewritten port, or to a
- * member, established ones stay, and the new one is refused.
+/* Established ones stay, and the new one is refused: of the VNI that has them
+ * all, and of another.
  */
 static void flow_refuse(struct kunit *test)
 {
+	struct vnimesh_vni *other;
 	struct flow_fixture *f;
 	u32 i, max = 16;
 
 	flow_start(test, max);
 	f = test->priv;
+	other = test_vni(test, f->mesh, 111, OTHER);
 	for (i = 0; i < max; i++) {
-		atomic_set(&f->client->flows, 0);
 		KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_TCP, 100 + i,
 						  200 + i), 0);
 		establish(find_forward(f, IPPROTO_TCP, 100 + i));
 	}
-	atomic_set(&f->client->flows, 0);
-	KUNIT_EXPECT_EQ(test, insert_flow(f, IPPROTO_TCP, 999, 999), -ENOBUFS);
+	KUNIT_EXPECT_EQ(test, insert_flow(f, IPPROTO_TCP, 999, 999), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, insert_of(f, other, IPPROTO_TCP, 998, 998),
+			-ENOBUFS);
 	KUNIT_EXPECT_EQ(test, vnimesh_flow_count(f->mesh), max);
 	for (i = 0; i < max; i++)
 		KUNIT_EXPECT_TRUE(test, !!find_forward(f, IPPROTO_TCP, 100 + i));
-	atomic_set(&f->client->flows, max);
 }
 
-/* Above half of the table, one VNI has a quarter. */
+/* One VNI has at most what it leaves. Beyond that its own half-open flows go,
+ * and those that stay never.
+ */
 static void flow_share(struct kunit *test)
 {
 	struct vnimesh_vni *other;
 	struct flow_fixture *f;
-	u32 i, n = 0, max = 64;
-	struct vnimesh_flow *flow;
+	u32 i, max = 64;
 
 	flow_start(test, max);
 	f = test->priv;
 	other = test_vni(test, f->mesh, 111, OTHER);
-	for (i = 0; i < max; i++)
-		if (!insert_flow(f, IPPROTO_UDP, 100 + i, 1000 + i))
-			n++;
-	KUNIT_EXPECT_EQ(test, n, max / 2);
-	local_bh_disable();
-	rcu_read_lock();
-	flow = make(f, other, IPPROTO_UDP, 5000, 5000);
-	KUNIT_EXPECT_TRUE(test, !!flow);
-	if (flow)
-		KUNIT_EXPECT_EQ(test, vnimesh_flow_insert(f->mesh, flow), 0);
+	for (i = 0; i < max / 2; i++)
+		KUNIT_ASSERT_EQ(test, insert_of(f, other, IPPROTO_TCP, 100 + i,
+						1000 + i), 0);
+	for (i = 0; i < max / 2; i++) {
+		KUNIT_EXPECT_EQ(test, insert_of(f, other, IPPROTO_TCP, 200 + i,
+						2000 + i), 0);
+		KUNIT_EXPECT_EQ(test, atomic_read(&other->share.live), max / 2);
+		establish(find_forward(f, IPPROTO_TCP, 200 + i));
+		rcu_barrier();
+	}
+	KUNIT_EXPECT_EQ(test, insert_of(f, other, IPPROTO_TCP, 99, 99), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, atomic_read(&other->share.live), max / 2);
+	/* Half of what is left is for the next. */
+	for (i = 0; i < max / 4; i++) {
+		KUNIT_EXPECT_EQ(test, insert_flow(f, IPPROTO_TCP, 300 + i,
+						  3000 + i), 0);
+		establish(find_forward(f, IPPROTO_TCP, 300 + i));
+	}
+	KUNIT_EXPECT_EQ(test, insert_flow(f, IPPROTO_TCP, 399, 3999), -EDQUOT);
+}
+
+/* The handshake is over when the client has confirmed it: a flood is answered,
+ * too.
+ */
+static void flow_half_open(struct kunit *test)
+{
+	struct flow_fixture *f;
+	struct vnimesh_flow *flow;
+
+	flow_start(test, 64);
+	f = test->priv;
+	KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_TCP, 1, 1), 0);
+	flow = find_forward(f, IPPROTO_TCP, 1);
+	WRITE_ONCE(flow->state, VNIMESH_FLOW_ESTABLISHED);
+	WRITE_ONCE(flow->last, jiffies - VNIMESH_TCP_HALF_OPEN * HZ);
+	KUNIT_EXPECT_EQ(test, vnimesh_flow_expires(f->mesh, flow), 0);
+	WRITE_ONCE(flow->acked, true);
+	KUNIT_EXPECT_GT(test, vnimesh_flow_expires(f->mesh, flow), 0);
+}
+
+/* What RCU has not let go counts: a VNI that makes and drops flows without end
+ * is refused, its neighbour is not.
+ */
+static void flow_limbo(struct kunit *test)
+{
+	struct vnimesh_vni *other;
+	struct flow_fixture *f;
+	u32 i, n = 0, max = 64;
+	int err = 0;
+
+	flow_start(test, max);
+	f = test->priv;
+	other = test_vni(test, f->mesh, 111, OTHER);
+	rcu_barrier();
+	rcu_read_lock();	/* nothing is freed */
+	for (i = 0; i < 10 * max && !err; i++, n++) {
+		struct vnimesh_flow *flow;
+
+		err = insert_of(f, other, IPPROTO_UDP, 100, 100);
+		flow = find_forward(f, IPPROTO_UDP, 100);
+		if (flow)
+			vnimesh_flow_remove(f->mesh, flow);
+	}
+	KUNIT_EXPECT_EQ(test, err, -EDQUOT);
+	KUNIT_EXPECT_LE(test, n, max + max / 4 + 1);
+	KUNIT_EXPECT_EQ(test, insert_flow(f, IPPROTO_UDP, 1, 1), 0);
 	rcu_read_unlock();
-	local_bh_enable();
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, insert_of(f, other, IPPROTO_UDP, 100, 100), 0);
 }
 
 static u32 left_of(struct flow_fixture *f, struct vnimesh_flow *flow,
@@ -385,7 +452,7 @@ static void flow_walk(struct kunit *test)
 	}
 	vnimesh_flow_flush(f->mesh, f->client);
 	KUNIT_EXPECT_EQ(test, vnimesh_flow_count(f->mesh), 0);
-	KUNIT_EXPECT_EQ(test, atomic_read(&f->client->flows), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->client->share.live), 0);
 }
 
 static struct kunit_case flow_cases[] = {
@@ -394,6 +461,8 @@ static struct kunit_case flow_cases[] = {
 	KUNIT_CASE(flow_early_drop),
 	KUNIT_CASE(flow_refuse),
 	KUNIT_CASE(flow_share),
+	KUNIT_CASE(flow_half_open),
+	KUNIT_CASE(flow_limbo),
 	KUNIT_CASE(flow_expiry),
 	KUNIT_CASE(flow_walk),
 	{}

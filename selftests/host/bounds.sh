@@ -61,6 +61,8 @@ row() {
 row "nodes, VNIs, services per mesh" "" NODES_MAX VNIS_MAX SERVICES_MAX
 row "members per service" "" MEMBERS_MAX
 row "flows per mesh" "" FLOW_MAX_DEFAULT FLOW_MAX_MIN FLOW_MAX_MAX
+row "flows of a VNI: what is left, but at least" "" FLOW_FLOOR
+row "UDP flow that may go for another" s UDP_IDLE
 row "TCP half-open, established, closing" s TCP_HALF_OPEN TCP_ESTABLISHED TCP_CLOSING
 row "UDP before, after the first reply" s UDP_UNREPLIED UDP_REPLIED
 row "members that a SYN is moved on to" "" RESTEER_MAX RESTEER_MAX_LEAST RESTEER_MAX_MAX

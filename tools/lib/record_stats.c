@@ -64,6 +64,10 @@ static const struct vnm_field stats_fields[] = {
 	STAT(RESTEER_LATE, "resteer-late"),
 	STAT(SYN_LOST, "syn-lost"),
 	STAT(RST_IGNORED, "rst-ignored"),
+	STAT(FLOW_SHARE, "flow-share"),
+	STAT(UPCALL_LIMIT, "upcall-limit"),
+	STAT(HOLD_GONE, "hold-gone"),
+	STAT(RESOLVE_LIMIT, "resolve-limit"),
 };
 
 const struct vnm_type vnm_stats_type = {

@@ -234,6 +234,10 @@ enum {
 	VNIMESH_A_STATS_RESTEER_LATE,	/* late reply to a moved SYN, reset */
 	VNIMESH_A_STATS_SYN_LOST,	/* SYN not kept: no room */
 	VNIMESH_A_STATS_RST_IGNORED,	/* RST that no end would believe */
+	VNIMESH_A_STATS_FLOW_SHARE,	/* new flow refused: share of its VNI */
+	VNIMESH_A_STATS_UPCALL_LIMIT,	/* refused: too many questions in a second */
+	VNIMESH_A_STATS_HOLD_GONE,	/* held packet dropped: its VNI went */
+	VNIMESH_A_STATS_RESOLVE_LIMIT,	/* resolves refused: too many wait, or too often */
 	__VNIMESH_A_STATS_MAX,
 };
 #define VNIMESH_A_STATS_MAX	(__VNIMESH_A_STATS_MAX - 1)
