@@ -82,6 +82,17 @@ transfer() {
 capture h1 u0 "$work/path.pcap" -c 200 udp port 6081
 check "30 MB, TCP, IPv4, by service, same sha256" transfer c110 c210 10.96.0.1
 capture_end
+# What the receiving VNI sees: the largest packet, from a capture there.
+arriving() {
+	local name=$1 least=$2 dst=$3 largest
+	capture c210 vni210 "$work/in.pcap" -c 400 tcp dst portrange 8001-8099
+	check "30 MB, TCP, to $dst, same sha256" transfer c110 c210 "$dst"
+	capture_end
+	largest=$(tcpdump -n -r "$work/in.pcap" 2>/dev/null | sed -n 's/.* length \([0-9]*\).*/\1/p' |
+		sort -n | tail -n 1)
+	check "$name: ${largest:-0} bytes" [ "${largest:-0}" -gt "$least" ]
+}
+arriving "a GSO packet crosses decapsulation whole" 60000 10.77.2.10
 check "30 MB, TCP, IPv6, by service, same sha256" transfer c110 c210 fd77:96::1
 check "30 MB, TCP, IPv4, back, same sha256" transfer c210 c110 10.77.1.10
 # A wire: no offload crosses it, the receiver's GRO puts it together.
@@ -89,8 +100,8 @@ check "the underlay's devices without offloads" bash -c '
 	for ns in h1 h2; do
 		ip netns exec $ns ethtool -K u0 tso off gso off tx off rx off gro on || exit
 	done'
-check "30 MB, TCP, IPv4, by service, same sha256" transfer c110 c210 10.96.0.1
-check "30 MB, TCP, IPv6, by service, same sha256" transfer c110 c210 fd77:96::1
+arriving "GRO puts together what came as single packets, IPv4" 4000 10.96.0.1
+arriving "... IPv6" 4000 fd77:96::1
 check "... with offloads again" bash -c '
 	for ns in h1 h2; do ip netns exec $ns ethtool -K u0 tso on gso on tx on rx on; done'
 check "tshark reads the capture" \
