@@ -5,6 +5,7 @@
 #include "bind.h"
 #include "choose.h"
 #include "eject.h"
+#include "icmp.h"
 #include "resteer.h"
 #include "syn.h"
 
@@ -12,15 +13,6 @@
  * often, before the flow is refused.
  */
 #define PORT_TRIES	32
-
-static void invert(struct vnimesh_tuple *to, const struct vnimesh_tuple *t)
-{
-	*to = *t;
-	to->src = t->dst;
-	to->dst = t->src;
-	to->sport = t->dport;
-	to->dport = t->sport;
-}
 
 /* Into the table or, with @old, into its place. */
 static int insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
@@ -133,7 +125,7 @@ static struct vnimesh_flow *make(struct vnimesh_mesh *mesh,
 		return flow;
 	flow->link[VNIMESH_FORWARD].tuple = *t;
 	rev = &flow->link[VNIMESH_REVERSE].tuple;
-	invert(rev, t);
+	vnimesh_tuple_invert(rev, t);
 	rev->src = *ip;
 	rev->sport = target;
 	/* Hairpin: the client is the member. Its own address as source would
@@ -215,7 +207,7 @@ struct vnimesh_flow *vnimesh_bind_again(struct vnimesh_mesh *mesh,
 }
 
 struct vnimesh_flow *vnimesh_bind_direct(struct vnimesh_dev *from,
-					 const struct sk_buff *skb,
+					 struct sk_buff *skb,
 					 const struct vnimesh_packet *pkt)
 {
 	struct vnimesh_mesh *mesh = from->mesh;
@@ -223,7 +215,11 @@ struct vnimesh_flow *vnimesh_bind_direct(struct vnimesh_dev *from,
 	struct vnimesh_flow *flow;
 	bool syn, taken;
 
-	if (!pkt->has_ports || pkt->fragment)
+	if (!pkt->has_ports) {
+		/* An error about a connection whose source port is another. */
+		return vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_FORWARD);
+	}
+	if (pkt->fragment)
 		return NULL;
 	syn = pkt->tuple.proto == IPPROTO_TCP && vnimesh_packet_is_syn(pkt);
 	if (!syn && !vnimesh_flow_count(mesh))
@@ -232,7 +228,7 @@ struct vnimesh_flow *vnimesh_bind_direct(struct vnimesh_dev *from,
 	if (flow || (pkt->tuple.proto == IPPROTO_TCP && !syn))
 		return flow;
 
-	invert(&inverse, &pkt->tuple);
+	vnimesh_tuple_invert(&inverse, &pkt->tuple);
 	taken = !!vnimesh_flow_find(mesh, VNIMESH_REVERSE, &inverse);
 	if (pkt->tuple.proto == IPPROTO_UDP && !taken)
 		return NULL;

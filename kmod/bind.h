@@ -38,7 +38,7 @@ struct vnimesh_flow *vnimesh_bind_again(struct vnimesh_mesh *mesh,
  * NULL: go untracked.
  */
 struct vnimesh_flow *vnimesh_bind_direct(struct vnimesh_dev *from,
-					 const struct sk_buff *skb,
+					 struct sk_buff *skb,
 					 const struct vnimesh_packet *pkt);
 
 #endif /* _VNIMESH_BIND_H */

@@ -367,6 +367,7 @@ static struct vnimesh_mesh *new_mesh(struct net_device *dev,
 		VNIMESH_FLOW_MAX_DEFAULT;
 	default_settings(&mesh->set);
 	mutex_init(&mesh->lock);
+	vnimesh_answer_init(mesh);
 	INIT_LIST_HEAD(&mesh->devs);
 	INIT_LIST_HEAD(&mesh->net_node);
 	INIT_HLIST_NODE(&mesh->sock_node);

@@ -66,7 +66,8 @@ static void xmit4(struct vnimesh_dev *from, struct sk_buff *skb,
 	udp_tunnel_xmit_skb(container_of(path->dst, struct rtable, dst),
 			    from->mesh->sock->sock->sk, skb, path->saddr.v4,
 			    ep->addr.v4, tos, ip4_dst_hoplimit(path->dst),
-			    htons(IP_DF), sport, ep->port, xnet, true, 0);
+			    path->fragment ? 0 : htons(IP_DF), sport, ep->port,
+			    xnet, true, 0);
 }
 
 #if IS_ENABLED(CONFIG_IPV6)
@@ -103,6 +104,8 @@ static void xmit6(struct vnimesh_dev *from, struct sk_buff *skb,
 {
 	struct vnimesh_endpoint *ep = path->endpoint;
 
+	/* Only what may exceed the MTU here is cut in pieces (RFC 2473). */
+	skb->ignore_df = path->fragment;
 	udp_tunnel6_xmit_skb(path->dst, from->mesh->sock->sock->sk, skb,
 			     from->dev, &path->saddr.v6, &ep->addr.v6, tos,
 			     ip6_dst_hoplimit(path->dst), 0, sport, ep->port,
@@ -136,6 +139,7 @@ int vnimesh_encap_route(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
 					 route4(mesh, ep, path);
 	if (err)
 		return err;
+	path->fragment = false;
 	path->mtu = max_t(int, (int)dst_mtu(path->dst) - mesh->overhead, 0);
 	return 0;
 }

@@ -26,6 +26,7 @@ struct vnimesh_path {
 	struct dst_entry *dst;	/* referenced; consumed by send or release */
 	union vnimesh_ip saddr;
 	u32 mtu;		/* for the inner packet */
+	bool fragment;		/* the outer packet may be, and will */
 };
 
 /* BH, RCU. -ENETUNREACH and the like from the route, -ELOOP: the underlay

@@ -33,6 +33,16 @@ struct vnimesh_tuple {
 	u16 pad;
 };
 
+static inline void vnimesh_tuple_invert(struct vnimesh_tuple *to,
+					const struct vnimesh_tuple *t)
+{
+	*to = *t;
+	to->src = t->dst;
+	to->dst = t->src;
+	to->sport = t->dport;
+	to->dport = t->sport;
+}
+
 enum vnimesh_dir {
 	VNIMESH_FORWARD,
 	VNIMESH_REVERSE,

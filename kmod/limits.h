@@ -57,6 +57,12 @@
 #define VNIMESH_NEGATIVE_MAX	4096	/* negative entries per mesh */
 #define VNIMESH_NEGATIVE_TTL_MAX	60000	/* ms */
 
+/* ICMP errors to other hosts: a burst for the connects of one moment, then per
+ * second and sender; the second divides 1000.
+ */
+#define VNIMESH_ANSWER_BURST	64
+#define VNIMESH_ANSWER_RATE	100
+
 /* Encapsulation inside encapsulation: more is a loop. */
 #define VNIMESH_DEPTH_MAX	3
 

@@ -23,6 +23,7 @@
 
 #include "limits.h"
 #include "addr.h"
+#include "answer.h"
 #include "row.h"
 #include "node.h"
 #include "vni.h"
@@ -108,6 +109,7 @@ struct vnimesh_mesh {
 	atomic_t syns;			/* copies that half-open flows keep */
 	struct vnimesh_misses *misses;
 	struct vnimesh_parked *parked;
+	struct vnimesh_answers answers;
 };
 
 /* Private data of every vnimesh device. */

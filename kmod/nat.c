@@ -60,6 +60,26 @@ static void adjust_device_sum(struct sk_buff *skb, __be16 old, __be16 new)
 	skb->csum = csum_add(skb->csum, (__force __wsum)new);
 }
 
+static void set_addrs(const struct csum *c, struct vnimesh_tuple *t,
+		      const union vnimesh_ip *src, const union vnimesh_ip *dst)
+{
+	void *saddr, *daddr;
+
+	if (t->family == AF_INET) {
+		saddr = &((struct iphdr *)c->skb->data)->saddr;
+		daddr = &((struct iphdr *)c->skb->data)->daddr;
+	} else {
+		saddr = &((struct ipv6hdr *)c->skb->data)->saddr;
+		daddr = &((struct ipv6hdr *)c->skb->data)->daddr;
+	}
+	if (!vnimesh_ip_equal(&t->src, src))
+		set_addr(c, t->family, saddr, src);
+	if (!vnimesh_ip_equal(&t->dst, dst))
+		set_addr(c, t->family, daddr, dst);
+	t->src = *src;
+	t->dst = *dst;
+}
+
 static void set_port(const struct csum *c, __be16 *field, __be16 new)
 {
 	if (c->check && c->inner)
@@ -79,7 +99,6 @@ int vnimesh_nat(struct sk_buff *skb, struct vnimesh_packet *pkt,
 	bool udp = t->proto == IPPROTO_UDP;
 	struct csum c = { .skb = skb };
 	__be16 *sport, *dport;
-	void *saddr, *daddr;
 
 	if (vnimesh_ip_equal(&t->src, &to->dst) && t->sport == to->dport &&
 	    vnimesh_ip_equal(&t->dst, &to->src) && t->dport == to->sport)
@@ -89,13 +108,6 @@ int vnimesh_nat(struct sk_buff *skb, struct vnimesh_packet *pkt,
 						sizeof(struct tcphdr))))
 		return -ENOMEM;
 
-	if (t->family == AF_INET) {
-		saddr = &((struct iphdr *)skb->data)->saddr;
-		daddr = &((struct iphdr *)skb->data)->daddr;
-	} else {
-		saddr = &((struct ipv6hdr *)skb->data)->saddr;
-		daddr = &((struct ipv6hdr *)skb->data)->daddr;
-	}
 	sport = (__be16 *)(skb->data + pkt->l4);
 	dport = sport + 1;
 	c.inner = skb->ip_summed == CHECKSUM_PARTIAL &&
@@ -111,10 +123,7 @@ int vnimesh_nat(struct sk_buff *skb, struct vnimesh_packet *pkt,
 		c.check = &((struct tcphdr *)sport)->check;
 	}
 
-	if (!vnimesh_ip_equal(&t->src, &to->dst))
-		set_addr(&c, t->family, saddr, &to->dst);
-	if (!vnimesh_ip_equal(&t->dst, &to->src))
-		set_addr(&c, t->family, daddr, &to->src);
+	set_addrs(&c, t, &to->dst, &to->src);
 	if (t->sport != to->dport)
 		set_port(&c, sport, to->dport);
 	if (t->dport != to->sport)
@@ -122,9 +131,21 @@ int vnimesh_nat(struct sk_buff *skb, struct vnimesh_packet *pkt,
 	if (udp && c.check && !*c.check)
 		*c.check = CSUM_MANGLED_0;
 
-	t->src = to->dst;
-	t->dst = to->src;
 	t->sport = to->dport;
 	t->dport = to->sport;
 	return 0;
+}
+
+void vnimesh_nat_addrs(struct sk_buff *skb, struct vnimesh_packet *pkt,
+		       const union vnimesh_ip *src, const union vnimesh_ip *dst,
+		       __sum16 *check)
+{
+	struct csum c = { .skb = skb, .check = check };
+
+	set_addrs(&c, &pkt->tuple, src, dst);
+	/* IPv6 without a checksum to make up for it: the sum over the packet
+	 * that the driver gave is another now.
+	 */
+	if (!check && skb->ip_summed == CHECKSUM_COMPLETE)
+		skb->ip_summed = CHECKSUM_NONE;
 }

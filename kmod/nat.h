@@ -15,4 +15,12 @@
 int vnimesh_nat(struct sk_buff *skb, struct vnimesh_packet *pkt,
 		const struct vnimesh_flow *flow, enum vnimesh_dir dir);
 
+/* Other addresses for a packet whose header is writable. @check: the checksum
+ * that covers them through a pseudo header, or NULL: there is none in this
+ * packet.
+ */
+void vnimesh_nat_addrs(struct sk_buff *skb, struct vnimesh_packet *pkt,
+		       const union vnimesh_ip *src, const union vnimesh_ip *dst,
+		       __sum16 *check);
+
 #endif /* _VNIMESH_NAT_H */

@@ -70,10 +70,37 @@ static int parse4(struct sk_buff *skb, struct vnimesh_packet *pkt)
 	pkt->tuple.src.v4 = iph->saddr;
 	pkt->tuple.dst.v4 = iph->daddr;
 	pkt->l4 = hlen;
-	pkt->fragment = ip_is_fragment(iph);
-	if (iph->frag_off & htons(IP_OFFSET))
-		return 0;
+	if (ip_is_fragment(iph)) {
+		pkt->fragment = true;
+		pkt->later = iph->frag_off & htons(IP_OFFSET);
+		pkt->frag_id = ntohs(iph->id);
+		pkt->frag_proto = iph->protocol;
+		if (pkt->later)
+			return 0;
+	}
 	return parse_ports(skb, pkt, len);
+}
+
+/* RFC 8200: what the fragments of a datagram have in common. The protocol is
+ * that of the header which follows, and that need not be the transport's.
+ */
+static int parse_frag6(struct sk_buff *skb, struct vnimesh_packet *pkt,
+		       __be16 frag)
+{
+	const struct frag_hdr *fh;
+	struct frag_hdr buf;
+	unsigned int at = 0;
+
+	if (ipv6_find_hdr(skb, &at, NEXTHDR_FRAGMENT, NULL, NULL) < 0)
+		return -EINVAL;
+	fh = skb_header_pointer(skb, at, sizeof(buf), &buf);
+	if (!fh)
+		return -EINVAL;
+	pkt->fragment = true;
+	pkt->later = frag & htons(IP6_OFFSET);
+	pkt->frag_id = ntohl(fh->identification);
+	pkt->frag_proto = fh->nexthdr;
+	return 0;
 }
 
 static int parse6(struct sk_buff *skb, struct vnimesh_packet *pkt)
@@ -103,9 +130,13 @@ static int parse6(struct sk_buff *skb, struct vnimesh_packet *pkt)
 		return -EINVAL;
 	pkt->tuple.proto = proto;
 	pkt->l4 = l4;
-	pkt->fragment = !!frag;		/* offset, or more to come */
-	if (frag & htons(IP6_OFFSET))
-		return 0;
+	/* Without these bits it is the only one (RFC 6946). */
+	if (frag & htons(IP6_OFFSET | IP6_MF)) {
+		if (parse_frag6(skb, pkt, frag))
+			return -EINVAL;
+		if (pkt->later)
+			return 0;
+	}
 	return parse_ports(skb, pkt, len);
 }
 

@@ -24,10 +24,13 @@ struct vnimesh_packet {
 	__be32 seq;		/* TCP */
 	__be32 ack;		/* TCP */
 	u32 payload;		/* TCP: bytes after the header */
+	u32 frag_id;		/* fragments */
 	u16 l4;			/* offset of the transport header */
 	u8 tcp_flags;
+	u8 frag_proto;		/* as every fragment of the datagram says it */
 	bool has_ports;		/* tuple and transport header are complete */
 	bool fragment;		/* any fragment; has_ports only in the first */
+	bool later;		/* ... and not the first */
 };
 
 static inline bool vnimesh_packet_is_syn(const struct vnimesh_packet *pkt)

@@ -7,7 +7,9 @@
 #include <net/ip_tunnels.h>
 #include <net/udp.h>
 
+#include "answer.h"
 #include "drop.h"
+#include "icmp.h"
 #include "nat.h"
 #include "recv.h"
 #include "resteer.h"
@@ -15,18 +17,52 @@
 
 #define BASE_LEN	(sizeof(struct udphdr) + sizeof(struct genevehdr))
 
-static bool deliverable(struct vnimesh_mesh *mesh, struct net_device *dev,
-			const struct sk_buff *skb, unsigned int *what)
+/* Not here, down, or too small. Who sent it from another host is told; local
+ * senders were refused before.
+ */
+static void undeliverable(struct vnimesh_mesh *mesh, struct net_device *dev,
+			  struct sk_buff *skb, const struct vnimesh_packet *pkt,
+			  bool remote, unsigned int what)
 {
-	if (!dev || !netif_running(dev)) {
-		*what = VNIMESH_A_STATS_RX_DOWN;
-		return false;
+	if (remote && what == VNIMESH_A_STATS_RX_TOO_BIG)
+		vnimesh_answer_size(mesh, skb, pkt, READ_ONCE(dev->mtu));
+	else if (remote)
+		vnimesh_answer_unreachable(mesh, skb, pkt);
+	vnimesh_drop_rx(mesh, skb, what);
+}
+
+/* Returns 0, or the counter of the reason to drop. */
+static unsigned int check_target(struct net_device *dev,
+				 const struct sk_buff *skb)
+{
+	if (!dev || !netif_running(dev))
+		return VNIMESH_A_STATS_RX_DOWN;
+	if (!skb_is_gso(skb) && skb->len > READ_ONCE(dev->mtu))
+		return VNIMESH_A_STATS_RX_TOO_BIG;
+	return 0;
+}
+
+/* The reverse rewrite, if a flow owns the packet or what it complains of. 1: the
+ * packet is not for its receiver, and was dealt with.
+ */
+static int rewrite(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+		   struct vnimesh_packet *pkt)
+{
+	struct vnimesh_flow *flow;
+	enum vnimesh_track found;
+
+	if (unlikely(!pkt->has_ports)) {
+		flow = vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_REVERSE);
+		return flow ? vnimesh_icmp_nat(mesh, skb, pkt, flow,
+					       VNIMESH_REVERSE) : 0;
 	}
-	if (!skb_is_gso(skb) && skb->len > READ_ONCE(dev->mtu)) {
-		*what = VNIMESH_A_STATS_RX_TOO_BIG;
-		return false;
-	}
-	return true;
+	flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
+	if (!flow)
+		return 0;
+	found = vnimesh_track(mesh, flow, VNIMESH_REVERSE, pkt);
+	if (unlikely(found) && vnimesh_resteer_reply(mesh, flow, pkt, found))
+		return 1;
+	return vnimesh_nat(skb, pkt, flow, VNIMESH_REVERSE);
 }
 
 void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
@@ -34,32 +70,20 @@ void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 		     bool remote)
 {
 	struct net_device *dev = rcu_dereference(vni->dev);
-	struct vnimesh_flow *flow = NULL;
-	enum vnimesh_track found;
-	unsigned int what;
+	unsigned int what = check_target(dev, skb);
+	int err;
 
-	if (!deliverable(mesh, dev, skb, &what)) {
-		vnimesh_drop_rx(mesh, skb, what);
+	if (unlikely(what)) {
+		undeliverable(mesh, dev, skb, pkt, remote, what);
 		return;
 	}
-	if (pkt->has_ports)
-		flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
-	if (flow && pkt->fragment) {
-		/* Its other pieces would go out untranslated. */
-		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_FRAGMENT);
-		return;
-	}
-	if (flow) {
-		found = vnimesh_track(mesh, flow, VNIMESH_REVERSE, pkt);
-		if (unlikely(found) &&
-		    vnimesh_resteer_reply(mesh, flow, pkt, found)) {
+	err = rewrite(mesh, skb, pkt);
+	if (unlikely(err)) {
+		if (err > 0)
 			consume_skb(skb);
-			return;
-		}
-		if (vnimesh_nat(skb, pkt, flow, VNIMESH_REVERSE)) {
+		else
 			vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
-			return;
-		}
+		return;
 	}
 
 	/* Each side of the crossing has its own conntrack, marks and routes. */
@@ -169,7 +193,8 @@ static void recv_inner(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	}
 	vni = vnimesh_vni_local(mesh, pkt.tuple.family, &pkt.tuple.dst);
 	if (!vni) {
-		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_RX_NO_VNI);
+		undeliverable(mesh, NULL, skb, &pkt, true,
+			      VNIMESH_A_STATS_RX_NO_VNI);
 		return;
 	}
 	skb->dev = mesh->dev;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/skbuff.h>
+#include <net/ipv6.h>
 
 #include "bind.h"
 #include "drop.h"
 #include "encap.h"
+#include "icmp.h"
 #include "miss.h"
 #include "nat.h"
 #include "netlink.h"
@@ -28,6 +30,18 @@ static bool fits(const struct sk_buff *skb, u32 mtu)
 	return skb->len <= mtu;
 }
 
+/* What the packet becomes on its way to the member, or to the other end. */
+static int rewrite(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+		   struct vnimesh_packet *pkt, struct vnimesh_flow *flow)
+{
+	if (!flow)
+		return 0;
+	if (unlikely(!pkt->has_ports))
+		return vnimesh_icmp_nat(mesh, skb, pkt, flow, VNIMESH_FORWARD);
+	vnimesh_track(mesh, flow, VNIMESH_FORWARD, pkt);
+	return vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD);
+}
+
 /* To a VNI of this host. */
 static void send_local(struct vnimesh_dev *from, struct sk_buff *skb,
 		       struct vnimesh_packet *pkt, struct vnimesh_flow *flow,
@@ -44,11 +58,8 @@ static void send_local(struct vnimesh_dev *from, struct sk_buff *skb,
 		vnimesh_refuse_size(from, skb, READ_ONCE(dev->mtu));
 		return;
 	}
-	if (flow) {
-		vnimesh_track(from->mesh, flow, VNIMESH_FORWARD, pkt);
-		if (vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD))
-			goto drop;
-	}
+	if (rewrite(from->mesh, skb, pkt, flow))
+		goto drop;
 	if (skb_orphan_frags(skb, GFP_ATOMIC))
 		goto drop;
 	dev_sw_netstats_tx_add(from->dev, 1, len);
@@ -56,6 +67,20 @@ static void send_local(struct vnimesh_dev *from, struct sk_buff *skb,
 	return;
 drop:
 	vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
+}
+
+/* No IPv6 host sends less than 1280 bytes for being told to (RFC 8200, 5). A
+ * tunnel over less than that fragments by itself: the outer packet.
+ */
+static bool squeeze(struct vnimesh_dev *from, const struct sk_buff *skb,
+		    const struct vnimesh_packet *pkt, struct vnimesh_path *path)
+{
+	if (pkt->tuple.family != AF_INET6 || path->mtu >= IPV6_MIN_MTU ||
+	    !fits(skb, IPV6_MIN_MTU))
+		return false;
+	path->fragment = true;
+	vnimesh_count(from->mesh, VNIMESH_A_STATS_TX_OUTER_FRAGMENT);
+	return true;
 }
 
 /* To a VNI of another host. */
@@ -73,18 +98,15 @@ static void send_remote(struct vnimesh_dev *from, struct sk_buff *skb,
 				    VNIMESH_A_STATS_TX_ERROR);
 		return;
 	}
-	if (!fits(skb, path.mtu)) {
+	if (!fits(skb, path.mtu) && !squeeze(from, skb, pkt, &path)) {
 		vnimesh_encap_release(&path);
 		vnimesh_refuse_size(from, skb, path.mtu);
 		return;
 	}
-	if (flow) {
-		vnimesh_track(from->mesh, flow, VNIMESH_FORWARD, pkt);
-		if (vnimesh_nat(skb, pkt, flow, VNIMESH_FORWARD)) {
-			vnimesh_encap_release(&path);
-			vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
-			return;
-		}
+	if (rewrite(from->mesh, skb, pkt, flow)) {
+		vnimesh_encap_release(&path);
+		vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
+		return;
 	}
 	vnimesh_encap_send(from, skb, &path);
 }
@@ -157,6 +179,25 @@ static bool send_hairpin(struct vnimesh_dev *from, struct sk_buff *skb,
 	return true;
 }
 
+/* The client's stack complains of a packet of the member's. */
+static void icmp_to_service(struct vnimesh_dev *from, struct sk_buff *skb,
+			    struct vnimesh_packet *pkt)
+{
+	struct vnimesh_flow *flow;
+
+	flow = vnimesh_icmp_flow(from->mesh, skb, pkt, VNIMESH_FORWARD);
+	if (flow && flow->member) {
+		vnimesh_route_flow(from, skb, pkt, flow);
+		return;
+	}
+	/* A member that is its own client complains as the member. */
+	flow = vnimesh_icmp_flow(from->mesh, skb, pkt, VNIMESH_REVERSE);
+	if (flow && flow->member && flow->member->vni == from->vni)
+		send_local(from, skb, pkt, NULL, from->vni);
+	else
+		vnimesh_drop(from, skb, VNIMESH_A_STATS_ICMP_NO_FLOW);
+}
+
 static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 		       struct vnimesh_packet *pkt, bool asked)
 {
@@ -169,7 +210,11 @@ static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 		return;
 	}
 	if (!pkt->has_ports) {
-		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_TX_UNSUPPORTED);
+		if (vnimesh_icmp_is_error(skb, pkt))
+			icmp_to_service(from, skb, pkt);
+		else
+			vnimesh_refuse(from, skb, pkt,
+				       VNIMESH_A_STATS_TX_UNSUPPORTED);
 		return;
 	}
 	flow = vnimesh_bind_find(from, skb, pkt);

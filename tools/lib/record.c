@@ -7,7 +7,7 @@
 
 #include "record_fields.h"
 
-_Static_assert(VNIMESH_A_STATS_MAX < 64, "present bits hold 64 attributes");
+_Static_assert(VNIMESH_A_STATS_MAX < 128, "present bits of counters");
 
 static int parse_list(const struct vnm_field *f, void *p,
 		      const struct nlattr *attr);
@@ -176,7 +176,6 @@ static int parse_list(const struct vnm_field *f, void *p,
 int vnm_record_parse(const struct vnm_type *t, void *rec,
 		     const struct nlattr *attrs, int len)
 {
-	uint64_t *present = rec;	/* first in every record */
 	const struct nlattr *attr;
 	const struct vnm_field *f;
 	int rem, ret;
@@ -187,10 +186,10 @@ int vnm_record_parse(const struct vnm_type *t, void *rec,
 		if (!f || f->kind == VNM_K_NONE)
 			continue;
 		/* What is given twice counts once, but for parts of a list. */
-		if (*present & VNM_BIT(nla_type(attr)) &&
+		if (vnm_present(rec, (unsigned int)nla_type(attr)) &&
 		    f->kind != VNM_K_CANDS)
 			continue;
-		*present |= VNM_BIT(nla_type(attr));
+		vnm_set_present(rec, (unsigned int)nla_type(attr));
 		ret = parse_field(f, (char *)rec + f->off, attr);
 		if (ret) {
 			vnm_record_release(t, rec);
@@ -294,13 +293,12 @@ static int fill_field(struct nl_msg *msg, int attr, const struct vnm_field *f,
 int vnm_record_fill(const struct vnm_type *t, const void *rec,
 		    struct nl_msg *msg)
 {
-	const uint64_t *present = rec;
 	const struct vnm_field *f;
 	unsigned int i;
 
 	for (i = 1; i <= t->max; i++) {
 		f = vnm_field(t, i);
-		if (!f || !(*present & VNM_BIT(i)))
+		if (!f || !vnm_present(rec, i))
 			continue;
 		if (fill_field(msg, (int)i, f, (const char *)rec + f->off))
 			return -ENOMEM;

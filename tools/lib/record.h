@@ -24,6 +24,21 @@
 #include "ip.h"
 
 #define VNM_BIT(attr)		(1ULL << (attr))
+/* The same by number; the record of counters has two words of bits. */
+static inline bool vnm_present(const void *rec, unsigned int attr)
+{
+	const uint64_t *present = rec;	/* first in every record */
+
+	return present[attr / 64] >> attr % 64 & 1;
+}
+
+static inline void vnm_set_present(void *rec, unsigned int attr)
+{
+	uint64_t *present = rec;
+
+	present[attr / 64] |= UINT64_C(1) << attr % 64;
+}
+
 #define VNM_HAS(rec, attr)	(((rec)->present & VNM_BIT(attr)) != 0)
 
 /* Set a field and its bit: VNM_SET(&node, port, VNIMESH_A_NODE_PORT, 6081) */
@@ -60,7 +75,7 @@ struct vnm_prefixes {
 
 /* Counters are kept by attribute number. */
 struct vnm_stats {
-	uint64_t	present;
+	uint64_t	present[2];
 	uint64_t	v[VNIMESH_A_STATS_MAX + 1];
 };
 

@@ -159,14 +159,13 @@ static int put(json_t *obj, const struct vnm_field *f, json_t *v)
 json_t *vnm_record_json(const struct vnm_type *t, const void *rec,
 			unsigned int show)
 {
-	const uint64_t *present = rec;
 	json_t *obj = json_object();
 	const struct vnm_field *f;
 	unsigned int i;
 
 	for (i = 1; obj && i <= t->max; i++) {
 		f = vnm_field(t, i);
-		if (!f || !(*present & VNM_BIT(i)))
+		if (!f || !vnm_present(rec, i))
 			continue;
 		if ((f->flags & VNM_F_STAT) && !(show & VNM_SHOW_STATS))
 			continue;

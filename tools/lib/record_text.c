@@ -114,7 +114,7 @@ static void print_stats(const struct vnm_stats *s, unsigned int show, FILE *out)
 
 	for (i = 1; i <= VNIMESH_A_STATS_MAX; i++) {
 		f = vnm_field(&vnm_stats_type, i);
-		if (!f || !VNM_HAS(s, i) ||
+		if (!f || !vnm_present(s, i) ||
 		    (!s->v[i] && !(show & VNM_SHOW_DETAIL)))
 			continue;
 		fprintf(out, "\n" INDENT "%s %llu", f->name,
@@ -157,13 +157,12 @@ static void print_cands(const struct vnm_field *f, const struct vnm_cands *c,
 static void print_blocks(const struct vnm_type *t, const char *rec,
 			 unsigned int show, FILE *out)
 {
-	const uint64_t *present = (const uint64_t *)(const void *)rec;
 	const struct vnm_field *f;
 	unsigned int i;
 
 	for (i = 1; i <= t->max; i++) {
 		f = vnm_field(t, i);
-		if (!f || !(*present & VNM_BIT(i)))
+		if (!f || !vnm_present(rec, i))
 			continue;
 		if (f->kind == VNM_K_CANDS)
 			print_cands(f, (const void *)(rec + f->off), show, out);
@@ -175,7 +174,6 @@ static void print_blocks(const struct vnm_type *t, const char *rec,
 void vnm_record_text(const struct vnm_type *t, const void *rec,
 		     unsigned int show, FILE *out)
 {
-	const uint64_t *present = rec;
 	const struct vnm_field *f;
 	const char *sep = "";
 	const char *p;
@@ -183,7 +181,7 @@ void vnm_record_text(const struct vnm_type *t, const void *rec,
 
 	for (i = 1; i <= t->max; i++) {
 		f = vnm_field(t, i);
-		if (!f || !f->word || !(*present & VNM_BIT(i)) ||
+		if (!f || !f->word || !vnm_present(rec, i) ||
 		    (f->flags & VNM_F_QUIET) || f->kind == VNM_K_CANDS ||
 		    f->kind == VNM_K_STATS)
 			continue;

@@ -204,7 +204,7 @@ enum {
 	VNIMESH_A_STATS_TX_BAD_SOURCE,	/* source is not an address of the VNI */
 	VNIMESH_A_STATS_TX_UNSUPPORTED,	/* multicast, link-local, other protocol */
 	VNIMESH_A_STATS_TX_MALFORMED,
-	VNIMESH_A_STATS_TX_FRAGMENT,	/* fragment to a service address */
+	VNIMESH_A_STATS_TX_FRAGMENT,	/* fragment of a datagram that was refused */
 	VNIMESH_A_STATS_TX_NO_ROUTE,	/* no node owns the destination */
 	VNIMESH_A_STATS_TX_NO_VNI,	/* destination is ours, but no such VNI */
 	VNIMESH_A_STATS_TX_TOO_BIG,
@@ -219,6 +219,14 @@ enum {
 	VNIMESH_A_STATS_RX_DOWN,	/* target device is down */
 	VNIMESH_A_STATS_RX_ECN,		/* RFC 6040: outer CE on a not-ECT packet */
 	VNIMESH_A_STATS_NO_RESOURCE,	/* row caps: refused netlink sets */
+	VNIMESH_A_STATS_ICMP_TRANSLATED,	/* ICMP errors rewritten for a flow */
+	VNIMESH_A_STATS_ICMP_NO_FLOW,	/* ICMP error to a service address about no flow */
+	VNIMESH_A_STATS_ICMP_ANSWER,	/* ICMP errors sent to other hosts */
+	VNIMESH_A_STATS_ICMP_LIMITED,	/* ... not sent: too many to one sender */
+	VNIMESH_A_STATS_TX_OUTER_FRAGMENT,	/* minimum IPv6 packet, smaller underlay: outer fragments */
+	VNIMESH_A_STATS_FRAGMENT_HOLD,	/* later fragments that waited for their first */
+	VNIMESH_A_STATS_FRAGMENT_LOST,	/* ... and it did not come in time */
+	VNIMESH_A_STATS_FRAGMENT_FULL,	/* fragment dropped, or datagram forgotten: no room */
 	VNIMESH_A_STATS_EVIDENCE,	/* flows that failed at their member */
 	VNIMESH_A_STATS_EVIDENCE_LOST,	/* ... not held against it: no room */
 	VNIMESH_A_STATS_EJECT,		/* members put out for this host */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Answers to other hosts: ICMP errors about packets that came through the mesh
+ * and cannot be delivered, from this host's own VNI, so that their sender learns
+ * it at once. (Refusals to senders on this host: refuse.h.)
+ */
+#ifndef _VNIMESH_ANSWER_H
+#define _VNIMESH_ANSWER_H
+
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+struct sk_buff;
+struct vnimesh_mesh;
+struct vnimesh_packet;
+
+#define VNIMESH_ANSWER_BUCKETS	256
+
+/* A token bucket per sender, or for those of one hash. */
+struct vnimesh_answers {
+	spinlock_t lock;	/* BH */
+	u32 seed;
+	struct vnimesh_bucket {
+		u32 stamp;	/* ms; 0: never used, full */
+		u32 tokens;
+	} buckets[VNIMESH_ANSWER_BUCKETS];
+};
+
+void vnimesh_answer_init(struct vnimesh_mesh *mesh);
+
+/* Pure. May one more pass at @now (ms)? */
+bool vnimesh_bucket_take(struct vnimesh_bucket *b, u32 now);
+
+/* BH, RCU. @skb came from another host, unchanged and described by @pkt, and its
+ * destination is not here or is down. @skb stays the caller's. Counts.
+ */
+void vnimesh_answer_unreachable(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+				const struct vnimesh_packet *pkt);
+/* ... or takes no more than @mtu. */
+void vnimesh_answer_size(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+			 const struct vnimesh_packet *pkt, u32 mtu);
+
+#endif /* _VNIMESH_ANSWER_H */
