@@ -5,6 +5,7 @@
 #   make tools           vnimesh, vnimeshd, vnimesh-coordinator, ...
 #   make selftests       helper programs of the tests
 #   make install         module and tools (DESTDIR, PREFIX)
+#   make sim             the simulation of the choice, and its table
 #   make check, demo     all tests, a demonstration; both in a virtual machine
 #   make check-debug     all tests on a kernel with KASAN, lockdep, failing memory, ...
 #   make kunit           unit tests, in User Mode Linux
@@ -52,6 +53,9 @@ install-tools:
 
 install: install-module install-tools
 
+sim:
+	+@$(MAKE) -s -C selftests/sim table
+
 check demo:
 	selftests/$@
 
@@ -68,6 +72,7 @@ clean:
 	@test ! -e $(KDIR)/Makefile || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 	+@$(call subdir,tools,clean)
 	+@$(call subdir,selftests,clean)
+	+@$(call subdir,selftests/sim,clean)
 
 .PHONY: all module tools selftests pump install install-module install-tools \
-	check demo check-debug kunit bench-quick clean
+	sim check demo check-debug kunit bench-quick clean

@@ -75,6 +75,8 @@ struct vnimesh_flow {
 	bool byte;			/* the member has sent data */
 	u8 moves;			/* members that it had before */
 	struct vnimesh_syn *syn;	/* NEW: its copy; owned by who xchgs it */
+	u32 asked;			/* ... of the first request; 0 none */
+	bool measured;			/* its first response was seen */
 	struct list_head chain;		/* in member->flows */
 	struct list_head queue;		/* in client->share.queue */
 	struct rcu_head rcu;

@@ -19,6 +19,14 @@ static inline void vnimesh_liveness_changed(struct vnimesh_mesh *mesh)
 	atomic_inc(&mesh->liveness);
 }
 
+/* Any context. A member, VNI or node was down and is up: slow start begins, at
+ * the jiffies in @risen, 0 for none.
+ */
+static inline void vnimesh_rise(u32 *risen)
+{
+	WRITE_ONCE(*risen, (u32)jiffies ?: 1);
+}
+
 /* The generation; what is read after it is as new. */
 static inline u32 vnimesh_liveness(const struct vnimesh_mesh *mesh)
 {

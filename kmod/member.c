@@ -17,6 +17,7 @@ struct vnimesh_member *vnimesh_member_alloc(struct vnimesh_service *service,
 	member->state = VNIMESH_STATE_UP;
 	spin_lock_init(&member->flows_lock);
 	INIT_LIST_HEAD(&member->flows);
+	member->latency_kind = VNIMESH_LATENCY_CONNECT;
 	refcount_inc(&service->refs);
 	member->service = service;
 	refcount_inc(&vni->refs);

@@ -104,6 +104,7 @@ struct vnimesh_mesh {
 					 * READ_ONCE; written under ->lock or by
 					 * cmpxchg when the socket is released
 					 */
+	struct delayed_work maglev_work;
 	struct vnimesh_flows *flows;
 	struct vnimesh_eject *eject;
 	atomic_t syns;			/* copies that half-open flows keep */

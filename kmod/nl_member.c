@@ -4,6 +4,7 @@
  */
 #include "liveness.h"
 #include "eject.h"
+#include "maglev.h"
 #include "nl.h"
 
 const struct nla_policy vnimesh_nl_member_get_policy[] = {
@@ -25,7 +26,10 @@ const struct nla_policy vnimesh_nl_member_set_policy[] = {
 	[VNIMESH_A_MEMBER_PORTS]	=
 		NLA_POLICY_NESTED_ARRAY(vnimesh_port_policy),
 	VNIMESH_POLICY_ROW(MEMBER),
-	[VNIMESH_A_MEMBER_MAX]		= { .type = NLA_REJECT },
+	[VNIMESH_A_MEMBER_PRIORITY]	= { .type = NLA_U8 },
+	[VNIMESH_A_MEMBER_LATENCY_KIND]	=
+		NLA_POLICY_RANGE(NLA_U8, VNIMESH_LATENCY_CONNECT,
+				 VNIMESH_LATENCY_RESPONSE),
 };
 
 const struct nla_policy vnimesh_nl_member_del_policy[] = {
@@ -69,6 +73,9 @@ static int fill(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 	    nla_put_u8(skb, VNIMESH_A_MEMBER_HEALTH, member->health) ||
 	    nla_put_u32(skb, VNIMESH_A_MEMBER_LATENCY, member->latency) ||
 	    nla_put_u8(skb, VNIMESH_A_MEMBER_STALE, member->stale) ||
+	    nla_put_u8(skb, VNIMESH_A_MEMBER_PRIORITY, member->priority) ||
+	    nla_put_u8(skb, VNIMESH_A_MEMBER_LATENCY_KIND,
+		       member->latency_kind) ||
 	    (ports && vnimesh_nl_put_ports(skb, VNIMESH_A_MEMBER_PORTS,
 					   ports)) ||
 	    nla_put_u32(skb, VNIMESH_A_MEMBER_INFLIGHT,
@@ -230,9 +237,13 @@ static void set_scalars(struct vnimesh_member *member, struct nlattr **a)
 	if (a[VNIMESH_A_MEMBER_WEIGHT])
 		WRITE_ONCE(member->weight,
 			   nla_get_u32(a[VNIMESH_A_MEMBER_WEIGHT]));
-	if (a[VNIMESH_A_MEMBER_STATE])
-		WRITE_ONCE(member->state,
-			   nla_get_u8(a[VNIMESH_A_MEMBER_STATE]));
+	if (a[VNIMESH_A_MEMBER_STATE]) {
+		u8 state = nla_get_u8(a[VNIMESH_A_MEMBER_STATE]);
+
+		if (state == VNIMESH_STATE_UP && state != member->state)
+			vnimesh_rise(&member->risen);
+		WRITE_ONCE(member->state, state);
+	}
 	if (a[VNIMESH_A_MEMBER_HEALTH])
 		WRITE_ONCE(member->health,
 			   nla_get_u8(a[VNIMESH_A_MEMBER_HEALTH]));
@@ -242,6 +253,26 @@ static void set_scalars(struct vnimesh_member *member, struct nlattr **a)
 	if (a[VNIMESH_A_MEMBER_STALE])
 		WRITE_ONCE(member->stale,
 			   nla_get_u8(a[VNIMESH_A_MEMBER_STALE]));
+	if (a[VNIMESH_A_MEMBER_PRIORITY])
+		WRITE_ONCE(member->priority,
+			   nla_get_u8(a[VNIMESH_A_MEMBER_PRIORITY]));
+	if (a[VNIMESH_A_MEMBER_LATENCY_KIND])
+		WRITE_ONCE(member->latency_kind,
+			   nla_get_u8(a[VNIMESH_A_MEMBER_LATENCY_KIND]));
+}
+
+/* What was counted, or hashed, of the service's members is out of date. The
+ * agents' latencies change often and little: they wait for the next count.
+ */
+static void tell_choice(struct vnimesh_mesh *mesh,
+			struct vnimesh_member *member, struct nlattr **a)
+{
+	if (a[VNIMESH_A_MEMBER_WEIGHT])
+		vnimesh_maglev_changed(mesh, member->service);
+	if (a[VNIMESH_A_MEMBER_WEIGHT] || a[VNIMESH_A_MEMBER_STATE] ||
+	    a[VNIMESH_A_MEMBER_HEALTH] || a[VNIMESH_A_MEMBER_PRIORITY] ||
+	    a[VNIMESH_A_MEMBER_LATENCY_KIND])
+		vnimesh_service_changed(member->service);
 }
 
 /* mesh->lock. A new member in the set, with all its parts but @ports. */
@@ -266,6 +297,9 @@ static struct vnimesh_member *add(struct vnimesh_mesh *mesh,
 	if (!member)
 		return ERR_PTR(-ENOMEM);
 	set_scalars(member, info->attrs);
+	/* It joins others that have flows already. */
+	if (set->n && !service->loading && READ_ONCE(service->used))
+		vnimesh_rise(&member->risen);
 	/* The first packet may come at once. */
 	RCU_INIT_POINTER(member->ports, ports);
 	err = vnimesh_member_link(mesh, member);
@@ -304,6 +338,7 @@ static int apply(struct vnimesh_mesh *mesh, struct genl_info *info,
 			vnimesh_member_set_ports(mesh, member, ports);
 		set_scalars(member, info->attrs);
 		vnimesh_liveness_member(mesh, member);
+		tell_choice(mesh, member, info->attrs);
 	} else {
 		member = add(mesh, info, service, vni, ports);
 		if (IS_ERR(member))

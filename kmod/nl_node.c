@@ -270,7 +270,8 @@ static int make_endpoint(struct vnimesh_mesh *mesh, struct genl_info *info,
 	return *endpoint ? 0 : -ENOMEM;
 }
 
-static void set_scalars(struct vnimesh_node *node, struct nlattr **a)
+static void set_scalars(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
+			struct nlattr **a)
 {
 	if (a[VNIMESH_A_NODE_NAME])
 		nla_strscpy(node->name, a[VNIMESH_A_NODE_NAME],
@@ -278,8 +279,15 @@ static void set_scalars(struct vnimesh_node *node, struct nlattr **a)
 	if (a[VNIMESH_A_NODE_ZONE])
 		nla_strscpy(node->zone, a[VNIMESH_A_NODE_ZONE],
 			    sizeof(node->zone));
-	if (a[VNIMESH_A_NODE_STATE])
-		WRITE_ONCE(node->state, nla_get_u8(a[VNIMESH_A_NODE_STATE]));
+	if (a[VNIMESH_A_NODE_ZONE] || !node->self)
+		vnimesh_node_locate(mesh, node);
+	if (a[VNIMESH_A_NODE_STATE]) {
+		u8 state = nla_get_u8(a[VNIMESH_A_NODE_STATE]);
+
+		if (state == VNIMESH_STATE_UP && state != node->state)
+			vnimesh_rise(&node->risen);
+		WRITE_ONCE(node->state, state);
+	}
 	if (a[VNIMESH_A_NODE_LATENCY])
 		WRITE_ONCE(node->latency,
 			   nla_get_u32(a[VNIMESH_A_NODE_LATENCY]));
@@ -329,12 +337,12 @@ static int apply(struct vnimesh_mesh *mesh, struct genl_info *info,
 	if (!node)
 		goto free;
 	if (!old)
-		set_scalars(node, info->attrs);
+		set_scalars(mesh, node, info->attrs);
 	err = vnimesh_node_apply(mesh, node, change);
 	if (err)
 		goto put;
 	if (old)
-		set_scalars(node, info->attrs);
+		set_scalars(mesh, node, info->attrs);
 	vnimesh_row_update(&node->row, &row);
 	mesh->generation++;
 	vnimesh_liveness_node(mesh, node);

@@ -23,20 +23,20 @@ const struct nla_policy vnimesh_nl_route_get_policy[] = {
 struct query {
 	const char *tag;	/* or */
 	union vnimesh_ip dst;
-	union vnimesh_ip src;
-	bool has_src;
+	union vnimesh_ip src;	/* zero: not asked */
 	u64 seed;
 	__be16 dport;		/* 0: not asked */
 	u8 proto;
 	u8 family;		/* 0: the service decides */
+	bool has_src;
 };
 
 /* Room for one candidate with an IPv6 address, for the rest, and the number
  * of candidates in one nest, whose length is a u16.
  */
-#define CAND_SIZE	192
-#define HEAD_SIZE	512
-#define CANDS_PER_NEST	256
+#define CAND_SIZE	320
+#define HEAD_SIZE	1024
+#define CANDS_PER_NEST	128
 
 static int get_addrs(struct genl_info *info, struct query *q)
 {
@@ -118,13 +118,14 @@ static int get_query(struct genl_info *info, struct query *q)
 }
 
 /* RCU. */
-static int put_penalty(struct sk_buff *skb, struct vnimesh_mesh *mesh,
-		       const struct vnimesh_choose_args *args,
+static int put_penalty(struct sk_buff *skb, const struct vnimesh_explain *e,
 		       const struct vnimesh_member *member)
 {
+	const struct vnimesh_choose_args *args = e->args;
 	struct vnimesh_penalty p;
 
-	vnimesh_eject_view(mesh, member, args->client, args->tuple->dport, &p);
+	vnimesh_eject_view(e->mesh, member, args->client, args->tuple->dport,
+			   &p);
 	if ((p.left && nla_put_u32(skb, VNIMESH_A_CAND_PENALTY, p.left)) ||
 	    nla_put_u8(skb, VNIMESH_A_CAND_EVIDENCE, p.sum) ||
 	    nla_put_u8(skb, VNIMESH_A_CAND_DOUBLINGS, p.n))
@@ -132,53 +133,131 @@ static int put_penalty(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 	return 0;
 }
 
-static int put_candidate(struct sk_buff *skb, struct vnimesh_mesh *mesh,
-			 const struct vnimesh_member *member,
-			 const struct vnimesh_choose_args *args, int type,
-			 bool chosen)
+/* Why @c is not the one, when it could have been. */
+static u8 passed_over(const struct vnimesh_explain *e,
+		      const struct vnimesh_candidate *c)
 {
-	u8 family = args->tuple->family;
-	const union vnimesh_ip *ip = vnimesh_vni_ip(member->vni, family);
-	struct vnimesh_candidate c;
-	struct nlattr *nest;
+	const struct vnimesh_candidate *chosen = &e->c[e->chosen];
+	u8 policy = e->select.all.policy;
+
+	if (vnimesh_tier_of(c, policy) != vnimesh_tier_of(chosen, policy))
+		return VNIMESH_EXCLUDE_TIER;
+	if (policy == VNIMESH_POLICY_FAILOVER &&
+	    c->priority != chosen->priority)
+		return VNIMESH_EXCLUDE_PRIORITY;
+	return VNIMESH_EXCLUDE_NONE;
+}
+
+/* What the choice made of @c. */
+static int put_verdict(struct sk_buff *skb, const struct vnimesh_explain *e,
+		       const struct vnimesh_candidate *c, bool chosen)
+{
+	u32 tier = vnimesh_tier_of(c, e->select.all.policy);
+	struct vnimesh_scale scale;
+	u8 excluded = c->excluded;
 	u64 cost;
 
-	vnimesh_choose_snapshot(mesh, args, member, &c);
-	cost = vnimesh_select_cost(&c);
-	nest = nla_nest_start(skb, type);
-	if (!nest ||
-	    nla_put_u32(skb, VNIMESH_A_CAND_VNI_ID, member->vni->id) ||
-	    nla_put_u32(skb, VNIMESH_A_CAND_NODE_ID, member->vni->node->id) ||
-	    (ip && vnimesh_nl_put_ip(skb, VNIMESH_A_CAND_ADDR, family, ip)) ||
-	    nla_put_u32(skb, VNIMESH_A_CAND_WEIGHT, c.weight) ||
-	    nla_put_u8(skb, VNIMESH_A_CAND_HEALTH, c.health) ||
-	    nla_put_u32(skb, VNIMESH_A_CAND_LATENCY, c.lp) ||
-	    nla_put_u32(skb, VNIMESH_A_CAND_KLATENCY, c.lk) ||
-	    nla_put_u32(skb, VNIMESH_A_CAND_INFLIGHT, c.inflight) ||
-	    nla_put_u8(skb, VNIMESH_A_CAND_STALE, c.stale) ||
-	    (cost != VNIMESH_COST_NONE &&
+	vnimesh_select_scale(&e->select, tier, &scale);
+	cost = vnimesh_score(c, &scale);
+	if (!excluded && e->chosen >= 0)
+		excluded = passed_over(e, c);
+	if (nla_put_u8(skb, VNIMESH_A_CAND_EXCLUDED, excluded) ||
+	    nla_put_u32(skb, VNIMESH_A_CAND_COUNTED_LATENCY,
+			vnimesh_score_latency(c, &scale)) ||
+	    (cost != VNIMESH_COST_NONE && !c->excluded &&
 	     nla_put_u64_64bit(skb, VNIMESH_A_CAND_COST, cost,
 			       VNIMESH_A_CAND_PAD)) ||
-	    nla_put_u8(skb, VNIMESH_A_CAND_EXCLUDED, c.excluded) ||
-	    (chosen && nla_put_flag(skb, VNIMESH_A_CAND_CHOSEN)) ||
+	    (chosen && nla_put_flag(skb, VNIMESH_A_CAND_CHOSEN)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_latencies(struct sk_buff *skb,
+			 const struct vnimesh_candidate *c)
+{
+	if (nla_put_u32(skb, VNIMESH_A_CAND_PATH, c->path) ||
+	    nla_put_u32(skb, VNIMESH_A_CAND_LATENCY, c->lp) ||
+	    nla_put_u8(skb, VNIMESH_A_CAND_LATENCY_KIND, c->lp_kind) ||
+	    nla_put_u32(skb, VNIMESH_A_CAND_KLATENCY, c->lk) ||
+	    nla_put_u32(skb, VNIMESH_A_CAND_KLATENCY_AGE, c->lk_age) ||
+	    nla_put_u32(skb, VNIMESH_A_CAND_RLATENCY, c->lr) ||
+	    nla_put_u32(skb, VNIMESH_A_CAND_RLATENCY_AGE, c->lr_age))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_inputs(struct sk_buff *skb, const struct vnimesh_candidate *c)
+{
+	if (put_latencies(skb, c) ||
+	    nla_put_u32(skb, VNIMESH_A_CAND_WEIGHT, c->weight) ||
+	    nla_put_u8(skb, VNIMESH_A_CAND_HEALTH, c->health) ||
+	    nla_put_u32(skb, VNIMESH_A_CAND_INFLIGHT, c->inflight) ||
+	    nla_put_u8(skb, VNIMESH_A_CAND_STALE, c->stale) ||
+	    nla_put_u8(skb, VNIMESH_A_CAND_TIER, c->locality) ||
+	    nla_put_u8(skb, VNIMESH_A_CAND_PRIORITY, c->priority) ||
+	    (c->ramp != VNIMESH_RAMP_NONE &&
+	     nla_put_u32(skb, VNIMESH_A_CAND_RAMP, c->ramp)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* RCU. Who it is, and how old what is known of it is. */
+static int put_member(struct sk_buff *skb, const struct vnimesh_member *member,
+		      u8 family)
+{
+	const struct vnimesh_vni *vni = member->vni;
+	const union vnimesh_ip *ip = vnimesh_vni_ip(vni, family);
+
+	if (nla_put_u32(skb, VNIMESH_A_CAND_VNI_ID, vni->id) ||
+	    nla_put_u32(skb, VNIMESH_A_CAND_NODE_ID, vni->node->id) ||
+	    (ip && vnimesh_nl_put_ip(skb, VNIMESH_A_CAND_ADDR, family, ip)) ||
+	    nla_put_u8(skb, VNIMESH_A_CAND_MEMBER_HEALTH, member->health) ||
+	    nla_put_u8(skb, VNIMESH_A_CAND_VNI_HEALTH, vni->health) ||
 	    nla_put_u32(skb, VNIMESH_A_CAND_AGE,
 			vnimesh_row_age(&member->row)) ||
-	    put_penalty(skb, mesh, args, member))
+	    nla_put_u32(skb, VNIMESH_A_CAND_VNI_AGE,
+			vnimesh_row_age(&vni->row)) ||
+	    nla_put_u32(skb, VNIMESH_A_CAND_NODE_AGE,
+			vnimesh_row_age(&vni->node->row)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* Where @i stands in the order to sample from. */
+static int put_slot(struct sk_buff *skb, const struct vnimesh_explain *e, u32 i)
+{
+	u32 k;
+
+	for (k = 0; e->select.order && k < e->count->agg.n; k++)
+		if (e->count->order[k] == i)
+			return nla_put_u32(skb, VNIMESH_A_CAND_SLOT, k);
+	return 0;
+}
+
+/* RCU. */
+static int put_candidate(struct sk_buff *skb, const struct vnimesh_explain *e,
+			 u32 i, int type, u8 family)
+{
+	struct nlattr *nest = nla_nest_start(skb, type);
+
+	if (!nest || put_member(skb, e->set->m[i], family) ||
+	    put_inputs(skb, &e->c[i]) ||
+	    put_verdict(skb, e, &e->c[i], (int)i == e->chosen) ||
+	    put_penalty(skb, e, e->set->m[i]) ||
+	    put_slot(skb, e, i))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
 }
 
 /* RCU. */
-static int put_candidates(struct sk_buff *skb, struct vnimesh_mesh *mesh,
-			  const struct vnimesh_member_set *set,
-			  const struct vnimesh_choose_args *args,
-			  const struct vnimesh_member *chosen)
+static int put_candidates(struct sk_buff *skb, const struct vnimesh_explain *e,
+			  u8 family)
 {
 	struct nlattr *nest = NULL;
 	u32 i;
 
-	for (i = 0; i < set->n; i++) {
+	for (i = 0; i < e->set->n; i++) {
 		if (!(i % CANDS_PER_NEST)) {
 			if (nest)
 				nla_nest_end(skb, nest);
@@ -186,12 +265,55 @@ static int put_candidates(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 			if (!nest)
 				return -EMSGSIZE;
 		}
-		if (put_candidate(skb, mesh, set->m[i], args,
-				  i % CANDS_PER_NEST + 1, set->m[i] == chosen))
+		if (put_candidate(skb, e, i, i % CANDS_PER_NEST + 1, family))
 			return -EMSGSIZE;
 	}
 	if (nest)
 		nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_tier(struct sk_buff *skb, int type,
+		    const struct vnimesh_tier *tier)
+{
+	struct nlattr *nest = nla_nest_start(skb, type);
+
+	if (!nest ||
+	    nla_put_u32(skb, VNIMESH_A_TIER_TOTAL, tier->total) ||
+	    nla_put_u32(skb, VNIMESH_A_TIER_HEALTHY, tier->healthy) ||
+	    nla_put_u32(skb, VNIMESH_A_TIER_MEDIAN, tier->median) ||
+	    nla_put_u32(skb, VNIMESH_A_TIER_SHARE, tier->share) ||
+	    nla_put_u32(skb, VNIMESH_A_TIER_FIRST, tier->first) ||
+	    nla_put_u32(skb, VNIMESH_A_TIER_N, tier->n))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/* What the choice knew of all candidates together. */
+static int put_aggregate(struct sk_buff *skb, const struct vnimesh_explain *e)
+{
+	const struct vnimesh_aggregate *agg = &e->count->agg;
+	const struct vnimesh_select *s = &e->select;
+	struct nlattr *nest;
+	int t;
+
+	if (nla_put_u8(skb, VNIMESH_A_ROUTE_POLICY, s->all.policy) ||
+	    nla_put_u8(skb, VNIMESH_A_ROUTE_LOAD, s->all.load) ||
+	    nla_put_u8(skb, VNIMESH_A_ROUTE_LATENCY_KIND, agg->kind) ||
+	    (e->chosen >= 0 && nla_put_u8(skb, VNIMESH_A_ROUTE_HOW, e->how)) ||
+	    nla_put_u32(skb, VNIMESH_A_ROUTE_HASH, s->hash) ||
+	    nla_put_u8(skb, VNIMESH_A_ROUTE_PANIC, agg->panic) ||
+	    nla_put_u32(skb, VNIMESH_A_ROUTE_TIERS_AGE,
+			jiffies_to_msecs(jiffies - e->count->stamp)))
+		return -EMSGSIZE;
+	nest = nla_nest_start(skb, VNIMESH_A_ROUTE_TIERS);
+	if (!nest)
+		return -EMSGSIZE;
+	for (t = 0; t < VNIMESH_TIERS; t++)
+		if (put_tier(skb, t + 1, &agg->tier[t]))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
 	return 0;
 }
 
@@ -242,26 +364,34 @@ static int put_service(struct sk_buff *skb,
 /* RCU and mesh->lock. */
 static int fill_service(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 			const struct vnimesh_service *service,
-			const struct query *q)
+			const struct query *q, struct vnimesh_explain *e)
 {
-	const struct vnimesh_member_set *set = rcu_dereference(service->set);
 	const struct vnimesh_tuple tuple = {
-		.dport = q->dport, .family = q->family, .proto = q->proto,
+		.src = q->src, .dport = q->dport,
+		.family = q->family, .proto = q->proto,
 	};
 	const struct vnimesh_choose_args args = {
 		.service = service, .tuple = &tuple, .seed = q->seed,
-		.client = q->has_src ?
-			  vnimesh_vni_local(mesh, q->family, &q->src) : NULL,
+		.client = vnimesh_vni_local(mesh, q->family, &q->src),
 	};
-	const struct vnimesh_member *chosen = vnimesh_choose(mesh, &args);
+	int err = vnimesh_choose_explain(mesh, &args, e);
 
+	if (err)
+		return err;
 	if (put_service(skb, service) ||
 	    nla_put_u8(skb, VNIMESH_A_ROUTE_FAMILY, q->family) ||
+	    nla_put_u8(skb, VNIMESH_A_ROUTE_PROTO, q->proto) ||
+	    (q->has_src && vnimesh_nl_put_ip(skb, VNIMESH_A_ROUTE_SRC,
+					     q->family, &q->src)) ||
 	    nla_put_u64_64bit(skb, VNIMESH_A_ROUTE_SEED, q->seed,
 			      VNIMESH_A_ROUTE_PAD) ||
-	    (chosen && put_choice(skb, chosen, q)))
-		return -EMSGSIZE;
-	return put_candidates(skb, mesh, set, &args, chosen);
+	    (e->chosen >= 0 && put_choice(skb, e->set->m[e->chosen], q)) ||
+	    put_aggregate(skb, e) ||
+	    put_candidates(skb, e, q->family))
+		err = -EMSGSIZE;
+	if (e->counted)
+		kfree(e->count);
+	return err;
 }
 
 static struct sk_buff *new_reply(struct vnimesh_mesh *mesh,
@@ -285,7 +415,8 @@ static struct sk_buff *new_reply(struct vnimesh_mesh *mesh,
 static int end_reply(struct sk_buff *skb, void *hdr, struct genl_info *info,
 		     int err)
 {
-	if (WARN_ON_ONCE(err)) {
+	WARN_ON_ONCE(err == -EMSGSIZE);
+	if (err) {
 		nlmsg_free(skb);
 		return err;
 	}
@@ -299,6 +430,7 @@ static int route_service(struct vnimesh_mesh *mesh, struct genl_info *info,
 			 struct query *q)
 {
 	const struct vnimesh_member_set *set;
+	struct vnimesh_explain *e;
 	struct sk_buff *skb;
 	bool has_port;
 	void *hdr;
@@ -321,12 +453,16 @@ static int route_service(struct vnimesh_mesh *mesh, struct genl_info *info,
 
 	set = rcu_dereference_protected(service->set,
 					lockdep_is_held(&mesh->lock));
-	skb = new_reply(mesh, info, set->n, &hdr);
-	if (!skb)
+	e = kvmalloc(struct_size(e, c, set->n), GFP_KERNEL);
+	skb = e ? new_reply(mesh, info, set->n, &hdr) : NULL;
+	if (!skb) {
+		kvfree(e);
 		return -ENOMEM;
+	}
 	rcu_read_lock();
-	err = fill_service(skb, mesh, service, q);
+	err = fill_service(skb, mesh, service, q, e);
 	rcu_read_unlock();
+	kvfree(e);
 	return end_reply(skb, hdr, info, err);
 }
 

@@ -2,6 +2,7 @@
 /*
  * Commands service-get, service-set, service-del.
  */
+#include "maglev.h"
 #include "miss.h"
 #include "nl.h"
 #include "parked.h"
@@ -20,10 +21,12 @@ const struct nla_policy vnimesh_nl_service_set_policy[] = {
 		NLA_POLICY_NESTED_ARRAY(vnimesh_port_policy),
 	[VNIMESH_A_SERVICE_POLICY]	=
 		NLA_POLICY_RANGE(NLA_U8, VNIMESH_POLICY_OPTIMAL,
-				 VNIMESH_POLICY_OPTIMAL),
+				 VNIMESH_POLICY_FAILOVER),
 	[VNIMESH_A_SERVICE_LOADING]	= NLA_POLICY_MAX(NLA_U8, 1),
 	VNIMESH_POLICY_ROW(SERVICE),
-	[VNIMESH_A_SERVICE_MAX]		= { .type = NLA_REJECT },
+	[VNIMESH_A_SERVICE_LOAD]	=
+		NLA_POLICY_RANGE(NLA_U8, VNIMESH_LOAD_CONNECTIONS,
+				 VNIMESH_LOAD_POOL),
 };
 
 const struct nla_policy vnimesh_nl_service_del_policy[] = {
@@ -72,6 +75,7 @@ static int fill(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 	    put_addrs(skb, service) ||
 	    vnimesh_nl_put_ports(skb, VNIMESH_A_SERVICE_PORTS, ports) ||
 	    nla_put_u8(skb, VNIMESH_A_SERVICE_POLICY, service->policy) ||
+	    nla_put_u8(skb, VNIMESH_A_SERVICE_LOAD, service->load) ||
 	    nla_put_u8(skb, VNIMESH_A_SERVICE_LOADING, service->loading) ||
 	    nla_put_u32(skb, VNIMESH_A_SERVICE_N_MEMBERS, set->n) ||
 	    put_used(skb, service) ||
@@ -252,6 +256,13 @@ static void set_parts(struct vnimesh_mesh *mesh,
 	if (a[VNIMESH_A_SERVICE_POLICY])
 		WRITE_ONCE(service->policy,
 			   nla_get_u8(a[VNIMESH_A_SERVICE_POLICY]));
+	if (a[VNIMESH_A_SERVICE_LOAD])
+		WRITE_ONCE(service->load,
+			   nla_get_u8(a[VNIMESH_A_SERVICE_LOAD]));
+	if (a[VNIMESH_A_SERVICE_POLICY]) {
+		vnimesh_service_changed(service);
+		vnimesh_maglev_changed(mesh, service);
+	}
 	if (a[VNIMESH_A_SERVICE_LOADING])
 		WRITE_ONCE(service->loading,
 			   nla_get_u8(a[VNIMESH_A_SERVICE_LOADING]));

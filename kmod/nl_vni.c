@@ -215,8 +215,13 @@ static struct vnimesh_node *node_of(struct vnimesh_mesh *mesh,
 
 static void set_scalars(struct vnimesh_vni *vni, struct nlattr **a)
 {
-	if (a[VNIMESH_A_VNI_STATE])
-		WRITE_ONCE(vni->state, nla_get_u8(a[VNIMESH_A_VNI_STATE]));
+	if (a[VNIMESH_A_VNI_STATE]) {
+		u8 state = nla_get_u8(a[VNIMESH_A_VNI_STATE]);
+
+		if (state == VNIMESH_STATE_UP && state != vni->state)
+			vnimesh_rise(&vni->risen);
+		WRITE_ONCE(vni->state, state);
+	}
 	if (a[VNIMESH_A_VNI_HEALTH])
 		WRITE_ONCE(vni->health, nla_get_u8(a[VNIMESH_A_VNI_HEALTH]));
 	if (a[VNIMESH_A_VNI_LATENCY])

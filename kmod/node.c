@@ -5,6 +5,8 @@
  * A prefix entry names its node without a reference: entries leave the table
  * before the node does, and both wait for RCU.
  */
+#include "aggregate.h"
+#include "liveness.h"
 #include "mesh.h"
 
 struct prefix_key {
@@ -433,6 +435,29 @@ underlays:
 table:
 	rhashtable_destroy(&mesh->lpm.table);
 	return err;
+}
+
+static void locate(struct vnimesh_mesh *mesh, struct vnimesh_node *node)
+{
+	u8 locality = vnimesh_locality(mesh->self->zone, node->zone);
+
+	if (locality == node->locality)
+		return;
+	WRITE_ONCE(node->locality, locality);
+	vnimesh_liveness_changed(mesh);
+}
+
+void vnimesh_node_locate(struct vnimesh_mesh *mesh, struct vnimesh_node *node)
+{
+	unsigned long index;
+
+	lockdep_assert_held(&mesh->lock);
+	if (!node->self) {
+		locate(mesh, node);
+		return;
+	}
+	xa_for_each(&mesh->nodes, index, node)
+		locate(mesh, node);
 }
 
 void vnimesh_node_exit(struct vnimesh_mesh *mesh)

@@ -40,6 +40,8 @@ struct vnimesh_node {
 	u32 id;
 	u32 latency;		/* us, 0 unknown; READ_ONCE */
 	u8 state;		/* enum vnimesh_state, up or down; READ_ONCE */
+	u32 risen;		/* see vnimesh_rise(); READ_ONCE */
+	u8 locality;		/* of its zone, seen from ours; READ_ONCE */
 	bool self;
 	bool dead;		/* unlinked; READ_ONCE */
 	u32 n_vnis;		/* VNI rows, under mesh->lock */
@@ -110,6 +112,8 @@ int vnimesh_node_apply(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
 		       struct vnimesh_node_change *change);
 /* No VNI row refers to it. Drops the reference of the table. */
 void vnimesh_node_unlink(struct vnimesh_mesh *mesh, struct vnimesh_node *node);
+/* The zone of @node changed: how near it is, or all are, if it is ours. */
+void vnimesh_node_locate(struct vnimesh_mesh *mesh, struct vnimesh_node *node);
 /* Does @node own @ip, or own no prefix of the family at all? */
 bool vnimesh_node_allows(struct vnimesh_mesh *mesh,
 			 const struct vnimesh_node *node, u8 family,

@@ -1,150 +1,306 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#ifdef __KERNEL__
-#include <linux/kernel.h>
-#include <linux/math64.h>
-#include <linux/minmax.h>
-#else
-#include <stddef.h>
-#define min_t(t, a, b) ((t)(a) < (t)(b) ? (t)(a) : (t)(b))
-#define max_t(t, a, b) ((t)(a) > (t)(b) ? (t)(a) : (t)(b))
-#define div64_u64(a, b) ((a) / (b))
-#endif
+#include <linux/vnimesh.h>
 
 #include "select.h"
 
-/* Bits of the factors: L 26, q + 1 17, scale 20: below 64 in all. */
-#define COST_SCALE	20
-#define LATENCY_CLAMP	((1u << 26) - 1)
-#define INFLIGHT_CLAMP	((1u << 17) - 1)
-
-/* splitmix64 (Steele, Lea, Flood 2014): tiny, fixed for ever, so that a choice
- * can be replayed anywhere from its seed.
+/* Entries of a Maglev table that are tried before the cheapest is taken:
+ * neighbours are random members, so that one in ten being left is found for
+ * all but one in 700,000.
  */
-static u64 draw(u64 *seed)
-{
-	u64 z = (*seed += 0x9e3779b97f4a7c15ULL);
+#define PERMUTATION_MAX	128
 
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-static u32 draw_below(u64 *seed, u32 n)
-{
-	return ((draw(seed) >> 32) * n) >> 32;
-}
-
-u64 vnimesh_select_cost(const struct vnimesh_candidate *c)
-{
-	u32 health = c->health, lp = c->lp;
-	u64 share, l, q;
-
-	if (c->excluded || !c->weight || !c->health)
-		return VNIMESH_COST_NONE;
-	/* What nobody has measured lately is neither good nor bad. */
-	if (!lp || c->stale)
-		lp = VNIMESH_LATENCY_UNKNOWN;
-	if (c->stale)
-		health = min_t(u32, health, VNIMESH_HEALTH_STALE);
-	l = max_t(u32, lp, c->lk);
-	l = max_t(u32, l, VNIMESH_LATENCY_FLOOR);
-	l = min_t(u32, l, LATENCY_CLAMP);
-	q = min_t(u32, c->inflight, INFLIGHT_CLAMP - 1) + 1;
-	share = (u64)c->weight * health * health;
-	return div64_u64((l * q) << COST_SCALE, share);
-}
-
-/* Two costs within 1/16 are equal: what is left between them is noise, and a
- * strict order would send every client to the same one.
- */
-static bool clearly_less(u64 a, u64 b)
-{
-	return a < b - (b >> 4);
-}
-
-int vnimesh_select(u32 n, void (*get)(void *ctx, u32 i,
-				      struct vnimesh_candidate *c),
-		   void *ctx, u64 seed)
-{
-	u32 start, looked = 0, ties = 0, k;
-	struct vnimesh_candidate c;
-	u64 best = VNIMESH_COST_NONE;
-	int chosen = -1;
-
-	if (!n)
-		return -1;
-	start = draw_below(&seed, n);
-	/* Above the scan limit: random candidates. On finding too few that are
-	 * eligible, go on through the set, so that "nobody" is only said when it
-	 * is true.
-	 */
-	for (k = 0; k < n + (n > VNIMESH_SCAN_MAX ? VNIMESH_SAMPLE : 0); k++) {
-		u32 i = n > VNIMESH_SCAN_MAX && k < VNIMESH_SAMPLE ?
-			draw_below(&seed, n) : (start + k) % n;
-		u64 cost;
-
-		get(ctx, i, &c);
-		cost = vnimesh_select_cost(&c);
-		if (cost == VNIMESH_COST_NONE)
-			continue;
-		looked++;
-		if (best == VNIMESH_COST_NONE || clearly_less(cost, best)) {
-			best = cost;
-			chosen = i;
-			ties = 1;
-		} else if (!clearly_less(best, cost)) {
-			best = min_t(u64, best, cost);
-			if (!draw_below(&seed, ++ties))
-				chosen = i;
-		}
-		if (n > VNIMESH_SCAN_MAX && looked >= VNIMESH_SAMPLE)
-			break;
-	}
-	return chosen;
-}
-
-/* e^(-x/8) in 1/65536 for x = 0..15; a tau of 10 s is eight steps of 1.25 s. */
-static const u32 decay_step[16] = {
-	65536, 57835, 51039, 45042, 39750, 35079, 30957, 27319,
-	24109, 21276, 18776, 16570, 14623, 12905, 11388, 10050,
+struct entry {
+	u64 cost;
+	u64 full;		/* ... without slow start */
+	u32 i;
+	u32 weight;		/* slow start applied */
+	u8 ramp;		/* per cent */
+	u8 tier;
+	u8 priority;
+	bool ejected;
 };
 
-#define TAU_STEP_MS	1250
+/* Those that the choice looks at. */
+struct pool {
+	const struct vnimesh_select *s;
+	u32 n;
+	struct entry e[VNIMESH_SCAN_MAX];
+};
 
-static u32 decay_factor(u32 age_ms)
+/* All draws of one choice, taken in this order. */
+struct draws {
+	bool explore;
+	u32 tier;
+	u64 seed;
+};
+
+void vnimesh_select_scale(const struct vnimesh_select *s, u32 tier,
+			  struct vnimesh_scale *scale)
 {
-	u32 step = age_ms / TAU_STEP_MS, rest = age_ms % TAU_STEP_MS;
-	u32 shift = 0, a, b;
+	scale->median = s->agg->tier[tier].median;
+	scale->kind = s->agg->kind;
+	scale->load = s->all.load;
+	scale->udp = s->all.udp;
+}
 
-	/* Beyond two tau, fold by e^-2. */
-	while (step >= 15 && shift < 8) {
-		step -= 15;
-		shift++;
+static bool look(const struct vnimesh_select *s, u32 i, struct entry *e)
+{
+	struct vnimesh_candidate c;
+	struct vnimesh_scale scale;
+
+	s->all.get(s->all.ctx, i, &c);
+	e->tier = vnimesh_tier_of(&c, s->all.policy);
+	vnimesh_select_scale(s, e->tier, &scale);
+	e->cost = vnimesh_score(&c, &scale);
+	if (e->cost == VNIMESH_COST_NONE)
+		return false;
+	e->i = i;
+	e->ramp = vnimesh_score_ramp(&c);
+	e->full = div64_u64(e->cost, 100) * e->ramp;
+	e->weight = c.weight * e->ramp;
+	e->priority = c.priority;
+	e->ejected = c.excluded == VNIMESH_EXCLUDE_EJECTED;
+	return true;
+}
+
+static void add(struct pool *pool, u32 i)
+{
+	u32 k;
+
+	for (k = 0; k < pool->n; k++)
+		if (pool->e[k].i == i)
+			return;
+	if (pool->n < VNIMESH_SCAN_MAX && look(pool->s, i, &pool->e[pool->n]))
+		pool->n++;
+}
+
+/* Local evidence counts unless there is too much of it. */
+static void drop_ejected(struct pool *pool)
+{
+	u32 k, n = 0, ejected = 0;
+
+	for (k = 0; k < pool->n; k++)
+		ejected += pool->e[k].ejected;
+	if (!ejected || vnimesh_panic(pool->n - ejected, ejected))
+		return;
+	for (k = 0; k < pool->n; k++)
+		if (!pool->e[k].ejected)
+			pool->e[n++] = pool->e[k];
+	pool->n = n;
+}
+
+static u32 draw_tier(const struct vnimesh_aggregate *agg, u64 *seed)
+{
+	u32 x = vnimesh_draw_below(seed, VNIMESH_SHARE_ONE), t;
+
+	for (t = 0; t < VNIMESH_TIERS - 1; t++) {
+		if (x < agg->tier[t].share)
+			return t;
+		x -= agg->tier[t].share;
 	}
-	if (shift >= 8)
-		return 0;
-	a = decay_step[step];
-	b = decay_step[step + 1];
-	a -= ((u64)(a - b) * rest) / TAU_STEP_MS;
-	while (shift--)
-		a = ((u64)a * decay_step[15]) >> 16;
-	return a;
+	return t;
 }
 
-u32 vnimesh_select_decay(u32 lk, u32 lp, u32 age_ms)
+/* Tier @t or, if nobody of it is left, the nearest one that has somebody. */
+static void keep_tier(struct pool *pool, u32 t)
 {
-	if (lk <= lp)
-		return lp;
-	return lp + (((u64)(lk - lp) * decay_factor(age_ms)) >> 16);
+	u32 k, n = 0, have = 0;
+
+	for (k = 0; k < pool->n; k++)
+		have |= 1u << pool->e[k].tier;
+	if (!(have & 1u << t))
+		t = __builtin_ctz(have | 1u << VNIMESH_TIERS);
+	for (k = 0; k < pool->n; k++)
+		if (pool->e[k].tier == t)
+			pool->e[n++] = pool->e[k];
+	pool->n = n;
 }
 
-u32 vnimesh_select_observe(u32 lk, u32 age_ms, u32 x)
+static void keep_priority(struct pool *pool)
 {
-	u32 w;
+	u32 k, n = 0, least = U32_MAX;
 
-	x = min_t(u32, x, LATENCY_CLAMP);
-	if (x >= lk)
-		return x;
-	w = decay_factor(age_ms);
-	return x + (((u64)(lk - x) * w) >> 16);
+	for (k = 0; k < pool->n; k++)
+		least = min_t(u32, least, pool->e[k].priority);
+	for (k = 0; k < pool->n; k++)
+		if (pool->e[k].priority == least)
+			pool->e[n++] = pool->e[k];
+	pool->n = n;
+}
+
+/* Those of [@first, @first + @n) of the order, some by chance. */
+static void sample(struct pool *pool, u32 first, u32 n, u64 *seed)
+{
+	const struct vnimesh_select *s = pool->s;
+	u32 k, i;
+
+	for (k = 0; n && k < VNIMESH_SAMPLE; k++) {
+		i = first + vnimesh_draw_below(seed, n);
+		if (s->order)
+			i = s->order[i];
+		/* The order may be that of an earlier set. */
+		if (i < s->all.n)
+			add(pool, i);
+	}
+}
+
+/* The sample found nobody: the order is out of date, or hardly anybody is left.
+ * "Nobody" is only said when it is true.
+ */
+static void walk(struct pool *pool, u32 start)
+{
+	u32 n = pool->s->all.n, k;
+
+	for (k = 0; k < n && pool->n < VNIMESH_SAMPLE; k++)
+		add(pool, (start + k) % n);
+}
+
+static bool all_ejected(const struct pool *pool)
+{
+	u32 k;
+
+	for (k = 0; k < pool->n; k++)
+		if (!pool->e[k].ejected)
+			return false;
+	return true;
+}
+
+static void fill(struct pool *pool, struct draws *draws)
+{
+	const struct vnimesh_select *s = pool->s;
+	const struct vnimesh_tier *tier = &s->agg->tier[draws->tier];
+	u32 i;
+
+	if (s->all.n <= VNIMESH_SCAN_MAX) {
+		for (i = 0; i < s->all.n; i++)
+			add(pool, i);
+		return;
+	}
+	if (s->order)
+		sample(pool, tier->first, tier->n, &draws->seed);
+	else
+		sample(pool, 0, s->all.n, &draws->seed);
+	if (all_ejected(pool))
+		walk(pool, vnimesh_draw_below(&draws->seed, s->all.n));
+}
+
+static const struct entry *cheapest(const struct pool *pool, u64 *seed,
+				    u8 *how)
+{
+	u64 least = VNIMESH_COST_NONE;
+	u32 k, ties = 0, sum = 0, which;
+
+	for (k = 0; k < pool->n; k++)
+		least = min_t(u64, least, pool->e[k].cost);
+	/* Two costs within 1/16 are equal: what is left between them is noise,
+	 * and a strict order would send every client to the same one. Without
+	 * load, slow start has its say here: it would be no start otherwise.
+	 */
+	least += least >> 4;
+	for (k = 0; k < pool->n; k++)
+		if (pool->e[k].full <= least) {
+			ties++;
+			sum += pool->e[k].ramp;
+		}
+	which = ties > 1 ? vnimesh_draw_below(seed, sum) : 0;
+	*how = ties > 1 ? VNIMESH_HOW_TIE : VNIMESH_HOW_COST;
+	for (k = 0; k < pool->n; k++) {
+		if (pool->e[k].full > least)
+			continue;
+		if (which < pool->e[k].ramp)
+			return &pool->e[k];
+		which -= pool->e[k].ramp;
+	}
+	return NULL;
+}
+
+static const struct entry *weighted(const struct pool *pool, u64 *seed)
+{
+	u32 k, sum = 0, x;
+
+	for (k = 0; k < pool->n; k++)
+		sum += pool->e[k].weight;
+	x = vnimesh_draw_below(seed, sum);
+	for (k = 0; k < pool->n - 1; k++) {
+		if (x < pool->e[k].weight)
+			break;
+		x -= pool->e[k].weight;
+	}
+	return &pool->e[k];
+}
+
+/* The client's own entry of the table, or the next one that is eligible and
+ * not loaded beyond bounds. -1: none near.
+ */
+static int consistent(const struct pool *pool)
+{
+	const struct vnimesh_select *s = pool->s;
+	const struct vnimesh_maglev_table *table = s->maglev;
+	u64 least = VNIMESH_COST_NONE;
+	bool ejected = false;
+	struct entry e;
+	u32 k, slot;
+
+	for (k = 0; k < pool->n; k++) {
+		least = min_t(u64, least, pool->e[k].cost);
+		ejected |= pool->e[k].ejected;
+	}
+	/* Bits of the cost: 63. */
+	least = min_t(u64, least, VNIMESH_COST_NONE / VNIMESH_BOUNDED_LOAD) *
+		VNIMESH_BOUNDED_LOAD;
+	for (k = 0; k < PERMUTATION_MAX; k++) {
+		slot = table->slot[(s->hash + (u64)k) % table->size];
+		if (slot == VNIMESH_MAGLEV_NONE)
+			break;
+		if (look(s, s->all.n + slot, &e) && e.cost <= least &&
+		    (ejected || !e.ejected))
+			return e.i;
+	}
+	return -1;
+}
+
+static int pick(struct pool *pool, struct draws *draws, u8 *how)
+{
+	const struct entry *e;
+	int i;
+
+	if (pool->s->all.policy == VNIMESH_POLICY_MAGLEV && pool->s->maglev) {
+		*how = VNIMESH_HOW_HASH;
+		i = consistent(pool);
+		if (i >= 0)
+			return i;
+	}
+	if (pool->s->all.policy == VNIMESH_POLICY_RANDOM) {
+		*how = VNIMESH_HOW_RANDOM;
+		return weighted(pool, &draws->seed)->i;
+	}
+	if (draws->explore && pool->n >= VNIMESH_EXPLORE_MIN) {
+		*how = VNIMESH_HOW_EXPLORE;
+		return pool->e[vnimesh_draw_below(&draws->seed, pool->n)].i;
+	}
+	e = cheapest(pool, &draws->seed, how);
+	return e ? (int)e->i : -1;
+}
+
+int vnimesh_select(const struct vnimesh_select *s, u64 seed, u8 *how)
+{
+	struct draws draws = { .seed = seed };
+	struct pool pool;
+
+	*how = VNIMESH_HOW_COST;
+	draws.explore = !vnimesh_draw_below(&draws.seed, VNIMESH_EXPLORE);
+	draws.tier = draw_tier(s->agg, &draws.seed);
+	if (s->all.policy != VNIMESH_POLICY_OPTIMAL)
+		draws.tier = 0;
+	pool.s = s;
+	pool.n = 0;
+	fill(&pool, &draws);
+	drop_ejected(&pool);
+	if (!pool.n)
+		return -1;
+	if (s->all.policy == VNIMESH_POLICY_OPTIMAL)
+		keep_tier(&pool, draws.tier);
+	if (s->all.policy == VNIMESH_POLICY_FAILOVER)
+		keep_priority(&pool);
+	return pick(&pool, &draws, how);
 }

@@ -2,7 +2,10 @@
 /*
  * Services: rows, their two address entries, and their place in the tables.
  */
+#include "choose.h"
 #include "liveness.h"
+#include "maglev.h"
+#include "mesh.h"
 
 /* The set of every service without members; never freed. */
 static struct vnimesh_member_set nobody;
@@ -120,6 +123,7 @@ struct vnimesh_service *vnimesh_service_alloc(const char *tag,
 	if (ip6)
 		vnimesh_addr_set(&service->e6, AF_INET6, ip6, service);
 	service->policy = VNIMESH_POLICY_OPTIMAL;
+	service->load = VNIMESH_LOAD_CONNECTIONS;
 	RCU_INIT_POINTER(service->set, &nobody);
 	RCU_INIT_POINTER(service->ports, ports);
 	refcount_set(&service->refs, 1);
@@ -190,6 +194,8 @@ void vnimesh_service_unlink(struct vnimesh_mesh *mesh,
 	unlink_addr(mesh, &service->e4);
 	unlink_addr(mesh, &service->e6);
 	vnimesh_member_sift(mesh, service, none_stays, NULL);
+	/* Its members hold the service: it goes while they are let go. */
+	vnimesh_maglev_drop(mesh, service);
 	xa_erase(&mesh->services, service->index);
 	mesh->n_services--;
 	vnimesh_service_put(service);
@@ -204,6 +210,16 @@ void vnimesh_service_set_ports(struct vnimesh_mesh *mesh,
 	kfree_rcu(ports, rcu);
 }
 
+static void free_service(struct rcu_head *rcu)
+{
+	struct vnimesh_service *service = container_of(rcu,
+						       struct vnimesh_service,
+						       rcu);
+
+	vnimesh_choose_forget(service);
+	kfree(service);
+}
+
 void vnimesh_service_put(struct vnimesh_service *service)
 {
 	struct vnimesh_member_set *set;
@@ -216,7 +232,7 @@ void vnimesh_service_put(struct vnimesh_service *service)
 	WARN_ON_ONCE(set != &nobody);
 	ports = rcu_dereference_protected(service->ports, 1);
 	kfree_rcu(ports, rcu);
-	kfree_rcu(service, rcu);
+	call_rcu(&service->rcu, free_service);
 }
 
 int vnimesh_member_spare(struct vnimesh_service *service, u32 n)
@@ -256,6 +272,8 @@ void vnimesh_member_sift(struct vnimesh_mesh *mesh,
 	}
 	WARN_ON_ONCE(n != new->n);
 	rcu_assign_pointer(service->set, new);
+	vnimesh_service_changed(service);
+	vnimesh_maglev_changed(mesh, service);
 	for (i = 0; i < old->n; i++) {
 		if (!old->m[i]->dead)
 			continue;
@@ -286,6 +304,8 @@ int vnimesh_member_link(struct vnimesh_mesh *mesh,
 	new->m[old->n] = member;
 	new->n = old->n + 1;
 	rcu_assign_pointer(service->set, new);
+	vnimesh_service_changed(service);
+	vnimesh_maglev_changed(mesh, service);
 	if (old != &nobody)
 		kfree_rcu(old, rcu);
 	member->vni->n_members++;
@@ -300,6 +320,7 @@ int vnimesh_service_init(struct vnimesh_mesh *mesh)
 	int err;
 
 	xa_init_flags(&mesh->services, XA_FLAGS_ALLOC1);
+	vnimesh_maglev_init(mesh);
 	err = rhashtable_init(&mesh->service_addrs, &vnimesh_addr_params);
 	if (err)
 		return err;
@@ -319,6 +340,7 @@ void vnimesh_service_exit(struct vnimesh_mesh *mesh)
 	xa_for_each(&mesh->services, index, service)
 		vnimesh_service_unlink(mesh, service);
 	mutex_unlock(&mesh->lock);
+	vnimesh_maglev_exit(mesh);
 	xa_destroy(&mesh->services);
 	rhashtable_destroy(&mesh->service_tags);
 	rhashtable_destroy(&mesh->service_addrs);

@@ -18,6 +18,8 @@
 #include "evidence.h"
 #include "row.h"
 
+struct vnimesh_count;
+struct vnimesh_maglev;
 struct vnimesh_mesh;
 struct vnimesh_vni;
 
@@ -55,11 +57,16 @@ struct vnimesh_member {
 	u32 latency;		/* us, of the service; READ_ONCE */
 	u32 klat;		/* us, peak-EWMA of handshakes; READ_ONCE */
 	u32 kstamp;		/* jiffies of klat, low word; READ_ONCE */
+	u32 rlat;		/* us, of first responses; READ_ONCE */
+	u32 rstamp;		/* jiffies of rlat; READ_ONCE */
+	u32 risen;		/* see vnimesh_rise(); READ_ONCE */
 	atomic_t inflight;	/* flows from this host that load it */
 	atomic_t bound;		/* flows ever bound, wraps */
 	struct vnimesh_vni *vni;	/* referenced */
 	u8 health;		/* READ_ONCE */
 	u8 state;		/* enum vnimesh_state; READ_ONCE */
+	u8 latency_kind;	/* enum vnimesh_latency; READ_ONCE */
+	u8 priority;		/* READ_ONCE */
 	bool stale;		/* READ_ONCE */
 	bool dead;		/* not in the set any more; READ_ONCE */
 	bool penalized;		/* ->ejected matters; READ_ONCE */
@@ -92,7 +99,13 @@ struct vnimesh_service {
 	struct vnimesh_ports __rcu *ports;	/* never NULL */
 	struct vnimesh_member_set *spare;	/* of a sweep, under mesh->lock */
 	u32 index;		/* in mesh->services: dump cursor */
+	struct vnimesh_count __rcu *counts[2];	/* v4, v6; may be NULL */
+	struct vnimesh_maglev __rcu *maglev;	/* may be NULL */
+	unsigned long counting;	/* bit per family: one counts, others do not */
+	atomic_t changed;	/* what was counted is out of date */
 	u8 policy;		/* enum vnimesh_policy; READ_ONCE */
+	u8 load;		/* enum vnimesh_load; READ_ONCE */
+	bool maglev_old;	/* a table is due; under mesh->lock */
 	bool loading;		/* members follow, packets wait; READ_ONCE */
 	bool dead;		/* unlinked; READ_ONCE */
 	unsigned long used;	/* jiffies of the last new flow, 0 never */
@@ -102,6 +115,14 @@ struct vnimesh_service {
 	struct rcu_head rcu;
 	char tag[VNIMESH_TAG_MAX + 1];
 };
+
+/* Any context. Weights, policy or ejections changed: count the tiers anew. */
+static inline void vnimesh_service_changed(struct vnimesh_service *service)
+{
+	/* What was written before is seen by who sees the number. */
+	smp_mb__before_atomic();
+	atomic_inc(&service->changed);
+}
 
 /* RCU. The services that own an address or tag, or NULL. */
 struct vnimesh_service *vnimesh_service_by_ip(struct vnimesh_mesh *mesh,

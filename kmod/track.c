@@ -1,32 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/jiffies.h>
-#include <linux/ktime.h>
 #include <net/tcp.h>
 
 #include "eject.h"
-#include "select.h"
+#include "measure.h"
 #include "syn.h"
 #include "track.h"
 
 /* flow->fin when both ends are done. */
 #define BOTH		(BIT(VNIMESH_FORWARD) | BIT(VNIMESH_REVERSE))
-
-/* First reply: the handshake took this long. Karn's rule: a SYN that was
- * sent twice (->sent is 0 then) gives no sample.
- */
-static void measure(struct vnimesh_flow *flow)
-{
-	struct vnimesh_member *m = flow->member;
-	u32 sent = READ_ONCE(flow->sent), now = (u32)jiffies, age, us;
-
-	if (!sent)
-		return;
-	us = (u32)ktime_to_us(ktime_get()) - sent;
-	age = jiffies_to_msecs(now - READ_ONCE(m->kstamp));
-	/* Racy by design: one sample more or less does not matter. */
-	WRITE_ONCE(m->klat, vnimesh_select_observe(READ_ONCE(m->klat), age, us));
-	WRITE_ONCE(m->kstamp, now);
-}
 
 static void close_flow(struct vnimesh_flow *flow, u8 from)
 {
@@ -76,7 +58,7 @@ static enum vnimesh_track half_open(struct vnimesh_mesh *mesh,
 	}
 	vnimesh_flow_load(flow);	/* a slow handshake had lost it */
 	if (flow->member) {
-		measure(flow);
+		vnimesh_measure_handshake(flow);
 		vnimesh_syn_drop(mesh, flow);
 		vnimesh_eject_good(mesh, flow, false);
 	}
@@ -180,6 +162,7 @@ static enum vnimesh_track track_tcp(struct vnimesh_mesh *mesh,
 			return half_open(mesh, flow, pkt);
 		break;
 	case VNIMESH_FLOW_ESTABLISHED:
+		vnimesh_measure(flow, dir, pkt);
 		established(mesh, flow, dir, pkt);
 		break;
 	case VNIMESH_FLOW_CLOSING:
@@ -215,6 +198,7 @@ enum vnimesh_track vnimesh_track(struct vnimesh_mesh *mesh,
 		WRITE_ONCE(flow->packets, READ_ONCE(flow->packets) + 1);
 	if (flow->link[0].tuple.proto == IPPROTO_TCP)
 		return track_tcp(mesh, flow, dir, pkt);
+	vnimesh_measure(flow, dir, pkt);
 	if (dir == VNIMESH_REVERSE &&
 	    READ_ONCE(flow->state) == VNIMESH_FLOW_NEW)
 		WRITE_ONCE(flow->state, VNIMESH_FLOW_ESTABLISHED);

@@ -353,6 +353,9 @@ void vnimesh_vni_set_up(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 			bool up)
 {
 	mutex_lock(&mesh->lock);
+	/* A new one serves nothing yet: no need to start slowly. */
+	if (up && !vni->dev_up && vni->n_members)
+		vnimesh_rise(&vni->risen);
 	WRITE_ONCE(vni->dev_up, up);
 	mesh->generation++;
 	vnimesh_liveness_vni(mesh, vni);

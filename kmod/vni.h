@@ -36,6 +36,7 @@ struct vnimesh_vni {
 	struct vnimesh_node *node;	/* referenced, fixed for life */
 	u32 id;
 	u32 latency;		/* us, 0: the node's; READ_ONCE */
+	u32 risen;		/* see vnimesh_rise(); READ_ONCE */
 	u8 health;		/* 0..100; READ_ONCE */
 	u8 state;		/* enum vnimesh_state, as configured; READ_ONCE */
 	bool dev_up;		/* local: device is there and up; READ_ONCE */

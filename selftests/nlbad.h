@@ -77,8 +77,9 @@ static const struct attr service_attrs[VNIMESH_A_SERVICE_MAX + 1] = {
 	[VNIMESH_A_SERVICE_ADDR4] = { "addr4", IP4, 0, 0 },
 	[VNIMESH_A_SERVICE_ADDR6] = { "addr6", IP6, 0, 0 },
 	[VNIMESH_A_SERVICE_PORTS] = { "ports", NEST, 0, 0 },
-	[VNIMESH_A_SERVICE_POLICY] = { "policy", U8, 1, 1 },
+	[VNIMESH_A_SERVICE_POLICY] = { "policy", U8, 1, 4 },
 	[VNIMESH_A_SERVICE_LOADING] = { "loading", U8, 0, 1 },
+	[VNIMESH_A_SERVICE_LOAD] = { "load", U8, 1, 2 },
 	ROW(SERVICE),
 };
 
@@ -91,6 +92,8 @@ static const struct attr member_attrs[VNIMESH_A_MEMBER_MAX + 1] = {
 	[VNIMESH_A_MEMBER_HEALTH] = HEALTH,
 	[VNIMESH_A_MEMBER_LATENCY] = LATENCY,
 	[VNIMESH_A_MEMBER_STALE] = { "stale", U8, 0, 1 },
+	[VNIMESH_A_MEMBER_PRIORITY] = { "priority", U8, 0, 0 },
+	[VNIMESH_A_MEMBER_LATENCY_KIND] = { "latency-kind", U8, 1, 2 },
 	[VNIMESH_A_MEMBER_PORTS] = { "ports", NEST, 0, 0 },
 	ROW(MEMBER),
 };

@@ -127,8 +127,9 @@ static int open_socket(void)
 {
 	struct sockaddr_nl name = { .nl_family = AF_NETLINK };
 	struct timeval limit = { .tv_sec = 30 };
-	int one = 1, s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
-				NETLINK_GENERIC);
+	int one = 1, room = 1 << 20;
+	int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+		       NETLINK_GENERIC);
 
 	/* Without a port id of its own it is taken for the kernel, which hears
 	 * no multicast.
@@ -138,6 +139,8 @@ static int open_socket(void)
 	    setsockopt(s, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one)) ||
 	    setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)))
 		die("socket");
+	/* A thousand candidates of route-get and the acknowledgement. */
+	setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
 	return s;
 }
 
@@ -164,7 +167,7 @@ typedef void (*row_fn)(const struct nlmsghdr *h, void *arg);
 /* The end of the answer in *@ack; other messages of it to @row. */
 static void talk_on(int s, struct msg *m, struct ack *ack, row_fn row, void *arg)
 {
-	static char buf[1 << 18];
+	static char buf[1 << 19];
 
 	m->h.nlmsg_seq = ++seq;
 	if (send(s, m, m->h.nlmsg_len, 0) < 0)

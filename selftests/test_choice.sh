@@ -78,7 +78,8 @@ ip -n c111 -batch - <<-END
 	addr replace fd77:0:0:1::11/48 dev vni111
 	route replace $prefix4 dev vni111 src 10.77.1.11
 END
-names 30
+# Some are in slow start.
+names 100
 check_match "all are back" "111=.*210=.*211=" echo "$REPLY"
 
 # Held connections, and a change of the figures.
@@ -100,22 +101,27 @@ round() {
 }
 more_rounds() { [ "$(grep -c '^round ok' "$work/$1")" -gt "$2" ] && ! grep -q '^round [0-9]' "$work/$1"; }
 
-check "only 210 is near" bash -c 'vnimesh -n h1 member set web vni 210 latency 1s &&
-	vnimesh -n h1 member set web vni 211 latency 10s && vnimesh -n h1 member set web vni 111 latency 10s'
+# Latency alone attracts no more than twice: half the median is its floor.
+check "210 takes nearly all" bash -c 'vnimesh -n h1 member set web vni 210 latency 1s weight 1000 &&
+	vnimesh -n h1 member set web vni 211 latency 10s weight 1 &&
+	vnimesh -n h1 member set web vni 111 latency 10s weight 1'
 check "6 connections are opened and held" hold held 6 8
-check_is "... all at 210" 6 "$(grep -c '^[0-5] 210 ' "$work/held")"
-check_is "... in flight" 6 "$(vnimesh -n h1 -j -s member show web vni 210 | jq '.[0].stats.inflight')"
-check "the latency of 210 rises" bash -c 'vnimesh -n h1 member set web vni 210 latency 50s &&
-	vnimesh -n h1 member set web vni 211 latency 1s'
+# One flow in a hundred explores.
+check "... nearly all at 210" [ "$(grep -c "^[0-5] 210 " "$work/held")" -ge 5 ]
+check "... in flight" [ "$(vnimesh -n h1 -j -s member show web vni 210 | jq ".[0].stats.inflight")" -ge 5 ]
+check "the latency of 210 rises" bash -c 'vnimesh -n h1 member set web vni 210 latency 50s weight 100 &&
+	vnimesh -n h1 member set web vni 211 latency 1s weight 100 &&
+	vnimesh -n h1 member set web vni 111 weight 100'
 names 10
 share 210 "$REPLY"
-check_is "latency changed: new flows move" 0 "$REPLY"
+# One flow in a hundred explores.
+check "latency changed: new flows move" [ "$REPLY" -le 1 ]
 check "... the held ones go on" round held 8
 check "211 becomes sick, but lives" bash -c 'vnimesh -n h1 member set web vni 211 health 1 &&
 	vnimesh -n h1 member set web vni 111 latency 1s'
 names 10
 share 211 "$REPLY"
-check_is "health changed: new flows move" 0 "$REPLY"
+check "health changed: new flows move" [ "$REPLY" -le 1 ]
 check "... the held ones go on" round held 8
 check "the VNI that holds them is marked down" vnimesh -n h1 vni set 210 state down
 check "... they go on" round held 8

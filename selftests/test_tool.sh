@@ -138,7 +138,7 @@ check_is "one member" '[100]' \
 	"$(json 'map(.weight)' member show database vni 513)"
 
 # Questions
-check_match "route get" '^tag database vni 513 node 2 .*member-address 10.77.2.2 member-port 5433 underlay 192.0.2.12$' \
+check_match "route get" '^tag database from 10.77.1.2 proto tcp vni 513 node 2 .*member-address 10.77.2.2 member-port 5433 underlay 192.0.2.12 policy optimal by cost$' \
 	h1 route get database from 10.77.1.2 proto tcp dport 5432
 check_is "route get says why" '[[513,true,"none"],[257,null,"weight"]]' \
 	"$(json '.[0].candidates|map([.vni,.chosen,.excluded])' route get database proto tcp dport 5432)"

@@ -123,7 +123,7 @@ usage 'Error: argument "x" is wrong: state must be one of up, drain, maint, down
 	member set db vni 3 state x
 usage 'Error: argument "1" is wrong: stale must be on or off.' \
 	member set db vni 3 stale 1
-usage 'Error: argument "best" is wrong: policy must be one of optimal.' \
+usage 'Error: argument "best" is wrong: policy must be one of optimal, maglev, random, failover.' \
 	service add db policy best
 for tag in -db db- Db d_b '' "$(printf 'a%.0s' {1..64})"; do
 	usage "Error: argument \"$tag\" is wrong: a tag has 1..63 of a-z, 0-9 and '-', no '-' at either end." \

@@ -9,7 +9,8 @@ _Static_assert(TAG_MAX == VNIMESH_TAG_MAX && JNAME_MAX == VNIMESH_NAME_MAX &&
 	       "what is registered fits into the kernel");
 
 const char *const record_states[] = { "up", "drain", "maint", "down", NULL };
-const char *const record_policies[] = { "optimal", NULL };
+const char *const record_policies[] = { "optimal", "maglev", "random",
+					 "failover", NULL };
 
 bool record_same_ports(const struct jport *a, unsigned int nr_a,
 		       const struct jport *b, unsigned int nr_b)

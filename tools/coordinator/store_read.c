@@ -101,7 +101,8 @@ static bool load_service(struct row *row, const struct store_visitor *v,
 	row_addr(row, 1, &def.address4);
 	row_addr(row, 2, &def.address6);
 	def.policy = row_u32(row, 3);
-	row->bad |= def.policy != VNIMESH_POLICY_OPTIMAL;
+	row->bad |= def.policy < VNIMESH_POLICY_OPTIMAL ||
+		    def.policy > VNIMESH_POLICY_FAILOVER;
 	def.creator = row_u32(row, 4);
 	row_ports(row, 5, def.ports, &def.nr_ports);
 	return !row->bad && v->service(data, &def);

@@ -115,6 +115,7 @@ static int parse_field(const struct vnm_field *f, void *p,
 	case VNM_K_PREFIXES:
 	case VNM_K_PORTS:
 	case VNM_K_CANDS:
+	case VNM_K_TIERS:
 		return parse_list(f, p, attr);
 	default:
 		return 0;
@@ -140,6 +141,7 @@ static int parse_list(const struct vnm_field *f, void *p,
 	const struct nlattr *item;
 	struct vnm_ports *ports = p;
 	struct vnm_cands *cands = p;
+	struct vnm_tiers *tiers = p;
 	int rem, ret = 0;
 
 	if (f->kind == VNM_K_CANDS) {
@@ -152,6 +154,7 @@ static int parse_list(const struct vnm_field *f, void *p,
 			return -ENOMEM;
 		cands->v = v;
 	} else if (max > (f->kind == VNM_K_PORTS ? VNIMESH_PORTS_MAX :
+			  f->kind == VNM_K_TIERS ? VNM_TIERS_MAX :
 			  VNIMESH_PREFIXES_MAX)) {
 		return -EBADMSG;
 	}
@@ -161,6 +164,9 @@ static int parse_list(const struct vnm_field *f, void *p,
 		else if (f->kind == VNM_K_PORTS)
 			ret = vnm_record_parse(t, &ports->v[n], nla_data(item),
 					       nla_len(item));
+		else if (f->kind == VNM_K_TIERS)
+			ret = vnm_record_parse(t, &tiers->v[n], nla_data(item),
+					       nla_len(item));
 		else
 			ret = vnm_record_parse(t, &cands->v[n], nla_data(item),
 					       nla_len(item));
@@ -168,7 +174,7 @@ static int parse_list(const struct vnm_field *f, void *p,
 			break;
 		n++;
 	}
-	/* The count comes first in all three. */
+	/* The count comes first in all four. */
 	*(uint32_t *)p = n;
 	return ret;
 }

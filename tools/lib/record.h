@@ -146,6 +146,7 @@ struct vnm_service {
 	struct ip_addr		address6;
 	struct vnm_ports	ports;
 	uint8_t			policy;
+	uint8_t			load;
 	uint8_t			loading;
 	uint32_t		n_members;
 	uint32_t		used_ms;
@@ -162,6 +163,8 @@ struct vnm_member {
 	uint8_t			health;
 	uint32_t		latency_us;
 	uint8_t			stale;
+	uint8_t			priority;
+	uint8_t			latency_kind;
 	struct vnm_ports	ports;
 	uint32_t		inflight;
 	uint32_t		penalty_ms;
@@ -208,12 +211,43 @@ struct vnm_cand {
 	uint8_t		evidence;
 	uint8_t		doublings;
 	uint32_t	age_ms;
+	uint32_t	path_us;
+	uint8_t		latency_kind;
+	uint32_t	kernel_latency_age_ms;
+	uint32_t	response_us;
+	uint32_t	response_age_ms;
+	uint32_t	counted_latency_us;
+	uint32_t	ramp_ms;
+	uint8_t		tier;
+	uint8_t		priority;
+	uint8_t		member_health;
+	uint8_t		vni_health;
+	uint32_t	vni_age_ms;
+	uint32_t	node_age_ms;
+	uint32_t	slot;
 };
 
 /* Allocated by parse; vnm_record_release() frees it. */
 struct vnm_cands {
 	uint32_t	n;
 	struct vnm_cand	*v;
+};
+
+struct vnm_tier {
+	uint64_t	present;
+	uint32_t	total;
+	uint32_t	healthy;
+	uint32_t	median_us;
+	uint32_t	share;
+	uint32_t	first;
+	uint32_t	n;
+};
+
+#define VNM_TIERS_MAX	3
+
+struct vnm_tiers {
+	uint32_t	n;
+	struct vnm_tier	v[VNM_TIERS_MAX];
 };
 
 struct vnm_route {
@@ -234,6 +268,14 @@ struct vnm_route {
 	uint16_t		member_port;
 	struct ip_addr		underlay;
 	struct vnm_cands	candidates;
+	uint8_t			policy;
+	uint8_t			load;
+	uint8_t			latency_kind;
+	uint8_t			how;
+	uint32_t		hash;
+	uint8_t			panic;
+	struct vnm_tiers	tiers;
+	uint32_t		tiers_age_ms;
 };
 
 struct vnm_miss {
@@ -276,6 +318,7 @@ struct vnm_type;
 extern const struct vnm_type vnm_mesh_type, vnm_node_type, vnm_vni_type;
 extern const struct vnm_type vnm_service_type, vnm_member_type, vnm_flow_type;
 extern const struct vnm_type vnm_route_type, vnm_cand_type, vnm_miss_type;
+extern const struct vnm_type vnm_tier_type;
 extern const struct vnm_type vnm_sweep_type, vnm_event_type, vnm_port_type;
 extern const struct vnm_type vnm_stats_type;
 
@@ -320,6 +363,9 @@ enum vnm_words {
 	VNM_WORDS_ORIGIN,
 	VNM_WORDS_STATE,
 	VNM_WORDS_POLICY,
+	VNM_WORDS_LOAD,
+	VNM_WORDS_LATENCY,
+	VNM_WORDS_HOW,
 	VNM_WORDS_VERDICT,
 	VNM_WORDS_EXCLUDE,
 	VNM_WORDS_FLOW_STATE,

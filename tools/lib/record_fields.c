@@ -194,6 +194,9 @@ static const struct vnm_field service_fields[] = {
 		.flags = VNM_F_DETAIL, .json = "used_ms", .word = "used" },
 	META(VNIMESH_A_SERVICE, service),
 	[VNIMESH_A_SERVICE_PAD] = { .name = "pad" },
+	[VNIMESH_A_SERVICE_LOAD] = { "load", VNM_K_ENUM, OFF(service, load),
+		.flags = VNM_F_SET | VNM_F_DETAIL, .words = VNM_WORDS_LOAD,
+		BOTH("load") },
 };
 
 static const struct vnm_field member_fields[] = {
@@ -232,6 +235,13 @@ static const struct vnm_field member_fields[] = {
 		.flags = VNM_F_STAT, BOTH("flows") },
 	META(VNIMESH_A_MEMBER, member),
 	[VNIMESH_A_MEMBER_PAD] = { .name = "pad" },
+	[VNIMESH_A_MEMBER_PRIORITY] = { "priority", VNM_K_U8,
+		OFF(member, priority), .flags = VNM_F_SET | VNM_F_DETAIL,
+		RANGE(0, 255), BOTH("priority") },
+	[VNIMESH_A_MEMBER_LATENCY_KIND] = { "latency-kind", VNM_K_ENUM,
+		OFF(member, latency_kind), .flags = VNM_F_SET | VNM_F_DETAIL,
+		.words = VNM_WORDS_LATENCY, .json = "latency_kind",
+		.word = "latency-kind" },
 };
 
 static const struct vnm_field flow_fields[] = {
@@ -308,6 +318,25 @@ static const struct vnm_field route_fields[] = {
 		OFF(route, candidates), .json = "candidates",
 		.word = "candidate" },
 	[VNIMESH_A_ROUTE_PAD] = { .name = "pad" },
+	[VNIMESH_A_ROUTE_POLICY] = { "policy", VNM_K_ENUM, OFF(route, policy),
+		.words = VNM_WORDS_POLICY, BOTH("policy") },
+	[VNIMESH_A_ROUTE_LOAD] = { "load", VNM_K_ENUM, OFF(route, load),
+		.flags = VNM_F_DETAIL, .words = VNM_WORDS_LOAD, BOTH("load") },
+	[VNIMESH_A_ROUTE_LATENCY_KIND] = { "latency-kind", VNM_K_ENUM,
+		OFF(route, latency_kind), .flags = VNM_F_DETAIL,
+		.words = VNM_WORDS_LATENCY, .json = "latency_kind",
+		.word = "latency-kind" },
+	[VNIMESH_A_ROUTE_HOW] = { "how", VNM_K_ENUM, OFF(route, how),
+		.words = VNM_WORDS_HOW, .json = "how", .word = "by" },
+	[VNIMESH_A_ROUTE_HASH] = { "hash", VNM_K_U32, OFF(route, hash),
+		.flags = VNM_F_DETAIL, BOTH("hash") },
+	[VNIMESH_A_ROUTE_PANIC] = { "panic", VNM_K_BOOL, OFF(route, panic),
+		.flags = VNM_F_DETAIL, BOTH("panic") },
+	[VNIMESH_A_ROUTE_TIERS] = { "tiers", VNM_K_TIERS, OFF(route, tiers),
+		.flags = VNM_F_DETAIL, .json = "tiers", .word = "tier" },
+	[VNIMESH_A_ROUTE_TIERS_AGE] = { "tiers-age", VNM_K_MS,
+		OFF(route, tiers_age_ms), .flags = VNM_F_DETAIL,
+		.json = "tiers_age_ms", .word = "tiers-age" },
 };
 
 static const struct vnm_field cand_fields[] = {
@@ -348,6 +377,58 @@ static const struct vnm_field cand_fields[] = {
 	[VNIMESH_A_CAND_AGE] = { "age", VNM_K_MS, OFF(cand, age_ms),
 		.json = "age_ms", .word = "age" },
 	[VNIMESH_A_CAND_PAD] = { .name = "pad" },
+	[VNIMESH_A_CAND_PATH] = { "path", VNM_K_US, OFF(cand, path_us),
+		.flags = VNM_F_DETAIL, .json = "path_us", .word = "path" },
+	[VNIMESH_A_CAND_LATENCY_KIND] = { "latency-kind", VNM_K_ENUM,
+		OFF(cand, latency_kind), .flags = VNM_F_DETAIL,
+		.words = VNM_WORDS_LATENCY, .json = "latency_kind",
+		.word = "latency-kind" },
+	[VNIMESH_A_CAND_KLATENCY_AGE] = { "klatency-age", VNM_K_MS,
+		OFF(cand, kernel_latency_age_ms), .flags = VNM_F_DETAIL,
+		.json = "kernel_latency_age_ms", .word = "kernel-latency-age" },
+	[VNIMESH_A_CAND_RLATENCY] = { "rlatency", VNM_K_US,
+		OFF(cand, response_us), .json = "response_us",
+		.word = "response" },
+	[VNIMESH_A_CAND_RLATENCY_AGE] = { "rlatency-age", VNM_K_MS,
+		OFF(cand, response_age_ms), .flags = VNM_F_DETAIL,
+		.json = "response_age_ms", .word = "response-age" },
+	[VNIMESH_A_CAND_COUNTED_LATENCY] = { "counted-latency", VNM_K_US,
+		OFF(cand, counted_latency_us), .flags = VNM_F_DETAIL,
+		.json = "counted_latency_us", .word = "counted-latency" },
+	[VNIMESH_A_CAND_RAMP] = { "ramp", VNM_K_MS, OFF(cand, ramp_ms),
+		.json = "ramp_ms", .word = "ramp" },
+	[VNIMESH_A_CAND_TIER] = { "tier", VNM_K_U8, OFF(cand, tier),
+		BOTH("tier") },
+	[VNIMESH_A_CAND_PRIORITY] = { "priority", VNM_K_U8,
+		OFF(cand, priority), .flags = VNM_F_DETAIL, BOTH("priority") },
+	[VNIMESH_A_CAND_MEMBER_HEALTH] = { "member-health", VNM_K_U8,
+		OFF(cand, member_health), .flags = VNM_F_DETAIL,
+		.json = "member_health", .word = "member-health" },
+	[VNIMESH_A_CAND_VNI_HEALTH] = { "vni-health", VNM_K_U8,
+		OFF(cand, vni_health), .flags = VNM_F_DETAIL,
+		.json = "vni_health", .word = "vni-health" },
+	[VNIMESH_A_CAND_VNI_AGE] = { "vni-age", VNM_K_MS,
+		OFF(cand, vni_age_ms), .flags = VNM_F_DETAIL,
+		.json = "vni_age_ms", .word = "vni-age" },
+	[VNIMESH_A_CAND_NODE_AGE] = { "node-age", VNM_K_MS,
+		OFF(cand, node_age_ms), .flags = VNM_F_DETAIL,
+		.json = "node_age_ms", .word = "node-age" },
+	[VNIMESH_A_CAND_SLOT] = { "slot", VNM_K_U32, OFF(cand, slot),
+		.flags = VNM_F_DETAIL, BOTH("slot") },
+};
+
+static const struct vnm_field tier_fields[] = {
+	[VNIMESH_A_TIER_TOTAL] = { "total", VNM_K_U32, OFF(tier, total),
+		BOTH("total") },
+	[VNIMESH_A_TIER_HEALTHY] = { "healthy", VNM_K_U32, OFF(tier, healthy),
+		BOTH("healthy") },
+	[VNIMESH_A_TIER_MEDIAN] = { "median", VNM_K_US, OFF(tier, median_us),
+		.json = "median_us", .word = "median" },
+	[VNIMESH_A_TIER_SHARE] = { "share", VNM_K_U32, OFF(tier, share),
+		BOTH("share") },
+	[VNIMESH_A_TIER_FIRST] = { "first", VNM_K_U32, OFF(tier, first),
+		BOTH("first") },
+	[VNIMESH_A_TIER_N] = { "n", VNM_K_U32, OFF(tier, n), BOTH("n") },
 };
 
 static const struct vnm_field miss_fields[] = {
@@ -416,6 +497,7 @@ const struct vnm_type vnm_member_type = TYPE(member, "member");
 const struct vnm_type vnm_flow_type = TYPE(flow, "flow");
 const struct vnm_type vnm_route_type = TYPE(route, "route");
 const struct vnm_type vnm_cand_type = TYPE(cand, "candidate");
+const struct vnm_type vnm_tier_type = TYPE(tier, "tier");
 const struct vnm_type vnm_miss_type = TYPE(miss, "miss");
 const struct vnm_type vnm_sweep_type = TYPE(sweep, "sweep");
 const struct vnm_type vnm_event_type = TYPE(event, "event");
@@ -437,6 +519,8 @@ const struct vnm_type *vnm_field_nest(const struct vnm_field *f)
 		return &vnm_port_type;
 	case VNM_K_CANDS:
 		return &vnm_cand_type;
+	case VNM_K_TIERS:
+		return &vnm_tier_type;
 	case VNM_K_STATS:
 		return &vnm_stats_type;
 	default:

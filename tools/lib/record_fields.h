@@ -27,6 +27,7 @@ enum vnm_kind {
 	VNM_K_PREFIXES,	/* nest of nests */
 	VNM_K_PORTS,	/* nest of nests */
 	VNM_K_CANDS,	/* nest of nests */
+	VNM_K_TIERS,	/* nest of nests */
 	VNM_K_STATS,	/* nest */
 };
 

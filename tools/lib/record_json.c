@@ -60,6 +60,7 @@ static json_t *list(const struct vnm_field *f, const void *p, unsigned int show)
 	const struct vnm_prefixes *prefixes = p;
 	const struct vnm_ports *ports = p;
 	const struct vnm_cands *cands = p;
+	const struct vnm_tiers *tiers = p;
 	uint32_t n = *(const uint32_t *)p, i;
 	json_t *j = json_array(), *item;
 
@@ -68,6 +69,9 @@ static json_t *list(const struct vnm_field *f, const void *p, unsigned int show)
 			item = prefix(&prefixes->v[i]);
 		else if (f->kind == VNM_K_PORTS)
 			item = port(&ports->v[i]);
+		else if (f->kind == VNM_K_TIERS)
+			item = vnm_record_json(&vnm_tier_type, &tiers->v[i],
+					       show);
 		else
 			item = vnm_record_json(&vnm_cand_type, &cands->v[i],
 					       show);
@@ -118,6 +122,7 @@ static json_t *value(const struct vnm_field *f, const void *p,
 	case VNM_K_PREFIXES:
 	case VNM_K_PORTS:
 	case VNM_K_CANDS:
+	case VNM_K_TIERS:
 		return list(f, p, show);
 	case VNM_K_STATS:
 		return vnm_record_json(&vnm_stats_type, p, show);

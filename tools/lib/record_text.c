@@ -153,6 +153,17 @@ static void print_cands(const struct vnm_field *f, const struct vnm_cands *c,
 	}
 }
 
+static void print_tiers(const struct vnm_field *f, const struct vnm_tiers *t,
+			unsigned int show, FILE *out)
+{
+	uint32_t i;
+
+	for (i = 0; i < t->n; i++) {
+		fprintf(out, "\n" INDENT "%s %u ", f->word, i);
+		vnm_record_text(&vnm_tier_type, &t->v[i], show, out);
+	}
+}
+
 /* Lines of their own come after the first line, whatever their number. */
 static void print_blocks(const struct vnm_type *t, const char *rec,
 			 unsigned int show, FILE *out)
@@ -166,6 +177,8 @@ static void print_blocks(const struct vnm_type *t, const char *rec,
 			continue;
 		if (f->kind == VNM_K_CANDS)
 			print_cands(f, (const void *)(rec + f->off), show, out);
+		else if (f->kind == VNM_K_TIERS && (show & VNM_SHOW_DETAIL))
+			print_tiers(f, (const void *)(rec + f->off), show, out);
 		else if (f->kind == VNM_K_STATS && (show & VNM_SHOW_STATS))
 			print_stats((const void *)(rec + f->off), show, out);
 	}
@@ -183,7 +196,7 @@ void vnm_record_text(const struct vnm_type *t, const void *rec,
 		f = vnm_field(t, i);
 		if (!f || !f->word || !vnm_present(rec, i) ||
 		    (f->flags & VNM_F_QUIET) || f->kind == VNM_K_CANDS ||
-		    f->kind == VNM_K_STATS)
+		    f->kind == VNM_K_TIERS || f->kind == VNM_K_STATS)
 			continue;
 		if ((f->flags & VNM_F_DETAIL) && !(show & VNM_SHOW_DETAIL))
 			continue;

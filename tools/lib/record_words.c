@@ -27,6 +27,30 @@ static const struct word state_words[] = {
 
 static const struct word policy_words[] = {
 	{ VNIMESH_POLICY_OPTIMAL, "optimal" },
+	{ VNIMESH_POLICY_MAGLEV, "maglev" },
+	{ VNIMESH_POLICY_RANDOM, "random" },
+	{ VNIMESH_POLICY_FAILOVER, "failover" },
+	{ 0, NULL }
+};
+
+static const struct word load_words[] = {
+	{ VNIMESH_LOAD_CONNECTIONS, "connections" },
+	{ VNIMESH_LOAD_POOL, "pool" },
+	{ 0, NULL }
+};
+
+static const struct word latency_words[] = {
+	{ VNIMESH_LATENCY_CONNECT, "connect" },
+	{ VNIMESH_LATENCY_RESPONSE, "response" },
+	{ 0, NULL }
+};
+
+static const struct word how_words[] = {
+	{ VNIMESH_HOW_COST, "cost" },
+	{ VNIMESH_HOW_TIE, "tie" },
+	{ VNIMESH_HOW_EXPLORE, "explore" },
+	{ VNIMESH_HOW_HASH, "hash" },
+	{ VNIMESH_HOW_RANDOM, "random" },
 	{ 0, NULL }
 };
 
@@ -46,6 +70,8 @@ static const struct word exclude_words[] = {
 	{ VNIMESH_EXCLUDE_VNI_HEALTH, "vni-health" },
 	{ VNIMESH_EXCLUDE_NODE_STATE, "node-state" },
 	{ VNIMESH_EXCLUDE_EJECTED, "ejected" },
+	{ VNIMESH_EXCLUDE_TIER, "tier" },
+	{ VNIMESH_EXCLUDE_PRIORITY, "priority" },
 	{ 0, NULL }
 };
 
@@ -99,6 +125,9 @@ static const struct word *const words[] = {
 	[VNM_WORDS_ORIGIN] = origin_words,
 	[VNM_WORDS_STATE] = state_words,
 	[VNM_WORDS_POLICY] = policy_words,
+	[VNM_WORDS_LOAD] = load_words,
+	[VNM_WORDS_LATENCY] = latency_words,
+	[VNM_WORDS_HOW] = how_words,
 	[VNM_WORDS_VERDICT] = verdict_words,
 	[VNM_WORDS_EXCLUDE] = exclude_words,
 	[VNM_WORDS_FLOW_STATE] = flow_state_words,

@@ -63,7 +63,8 @@ static const struct {
 	"TUPLE := proto { tcp | udp } src ADDR sport PORT dst ADDR dport PORT\n" },
 	{ "route", "Usage: vnimesh route get { TAG | ADDR } [ dev MESH ] [ from ADDR ]\n"
 	"                   [ proto { tcp | udp } ] [ dport PORT ]\n"
-	"                   [ family { inet | inet6 } ] [ seed N ]\n" },
+	"                   [ family { inet | inet6 } ] [ seed N ] [ count N ]\n"
+	"       vnimesh route replay { FILE | - }\n" },
 	{ "resolve", "Usage: vnimesh resolve TAG [ dev IFNAME ] [ family { inet | inet6 } ]\n" },
 	{ "monitor", "Usage: vnimesh monitor [ all | config | events ]\n" },
 	{ "connect", "Usage: vnimesh connect TAG [ PORT ] [ -4 | -6 ] [ -u ] [ dev IFNAME ]\n"

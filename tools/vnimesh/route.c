@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "replay.h"
 #include "resolve.h"
 #include "rows.h"
+
+#define COUNT_MAX	10000	/* answers of one route get */
 
 static int take_route(const struct vnm_genl_msg *m, void *arg)
 {
@@ -61,17 +64,57 @@ static uint64_t any_seed(void)
 	return seed >> 11;
 }
 
+static int ask_route(struct tool *t, const struct vnm_route *ask,
+		     struct vnm_route *answer)
+{
+	struct nl_msg *msg = route_msg(t, VNIMESH_CMD_ROUTE_GET, ask);
+	struct vnm_error e;
+
+	if (!msg)
+		return out_of_memory();
+	if (vnm_genl_request(t->genl, msg, take_route, answer, &e))
+		return tool_fail(&e);
+	return EXIT_OK;
+}
+
+/* @count answers, of seeds that follow each other. */
+static int ask_routes(struct tool *t, struct vnm_route *ask, uint32_t count)
+{
+	json_t *all = t->json ? json_array() : NULL;
+	struct vnm_route answer;
+	int ret = EXIT_OK;
+
+	while (!ret && count--) {
+		ret = ask_route(t, ask, &answer);
+		ask->seed++;
+		if (ret)
+			break;
+		if (t->json)
+			all = json_add(all, row_json(t, &vnm_route_type,
+						     &answer));
+		else
+			ret = print_route(t, &answer);
+		vnm_record_release(&vnm_route_type, &answer);
+	}
+	if (t->json && !ret)
+		return json_out(t, all);
+	json_decref(all);
+	return ret;
+}
+
 static int route_get(struct tool *t, struct args *a)
 {
-	struct vnm_route ask = { 0 }, answer;
-	struct nl_msg *msg;
-	struct vnm_error e;
+	struct vnm_route ask = { 0 };
+	uint32_t count = 1;
 	int ret;
 
 	if (!take_target(a, &ask))
 		return EXIT_LOCAL;
 	do {
 		ret = args_dev(a, &ask.ifindex);
+		if (!ret && args_take(a, "count"))
+			ret = args_need_u32(a, "count", 1, COUNT_MAX, &count) ?
+			      1 : -1;
 		if (!ret)
 			ret = args_field(a, &vnm_route_type, &ask);
 	} while (ret > 0);
@@ -85,18 +128,12 @@ static int route_get(struct tool *t, struct args *a)
 	ask.present |= VNM_BIT(VNIMESH_A_ROUTE_IFINDEX);
 	if (!VNM_HAS(&ask, VNIMESH_A_ROUTE_SEED))
 		VNM_SET(&ask, seed, VNIMESH_A_ROUTE_SEED, any_seed());
-	msg = route_msg(t, VNIMESH_CMD_ROUTE_GET, &ask);
-	if (!msg)
-		return out_of_memory();
-	if (vnm_genl_request(t->genl, msg, take_route, &answer, &e))
-		return tool_fail(&e);
-	ret = print_route(t, &answer);
-	vnm_record_release(&vnm_route_type, &answer);
-	return ret;
+	return ask_routes(t, &ask, count);
 }
 
 const struct command route_commands[] = {
 	{ "get", NULL, route_get },
+	{ "replay", NULL, route_replay },
 	{ NULL, NULL, NULL }
 };
 

@@ -8,7 +8,8 @@
 
 /* In the order of the enums, which begin with 1. */
 const char *const wire_states[] = { "up", "drain", "maint", "down", NULL };
-const char *const wire_policies[] = { "optimal", NULL };
+const char *const wire_policies[] = { "optimal", "maglev", "random",
+					 "failover", NULL };
 
 /* Each object has a reader of its own, so that its error is its own. */
 static bool begin(struct jread *rd, struct jobj *obj, json_t *json)

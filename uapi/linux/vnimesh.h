@@ -68,7 +68,31 @@ enum vnimesh_state {
 };
 
 enum vnimesh_policy {
-	VNIMESH_POLICY_OPTIMAL = 1,
+	VNIMESH_POLICY_OPTIMAL = 1,	/* latency, load, health, locality */
+	VNIMESH_POLICY_MAGLEV,		/* the same member for the same client */
+	VNIMESH_POLICY_RANDOM,		/* by weight */
+	VNIMESH_POLICY_FAILOVER,	/* the lowest priority that is there */
+};
+
+/* What a flow in flight means for its member. */
+enum vnimesh_load {
+	VNIMESH_LOAD_CONNECTIONS = 1,	/* a connection is work */
+	VNIMESH_LOAD_POOL,		/* mostly idle: counts by its root */
+};
+
+/* Two latencies of different kinds do not compare. */
+enum vnimesh_latency {
+	VNIMESH_LATENCY_CONNECT = 1,	/* a round trip, or a handshake */
+	VNIMESH_LATENCY_RESPONSE,	/* of a request: the service's work */
+};
+
+/* What decided a choice. */
+enum vnimesh_how {
+	VNIMESH_HOW_COST = 1,	/* the least cost */
+	VNIMESH_HOW_TIE,	/* by chance among the least, within 1/16 */
+	VNIMESH_HOW_EXPLORE,	/* by chance, to see how the others are */
+	VNIMESH_HOW_HASH,	/* the client's place in the Maglev table */
+	VNIMESH_HOW_RANDOM,	/* by chance and weight */
 };
 
 /* Answer to a miss, and the reason of a negative entry. */
@@ -88,6 +112,8 @@ enum vnimesh_exclude {
 	VNIMESH_EXCLUDE_VNI_HEALTH,
 	VNIMESH_EXCLUDE_NODE_STATE,
 	VNIMESH_EXCLUDE_EJECTED,	/* it failed flows of this host */
+	VNIMESH_EXCLUDE_TIER,		/* the flow went to another tier */
+	VNIMESH_EXCLUDE_PRIORITY,	/* a lower priority is there */
 };
 
 enum vnimesh_flow_state {
@@ -320,6 +346,7 @@ enum {
 	VNIMESH_A_SERVICE_GEN,
 	VNIMESH_A_SERVICE_AGE,		/* u32 ms since the last set, read only */
 	VNIMESH_A_SERVICE_PAD,
+	VNIMESH_A_SERVICE_LOAD,		/* u8, enum vnimesh_load */
 	__VNIMESH_A_SERVICE_MAX,
 };
 #define VNIMESH_A_SERVICE_MAX	(__VNIMESH_A_SERVICE_MAX - 1)
@@ -350,6 +377,8 @@ enum {
 	VNIMESH_A_MEMBER_HOLDERS,	/* u32, read only: clients that hold
 					 * something against it of their own
 					 */
+	VNIMESH_A_MEMBER_PRIORITY,	/* u8, for failover: the lowest first */
+	VNIMESH_A_MEMBER_LATENCY_KIND,	/* u8, enum vnimesh_latency */
 	__VNIMESH_A_MEMBER_MAX,
 };
 #define VNIMESH_A_MEMBER_MAX	(__VNIMESH_A_MEMBER_MAX - 1)
@@ -396,6 +425,14 @@ enum {
 	VNIMESH_A_ROUTE_UNDERLAY,	/* binary, address of the node; absent: local */
 	VNIMESH_A_ROUTE_CANDIDATES,	/* nest of nest candidate */
 	VNIMESH_A_ROUTE_PAD,
+	VNIMESH_A_ROUTE_POLICY,		/* u8, enum vnimesh_policy */
+	VNIMESH_A_ROUTE_LOAD,		/* u8, enum vnimesh_load */
+	VNIMESH_A_ROUTE_LATENCY_KIND,	/* u8, the kind that is compared */
+	VNIMESH_A_ROUTE_HOW,		/* u8, enum vnimesh_how; absent: none chosen */
+	VNIMESH_A_ROUTE_HASH,		/* u32, of the client, for maglev */
+	VNIMESH_A_ROUTE_PANIC,		/* u8, 1: so many ejected that it is ignored */
+	VNIMESH_A_ROUTE_TIERS,		/* nest of nest tier */
+	VNIMESH_A_ROUTE_TIERS_AGE,	/* u32 ms since the tiers were counted */
 	__VNIMESH_A_ROUTE_MAX,
 };
 #define VNIMESH_A_ROUTE_MAX	(__VNIMESH_A_ROUTE_MAX - 1)
@@ -407,10 +444,10 @@ enum {
 	VNIMESH_A_CAND_WEIGHT,		/* u32 */
 	VNIMESH_A_CAND_HEALTH,		/* u8, effective: lower of VNI and member */
 	VNIMESH_A_CAND_LATENCY,		/* u32 us, effective (Lp) */
-	VNIMESH_A_CAND_KLATENCY,	/* u32 us, measured by this kernel (Lk) */
+	VNIMESH_A_CAND_KLATENCY,	/* u32 us, of handshakes by this kernel (Lk), raw */
 	VNIMESH_A_CAND_INFLIGHT,	/* u32 */
 	VNIMESH_A_CAND_STALE,		/* u8 */
-	VNIMESH_A_CAND_COST,		/* u64; absent: excluded */
+	VNIMESH_A_CAND_COST,		/* u64, within its tier; absent: excluded */
 	VNIMESH_A_CAND_EXCLUDED,	/* u8, enum vnimesh_exclude */
 	VNIMESH_A_CAND_CHOSEN,		/* flag */
 	VNIMESH_A_CAND_AGE,		/* u32 ms of the figures */
@@ -418,9 +455,35 @@ enum {
 	VNIMESH_A_CAND_PENALTY,		/* u32 ms until a trial; absent: none */
 	VNIMESH_A_CAND_EVIDENCE,	/* u8, held by SRC, below 3 */
 	VNIMESH_A_CAND_DOUBLINGS,	/* u8, of the next penalty */
+	VNIMESH_A_CAND_PATH,		/* u32 us, round trip to the node, 0 unknown */
+	VNIMESH_A_CAND_LATENCY_KIND,	/* u8, of LATENCY */
+	VNIMESH_A_CAND_KLATENCY_AGE,	/* u32 ms: KLATENCY is what it was then */
+	VNIMESH_A_CAND_RLATENCY,	/* u32 us, of first responses, raw */
+	VNIMESH_A_CAND_RLATENCY_AGE,	/* u32 ms */
+	VNIMESH_A_CAND_COUNTED_LATENCY,	/* u32 us, as it enters the cost */
+	VNIMESH_A_CAND_RAMP,		/* u32 ms since it came up; absent: long ago */
+	VNIMESH_A_CAND_TIER,		/* u8, locality of its zone: 0 the same */
+	VNIMESH_A_CAND_PRIORITY,	/* u8 */
+	VNIMESH_A_CAND_MEMBER_HEALTH,	/* u8, of the member row */
+	VNIMESH_A_CAND_VNI_HEALTH,	/* u8, of the VNI row */
+	VNIMESH_A_CAND_VNI_AGE,		/* u32 ms since the VNI row was set */
+	VNIMESH_A_CAND_NODE_AGE,	/* u32 ms since the node row was set */
+	VNIMESH_A_CAND_SLOT,		/* u32, place among what is sampled */
 	__VNIMESH_A_CAND_MAX,
 };
 #define VNIMESH_A_CAND_MAX	(__VNIMESH_A_CAND_MAX - 1)
+
+/* A tier of candidates, as it was counted. */
+enum {
+	VNIMESH_A_TIER_TOTAL = 1,	/* u32, sum of the weights */
+	VNIMESH_A_TIER_HEALTHY,		/* u32, ... of those eligible, as ramped */
+	VNIMESH_A_TIER_MEDIAN,		/* u32 us of the latencies, 0 unknown */
+	VNIMESH_A_TIER_SHARE,		/* u32, of new flows in 1/65536 */
+	VNIMESH_A_TIER_FIRST,		/* u32, the slots of its candidates */
+	VNIMESH_A_TIER_N,		/* u32, ... how many */
+	__VNIMESH_A_TIER_MAX,
+};
+#define VNIMESH_A_TIER_MAX	(__VNIMESH_A_TIER_MAX - 1)
 
 /* agent-bind: IFINDEX, and RELEASE to give the claim back.
  * miss (kernel to agent, unicast): IFINDEX ADDR VNI_ID or, for a parked

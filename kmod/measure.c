@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <net/tcp.h>
+
+#include "measure.h"
+#include "score.h"
+
+/* us. Longer is no work of the server: it waits for something to tell. */
+#define RESPONSE_MAX	10000000
+
+/* Of the us clock; never 0, which means none. */
+static u32 clock(void)
+{
+	return (u32)ktime_to_us(ktime_get()) ?: 1;
+}
+
+/* Racy by design: one sample more or less does not matter. */
+static void observe(u32 *lat, u32 *stamp, u32 us)
+{
+	u32 now = (u32)jiffies;
+	u32 age = jiffies_to_msecs(now - READ_ONCE(*stamp));
+
+	WRITE_ONCE(*lat, vnimesh_select_observe(READ_ONCE(*lat), age, us));
+	WRITE_ONCE(*stamp, now);
+}
+
+/* Karn's rule: a SYN that was sent twice (->sent is 0 then) gives no sample. */
+void vnimesh_measure_handshake(struct vnimesh_flow *flow)
+{
+	struct vnimesh_member *m = flow->member;
+	u32 sent = READ_ONCE(flow->sent), now = clock();
+
+	if (!m)
+		return;
+	if (sent)
+		observe(&m->klat, &m->kstamp, now - sent);
+	/* Where the server speaks first, this is what it answers. */
+	WRITE_ONCE(flow->asked, now);
+}
+
+/* The clock runs from the last part of the request. What is sent again may have
+ * been answered already.
+ */
+void vnimesh_measure_request(struct vnimesh_flow *flow,
+			     const struct vnimesh_packet *pkt)
+{
+	u32 end = ntohl(pkt->seq) + pkt->payload;
+
+	if (pkt->tuple.proto != IPPROTO_TCP) {
+		if (READ_ONCE(flow->asked))
+			WRITE_ONCE(flow->measured, true);
+		WRITE_ONCE(flow->asked, clock());
+		return;
+	}
+	if (after(end, READ_ONCE(flow->end[VNIMESH_FORWARD])))
+		WRITE_ONCE(flow->asked, clock());
+	else
+		WRITE_ONCE(flow->measured, true);
+}
+
+void vnimesh_measure_response(struct vnimesh_flow *flow)
+{
+	struct vnimesh_member *m = flow->member;
+	u32 asked = READ_ONCE(flow->asked), took = clock() - asked;
+
+	WRITE_ONCE(flow->measured, true);
+	if (asked && took <= RESPONSE_MAX)
+		observe(&m->rlat, &m->rstamp, took);
+}
