@@ -6,6 +6,7 @@
 #include "choose.h"
 #include "eject.h"
 #include "icmp.h"
+#include "reset.h"
 #include "resteer.h"
 #include "syn.h"
 

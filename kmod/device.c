@@ -14,6 +14,7 @@
 #include "eject.h"
 #include "encap.h"
 #include "flow.h"
+#include "liveness.h"
 #include "miss.h"
 #include "parked.h"
 #include "route.h"
@@ -115,6 +116,7 @@ static void uninit_dev(struct net_device *dev)
 	}
 	vnimesh_miss_stop(mesh);
 	vnimesh_parked_stop(mesh);
+	vnimesh_liveness_stop(mesh);
 	vnimesh_sock_put(mesh->sock);
 	mesh->sock = NULL;
 }
@@ -306,6 +308,7 @@ static void free_mesh(struct vnimesh_mesh *mesh)
 {
 	struct vnimesh_service_prefixes *sp;
 
+	vnimesh_liveness_stop(mesh);
 	vnimesh_flow_exit(mesh);
 	vnimesh_eject_exit(mesh);
 	if (mesh->misses)
@@ -315,6 +318,7 @@ static void free_mesh(struct vnimesh_mesh *mesh)
 	vnimesh_service_exit(mesh);
 	vnimesh_vni_exit(mesh);
 	vnimesh_node_exit(mesh);
+	kfree(mesh->transitions);
 	sp = rcu_dereference_protected(mesh->service_prefixes, true);
 	kfree(sp);
 	free_percpu(mesh->stats);
@@ -373,7 +377,9 @@ static struct vnimesh_mesh *new_mesh(struct net_device *dev,
 	INIT_HLIST_NODE(&mesh->sock_node);
 
 	mesh->stats = alloc_percpu(struct vnimesh_stats);
-	err = mesh->stats ? vnimesh_node_init(mesh) : -ENOMEM;
+	err = mesh->stats ? vnimesh_liveness_init(mesh) : -ENOMEM;
+	if (!err)
+		err = vnimesh_node_init(mesh);
 	if (err)
 		goto err_node;
 	err = vnimesh_vni_init(mesh);
@@ -400,6 +406,7 @@ err_service:
 err_vni:
 	vnimesh_node_exit(mesh);
 err_node:
+	kfree(mesh->transitions);
 	free_percpu(mesh->stats);
 	kfree(mesh);
 	return ERR_PTR(err);

@@ -78,6 +78,11 @@ static const struct {
 	DROP(UPCALL_LIMIT, "upcall-limit", NEIGH_FAILED),
 	DROP(HOLD_GONE, "hold-gone", DEV_READY),
 	COUNTER(RESOLVE_LIMIT, "resolve-limit"),
+	COUNTER(FLOW_ABORTED, "flow-aborted"),
+	COUNTER(FLOW_REPINNED, "flow-repinned"),
+	DROP(FLOW_DYING, "flow-dying", TCP_CLOSE),
+	COUNTER(RESTEER_DOWN, "resteer-down"),
+	COUNTER(RESET_LOST, "reset-lost"),
 #undef COUNTER
 #undef DROP
 };

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "flow.h"
+#include "liveness.h"
 #include "syn.h"
 #include "trace.h"
 
@@ -326,6 +327,7 @@ int vnimesh_flow_insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 		vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_NEW);
 		atomic_inc(&flow->member->bound);
 		WRITE_ONCE(flow->member->service->used, jiffies ?: 1);
+		vnimesh_liveness_bound(mesh, flow->member);
 	}
 	return 0;
 }
@@ -368,6 +370,7 @@ int vnimesh_flow_replace(struct vnimesh_mesh *mesh, struct vnimesh_flow *old,
 		return err;
 	vnimesh_flow_unload(old);
 	atomic_inc(&new->member->bound);
+	vnimesh_liveness_bound(mesh, new->member);
 	return 0;
 }
 

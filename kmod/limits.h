@@ -43,6 +43,9 @@
 #define VNIMESH_EJECT_VNI_MAX	1024	/* ... of one client VNI */
 #define VNIMESH_SYN_MAX		16384	/* kept SYNs of 128 bytes: 2 MiB */
 
+/* ms that flows may live on after their member left. A day is no drain. */
+#define VNIMESH_DRAIN_TIME_MAX	86400000
+
 /* Packets held for a miss. One SYN per connection is normal, so 64 per VNI
  * cover a burst of connects; the mesh bound is memory (1024 x 64 KiB at the
  * very worst, 2 MiB in practice).

@@ -1,22 +1,331 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/jiffies.h>
+#include <linux/slab.h>
+
+#include "abort.h"
 #include "liveness.h"
+#include "netlink.h"
+
+/* Flows that one member's walk ends before the next member has its turn. */
+#define BUDGET	4096
+
+/* An object in a list holds a reference. It is in one list at most. */
+struct vnimesh_transitions {
+	spinlock_t lock;	/* BH; the lists, ->stopped, arming ->work */
+	struct list_head nodes;	/* by their ->transit, to be looked at */
+	struct list_head vnis;
+	struct list_head members;
+	struct list_head waiting;	/* members with a deadline */
+	bool stopped;
+	struct delayed_work work;
+	struct vnimesh_mesh *mesh;
+};
+
+enum vnimesh_live vnimesh_liveness_of(const struct vnimesh_member *member)
+{
+	const struct vnimesh_vni *vni = member->vni;
+	const struct vnimesh_node *node = vni->node;
+	struct vnimesh_live_facts facts = {
+		.member = READ_ONCE(member->state),
+		.vni = READ_ONCE(vni->state),
+		.node = READ_ONCE(node->state),
+		.gone = READ_ONCE(member->dead) || READ_ONCE(vni->dead) ||
+			READ_ONCE(node->dead) ||
+			(node->self && !READ_ONCE(vni->dev_up)),
+	};
+
+	return vnimesh_live_of(&facts);
+}
+
+/* ->lock. */
+static void arm(struct vnimesh_transitions *t, unsigned long delay)
+{
+	if (!t->stopped)
+		mod_delayed_work(system_unbound_wq, &t->work, delay);
+}
+
+static void enqueue(struct vnimesh_transitions *t, struct list_head *entry,
+		    refcount_t *refs, struct list_head *to)
+{
+	spin_lock_bh(&t->lock);
+	if (!t->stopped) {
+		if (list_empty(entry))
+			refcount_inc(refs);
+		list_move_tail(entry, to);
+		arm(t, 0);
+	}
+	spin_unlock_bh(&t->lock);
+}
+
+static void enqueue_member(struct vnimesh_mesh *mesh,
+			   struct vnimesh_member *member)
+{
+	enqueue(mesh->transitions, &member->transit, &member->refs,
+		&mesh->transitions->members);
+}
 
 void vnimesh_liveness_member(struct vnimesh_mesh *mesh,
 			     struct vnimesh_member *member)
 {
 	lockdep_assert_held(&mesh->lock);
 	vnimesh_liveness_changed(mesh);
+	enqueue_member(mesh, member);
 }
 
 void vnimesh_liveness_vni(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 {
+	struct vnimesh_transitions *t = mesh->transitions;
+
 	lockdep_assert_held(&mesh->lock);
 	vnimesh_liveness_changed(mesh);
+	if (vni->n_members)
+		enqueue(t, &vni->transit, &vni->refs, &t->vnis);
 }
 
 void vnimesh_liveness_node(struct vnimesh_mesh *mesh,
 			   struct vnimesh_node *node)
 {
+	struct vnimesh_transitions *t = mesh->transitions;
+
 	lockdep_assert_held(&mesh->lock);
 	vnimesh_liveness_changed(mesh);
+	if (node->n_vnis)
+		enqueue(t, &node->transit, &node->refs, &t->nodes);
+}
+
+void vnimesh_liveness_service(struct vnimesh_mesh *mesh,
+			      struct vnimesh_service *service)
+{
+	const struct vnimesh_member_set *set;
+	u32 i;
+
+	set = rcu_dereference_protected(service->set,
+					lockdep_is_held(&mesh->lock));
+	for (i = 0; i < set->n; i++)
+		enqueue_member(mesh, set->m[i]);
+}
+
+void vnimesh_liveness_bound(struct vnimesh_mesh *mesh,
+			    struct vnimesh_member *member)
+{
+	/* The chain's lock orders this after the worker's walk. */
+	if (unlikely(vnimesh_liveness_of(member) == VNIMESH_LIVE_DOWN))
+		enqueue_member(mesh, member);
+}
+
+static struct list_head *pop(struct vnimesh_transitions *t,
+			     struct list_head *from)
+{
+	struct list_head *entry = NULL;
+
+	spin_lock_bh(&t->lock);
+	if (!list_empty(from)) {
+		entry = from->next;
+		list_del_init(entry);
+	}
+	spin_unlock_bh(&t->lock);
+	return entry;
+}
+
+static struct vnimesh_node *pop_node(struct vnimesh_transitions *t)
+{
+	struct list_head *entry = pop(t, &t->nodes);
+
+	return entry ? container_of(entry, struct vnimesh_node, transit) : NULL;
+}
+
+static struct vnimesh_vni *pop_vni(struct vnimesh_transitions *t)
+{
+	struct list_head *entry = pop(t, &t->vnis);
+
+	return entry ? container_of(entry, struct vnimesh_vni, transit) : NULL;
+}
+
+static struct vnimesh_member *pop_member(struct vnimesh_transitions *t,
+					 struct list_head *from)
+{
+	struct list_head *entry = pop(t, from);
+
+	return entry ? container_of(entry, struct vnimesh_member, transit) :
+		       NULL;
+}
+
+/* mesh->lock. */
+static void spread_vni(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
+{
+	struct vnimesh_member *member;
+
+	/* ->live is the worker's own. */
+	list_for_each_entry(member, &vni->members, vni_link)
+		if (member->live != vnimesh_liveness_of(member))
+			enqueue_member(mesh, member);
+}
+
+/* From nodes and VNIs to the members on them. */
+static void spread(struct vnimesh_transitions *t)
+{
+	struct vnimesh_mesh *mesh = t->mesh;
+	struct vnimesh_node *node;
+	struct vnimesh_vni *vni;
+
+	/* Who is missed here arms the work again. */
+	if (list_empty(&t->nodes) && list_empty(&t->vnis))
+		return;
+	mutex_lock(&mesh->lock);
+	while ((node = pop_node(t))) {
+		list_for_each_entry(vni, &node->vnis, node_link)
+			spread_vni(mesh, vni);
+		vnimesh_node_put(node);
+	}
+	while ((vni = pop_vni(t))) {
+		spread_vni(mesh, vni);
+		vnimesh_vni_put(vni);
+	}
+	mutex_unlock(&mesh->lock);
+}
+
+static void tell(struct vnimesh_mesh *mesh,
+		 const struct vnimesh_member *member, u8 event, u32 count)
+{
+	/* Who fails with a node of thousands is told only of what is used. */
+	if (READ_ONCE(member->service->used))
+		vnimesh_netlink_event_count(mesh, event, member->vni->id,
+					    member->service->tag, count);
+}
+
+static void transition(struct vnimesh_mesh *mesh,
+		       struct vnimesh_member *member, enum vnimesh_live live)
+{
+	if (member->live == VNIMESH_LIVE_UP)
+		member->since = jiffies;
+	if (live == VNIMESH_LIVE_DOWN)
+		tell(mesh, member, VNIMESH_EVENT_MEMBER_DOWN, 0);
+	else if (live == VNIMESH_LIVE_UP)
+		tell(mesh, member, VNIMESH_EVENT_MEMBER_UP, 0);
+	member->live = live;
+}
+
+static void wait_for(struct vnimesh_transitions *t,
+		     struct vnimesh_member *member, u32 ms)
+{
+	spin_lock_bh(&t->lock);
+	/* Somebody may have queued it meanwhile. */
+	if (!t->stopped && list_empty(&member->transit)) {
+		refcount_inc(&member->refs);
+		member->deadline = jiffies + msecs_to_jiffies(ms);
+		list_add_tail(&member->transit, &t->waiting);
+	}
+	spin_unlock_bh(&t->lock);
+}
+
+static void look_at(struct vnimesh_transitions *t,
+		    struct vnimesh_member *member)
+{
+	const struct vnimesh_service *service = member->service;
+	enum vnimesh_live live = vnimesh_liveness_of(member);
+	struct vnimesh_mesh *mesh = t->mesh;
+	u32 wait = 0;
+	u64 ms;
+
+	if (live != member->live)
+		transition(mesh, member, live);
+	ms = jiffies64_to_msecs(jiffies - member->since);
+	switch (vnimesh_fate_of(live, READ_ONCE(service->on_down),
+				READ_ONCE(service->drain_time), ms, &wait)) {
+	case VNIMESH_FATE_LIVE:
+		return;
+	case VNIMESH_FATE_WAIT:
+		wait_for(t, member, wait);
+		return;
+	case VNIMESH_FATE_END:
+		break;
+	}
+	if (vnimesh_abort_member(mesh, member, BUDGET, &member->aborted)) {
+		enqueue_member(mesh, member);
+		return;
+	}
+	if (member->aborted)
+		tell(mesh, member, VNIMESH_EVENT_FLOWS_ABORTED,
+		     member->aborted);
+	member->aborted = 0;
+}
+
+/* Those whose deadline has come move on; the work is armed for the next. */
+static void check_deadlines(struct vnimesh_transitions *t)
+{
+	struct vnimesh_member *member, *tmp;
+	unsigned long now = jiffies, next = 0;
+	bool any = false;
+
+	spin_lock_bh(&t->lock);
+	list_for_each_entry_safe(member, tmp, &t->waiting, transit) {
+		if (time_after_eq(now, member->deadline)) {
+			list_move_tail(&member->transit, &t->members);
+		} else if (!any || time_before(member->deadline, next)) {
+			next = member->deadline;
+			any = true;
+		}
+	}
+	if (!list_empty(&t->nodes) || !list_empty(&t->vnis) ||
+	    !list_empty(&t->members))
+		arm(t, 0);
+	else if (any)
+		arm(t, next - now);
+	spin_unlock_bh(&t->lock);
+}
+
+static void run(struct work_struct *work)
+{
+	struct vnimesh_transitions *t = container_of(to_delayed_work(work),
+						     struct vnimesh_transitions,
+						     work);
+	struct vnimesh_member *member;
+
+	spread(t);
+	while (!READ_ONCE(t->stopped) &&
+	       (member = pop_member(t, &t->members))) {
+		look_at(t, member);
+		vnimesh_member_put(member);
+		cond_resched();
+		spread(t);
+	}
+	check_deadlines(t);
+}
+
+int vnimesh_liveness_init(struct vnimesh_mesh *mesh)
+{
+	struct vnimesh_transitions *t = kzalloc(sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return -ENOMEM;
+	spin_lock_init(&t->lock);
+	INIT_LIST_HEAD(&t->nodes);
+	INIT_LIST_HEAD(&t->vnis);
+	INIT_LIST_HEAD(&t->members);
+	INIT_LIST_HEAD(&t->waiting);
+	INIT_DELAYED_WORK(&t->work, run);
+	t->mesh = mesh;
+	mesh->transitions = t;
+	return 0;
+}
+
+void vnimesh_liveness_stop(struct vnimesh_mesh *mesh)
+{
+	struct vnimesh_transitions *t = mesh->transitions;
+	struct vnimesh_member *member;
+	struct vnimesh_node *node;
+	struct vnimesh_vni *vni;
+
+	spin_lock_bh(&t->lock);
+	WRITE_ONCE(t->stopped, true);
+	spin_unlock_bh(&t->lock);
+	cancel_delayed_work_sync(&t->work);
+	while ((node = pop_node(t)))
+		vnimesh_node_put(node);
+	while ((vni = pop_vni(t)))
+		vnimesh_vni_put(vni);
+	while ((member = pop_member(t, &t->members)))
+		vnimesh_member_put(member);
+	while ((member = pop_member(t, &t->waiting)))
+		vnimesh_member_put(member);
 }

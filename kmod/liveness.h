@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who is down, and since when. A member is as alive as the least of itself,
- * its VNI (and that one's device, if it is local) and its node.
+ * Who is down, and what becomes of its flows. A member is as alive as the
+ * least of itself, its VNI (and that one's device, if it is local) and its
+ * node.
  *
- * Setters write the state and call one of the functions below: each moves the
- * mesh's liveness generation on, which makes whoever cached something about
- * the members count again.
+ * Setters write the state, which the next choice sees, and call one of the
+ * functions below, each O(1): it moves the mesh's liveness generation on, so
+ * that whoever cached something about the members counts again, and queues the
+ * object for a worker, which walks only that node's VNIs, their members and
+ * those members' flows.
  */
 #ifndef _VNIMESH_LIVENESS_H
 #define _VNIMESH_LIVENESS_H
 
+#include "fate.h"
 #include "mesh.h"
 
 /* Any context. What was written before is seen by who sees the generation. */
@@ -33,11 +37,29 @@ static inline u32 vnimesh_liveness(const struct vnimesh_mesh *mesh)
 	return atomic_read_acquire(&mesh->liveness);
 }
 
-/* mesh->lock. The object came, went, or may be as alive as before no more. */
+int vnimesh_liveness_init(struct vnimesh_mesh *mesh);
+/* Process context, may be under rtnl: the worker rests for good, the objects
+ * it had are let go. The owner frees mesh->transitions.
+ */
+void vnimesh_liveness_stop(struct vnimesh_mesh *mesh);
+
+/* mesh->lock. The object came, went, or may not be as alive as before. */
 void vnimesh_liveness_member(struct vnimesh_mesh *mesh,
 			     struct vnimesh_member *member);
 void vnimesh_liveness_vni(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni);
 void vnimesh_liveness_node(struct vnimesh_mesh *mesh,
 			   struct vnimesh_node *node);
+/* mesh->lock. What becomes of its members' flows was changed. */
+void vnimesh_liveness_service(struct vnimesh_mesh *mesh,
+			      struct vnimesh_service *service);
+
+/* BH, RCU. A flow was chained to @member, who may have died since the choice:
+ * then too late for the walk.
+ */
+void vnimesh_liveness_bound(struct vnimesh_mesh *mesh,
+			    struct vnimesh_member *member);
+
+/* RCU or a reference on @member. */
+enum vnimesh_live vnimesh_liveness_of(const struct vnimesh_member *member);
 
 #endif /* _VNIMESH_LIVENESS_H */

@@ -18,6 +18,7 @@ struct vnimesh_member *vnimesh_member_alloc(struct vnimesh_service *service,
 	spin_lock_init(&member->flows_lock);
 	INIT_LIST_HEAD(&member->flows);
 	member->latency_kind = VNIMESH_LATENCY_CONNECT;
+	INIT_LIST_HEAD(&member->transit);
 	refcount_inc(&service->refs);
 	member->service = service;
 	refcount_inc(&vni->refs);

@@ -34,6 +34,7 @@ struct vnimesh_flows;
 struct vnimesh_eject;
 struct vnimesh_misses;
 struct vnimesh_parked;
+struct vnimesh_transitions;
 
 struct vnimesh_stats {
 	unsigned long c[VNIMESH_A_STATS_MAX + 1];
@@ -111,6 +112,7 @@ struct vnimesh_mesh {
 	struct vnimesh_misses *misses;
 	struct vnimesh_parked *parked;
 	struct vnimesh_answers answers;
+	struct vnimesh_transitions *transitions;
 };
 
 /* Private data of every vnimesh device. */

@@ -119,8 +119,8 @@ struct genl_family vnimesh_family __ro_after_init = {
 	.n_mcgrps = ARRAY_SIZE(groups),
 };
 
-void vnimesh_netlink_event(struct vnimesh_mesh *mesh, u8 event, u32 vni_id,
-			   const char *tag)
+void vnimesh_netlink_event_count(struct vnimesh_mesh *mesh, u8 event,
+				 u32 vni_id, const char *tag, u32 count)
 {
 	struct sk_buff *skb;
 	void *hdr;
@@ -128,7 +128,7 @@ void vnimesh_netlink_event(struct vnimesh_mesh *mesh, u8 event, u32 vni_id,
 	if (!genl_has_listeners(&vnimesh_family, mesh->net,
 				VNIMESH_NL_EVENTS))
 		return;
-	skb = genlmsg_new(nla_total_size(sizeof(u32)) * 3 +
+	skb = genlmsg_new(nla_total_size(sizeof(u32)) * 4 +
 			  nla_total_size(VNIMESH_TAG_MAX + 1), GFP_ATOMIC);
 	if (!skb)
 		return;
@@ -138,7 +138,8 @@ void vnimesh_netlink_event(struct vnimesh_mesh *mesh, u8 event, u32 vni_id,
 	    nla_put_u32(skb, VNIMESH_A_EVENT_IFINDEX, mesh->dev->ifindex) ||
 	    nla_put_u8(skb, VNIMESH_A_EVENT_TYPE, event) ||
 	    (vni_id && nla_put_u32(skb, VNIMESH_A_EVENT_VNI_ID, vni_id)) ||
-	    (tag && nla_put_string(skb, VNIMESH_A_EVENT_TAG, tag))) {
+	    (tag && nla_put_string(skb, VNIMESH_A_EVENT_TAG, tag)) ||
+	    (count && nla_put_u32(skb, VNIMESH_A_EVENT_COUNT, count))) {
 		nlmsg_free(skb);
 		return;
 	}
@@ -179,6 +180,12 @@ void vnimesh_netlink_evidence(struct vnimesh_mesh *mesh,
 	genlmsg_end(skb, hdr);
 	genlmsg_multicast_netns(&vnimesh_family, mesh->net, skb, 0,
 				VNIMESH_NL_EVENTS, GFP_ATOMIC);
+}
+
+void vnimesh_netlink_event(struct vnimesh_mesh *mesh, u8 event, u32 vni_id,
+			   const char *tag)
+{
+	vnimesh_netlink_event_count(mesh, event, vni_id, tag, 0);
 }
 
 /* The chain is a blocking one, called from the release of the socket. */

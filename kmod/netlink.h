@@ -24,6 +24,9 @@ int vnimesh_netlink_miss(struct vnimesh_mesh *mesh, u8 family,
  */
 void vnimesh_netlink_event(struct vnimesh_mesh *mesh, u8 event, u32 vni_id,
 			   const char *tag);
+/* ... of @count, 0: not told. */
+void vnimesh_netlink_event_count(struct vnimesh_mesh *mesh, u8 event,
+				 u32 vni_id, const char *tag, u32 count);
 
 struct vnimesh_evidence_event {
 	const struct vnimesh_member *member;

@@ -2,10 +2,15 @@
 /*
  * Commands service-get, service-set, service-del.
  */
+#include "liveness.h"
 #include "maglev.h"
 #include "miss.h"
 #include "nl.h"
 #include "parked.h"
+
+static struct netlink_range_validation drain_range = {
+	.max = VNIMESH_DRAIN_TIME_MAX,
+};
 
 const struct nla_policy vnimesh_nl_service_get_policy[] = {
 	[VNIMESH_A_SERVICE_IFINDEX]	= { .type = NLA_U32 },
@@ -27,6 +32,11 @@ const struct nla_policy vnimesh_nl_service_set_policy[] = {
 	[VNIMESH_A_SERVICE_LOAD]	=
 		NLA_POLICY_RANGE(NLA_U8, VNIMESH_LOAD_CONNECTIONS,
 				 VNIMESH_LOAD_POOL),
+	[VNIMESH_A_SERVICE_ON_DOWN]	=
+		NLA_POLICY_RANGE(NLA_U8, VNIMESH_ON_DOWN_ABORT,
+				 VNIMESH_ON_DOWN_KEEP),
+	[VNIMESH_A_SERVICE_DRAIN_TIME]	=
+		NLA_POLICY_FULL_RANGE(NLA_U32, &drain_range),
 };
 
 const struct nla_policy vnimesh_nl_service_del_policy[] = {
@@ -78,6 +88,9 @@ static int fill(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 	    nla_put_u8(skb, VNIMESH_A_SERVICE_LOAD, service->load) ||
 	    nla_put_u8(skb, VNIMESH_A_SERVICE_LOADING, service->loading) ||
 	    nla_put_u32(skb, VNIMESH_A_SERVICE_N_MEMBERS, set->n) ||
+	    nla_put_u8(skb, VNIMESH_A_SERVICE_ON_DOWN, service->on_down) ||
+	    nla_put_u32(skb, VNIMESH_A_SERVICE_DRAIN_TIME,
+			service->drain_time) ||
 	    put_used(skb, service) ||
 	    vnimesh_nl_put_row(skb, VNIMESH_A_SERVICE_ORIGIN, &service->row))
 		return -EMSGSIZE;
@@ -217,6 +230,23 @@ static int check_addr(struct vnimesh_mesh *mesh, struct genl_info *info,
 	return 0;
 }
 
+static int check_on_down(struct genl_info *info,
+			 const struct vnimesh_service *service)
+{
+	u8 on_down = service ? service->on_down : VNIMESH_ON_DOWN_ABORT;
+	u32 drain_time = service ? service->drain_time : 0;
+	struct nlattr **a = info->attrs;
+
+	if (a[VNIMESH_A_SERVICE_ON_DOWN])
+		on_down = nla_get_u8(a[VNIMESH_A_SERVICE_ON_DOWN]);
+	if (a[VNIMESH_A_SERVICE_DRAIN_TIME])
+		drain_time = nla_get_u32(a[VNIMESH_A_SERVICE_DRAIN_TIME]);
+	if (on_down != VNIMESH_ON_DOWN_DRAIN || drain_time)
+		return 0;
+	return VNIMESH_NL_REFUSE(info, VNIMESH_A_SERVICE_DRAIN_TIME, -EINVAL,
+				 "drain-time: on-down drain needs one above 0");
+}
+
 static int check_set(struct vnimesh_mesh *mesh, struct genl_info *info,
 		     const struct vnimesh_service *service,
 		     const struct vnimesh_row *row,
@@ -230,6 +260,8 @@ static int check_set(struct vnimesh_mesh *mesh, struct genl_info *info,
 		err = check_addr(mesh, info, service, AF_INET, ip4);
 	if (!err)
 		err = check_addr(mesh, info, service, AF_INET6, ip6);
+	if (!err)
+		err = check_on_down(info, service);
 	if (err || service)
 		return err;
 	if (!ip4 && !ip6) {
@@ -266,6 +298,12 @@ static void set_parts(struct vnimesh_mesh *mesh,
 	if (a[VNIMESH_A_SERVICE_LOADING])
 		WRITE_ONCE(service->loading,
 			   nla_get_u8(a[VNIMESH_A_SERVICE_LOADING]));
+	if (a[VNIMESH_A_SERVICE_ON_DOWN])
+		WRITE_ONCE(service->on_down,
+			   nla_get_u8(a[VNIMESH_A_SERVICE_ON_DOWN]));
+	if (a[VNIMESH_A_SERVICE_DRAIN_TIME])
+		WRITE_ONCE(service->drain_time,
+			   nla_get_u32(a[VNIMESH_A_SERVICE_DRAIN_TIME]));
 	vnimesh_row_update(&service->row, row);
 }
 
@@ -292,6 +330,9 @@ static int apply(struct vnimesh_mesh *mesh, struct genl_info *info,
 	if (service) {
 		waiting = service->loading;
 		set_parts(mesh, service, info->attrs, ports, &row);
+		if (info->attrs[VNIMESH_A_SERVICE_ON_DOWN] ||
+		    info->attrs[VNIMESH_A_SERVICE_DRAIN_TIME])
+			vnimesh_liveness_service(mesh, service);
 	} else {
 		service = vnimesh_service_alloc(tag, ip4, ip6);
 		if (!service)

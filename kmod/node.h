@@ -46,6 +46,7 @@ struct vnimesh_node {
 	bool dead;		/* unlinked; READ_ONCE */
 	u32 n_vnis;		/* VNI rows, under mesh->lock */
 	struct list_head vnis;	/* those rows, under mesh->lock */
+	struct list_head transit;	/* liveness.c */
 	refcount_t refs;
 	struct vnimesh_row row;
 	struct vnimesh_node_prefixes __rcu *prefixes;	/* NULL: none */

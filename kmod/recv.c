@@ -7,6 +7,7 @@
 #include <net/ip_tunnels.h>
 #include <net/udp.h>
 
+#include "abort.h"
 #include "answer.h"
 #include "drop.h"
 #include "icmp.h"
@@ -59,6 +60,10 @@ static int rewrite(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
 	if (!flow)
 		return 0;
+	if (unlikely(vnimesh_flow_is_dying(flow))) {
+		vnimesh_abort_reply(mesh, flow, pkt);
+		return 1;
+	}
 	found = vnimesh_track(mesh, flow, VNIMESH_REVERSE, pkt);
 	if (unlikely(found) && vnimesh_resteer_reply(mesh, flow, pkt, found))
 		return 1;

@@ -2,108 +2,23 @@
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/skbuff.h>
-#include <linux/tcp.h>
 #include <net/icmp.h>
 #include <net/ip.h>
-#include <net/ip6_checksum.h>
-#include <net/ipv6.h>
-#include <net/tcp.h>
 
 #include "drop.h"
 #include "refuse.h"
-
-/* RFC 9293, 3.10.7.1: what a closed port answers. */
-static void fill_tcp(struct tcphdr *th, const struct vnimesh_packet *pkt)
-{
-	u32 len = pkt->payload;
-
-	memset(th, 0, sizeof(*th));
-	th->source = pkt->tuple.dport;
-	th->dest = pkt->tuple.sport;
-	th->doff = sizeof(*th) / 4;
-	th->rst = 1;
-	if (pkt->tcp_flags & VNIMESH_TCP_ACK) {
-		th->seq = pkt->ack;
-		return;
-	}
-	len += !!(pkt->tcp_flags & VNIMESH_TCP_SYN);
-	len += !!(pkt->tcp_flags & VNIMESH_TCP_FIN);
-	th->ack = 1;
-	th->ack_seq = htonl(ntohl(pkt->seq) + len);
-}
-
-static void push_ip4(struct sk_buff *skb, const struct vnimesh_packet *pkt,
-		     struct tcphdr *th)
-{
-	struct iphdr *iph = skb_push(skb, sizeof(*iph));
-
-	memset(iph, 0, sizeof(*iph));
-	iph->version = 4;
-	iph->ihl = sizeof(*iph) / 4;
-	iph->tot_len = htons(skb->len);
-	iph->frag_off = htons(IP_DF);
-	iph->ttl = 64;
-	iph->protocol = IPPROTO_TCP;
-	iph->saddr = pkt->tuple.dst.v4;
-	iph->daddr = pkt->tuple.src.v4;
-	ip_send_check(iph);
-	th->check = tcp_v4_check(sizeof(*th), iph->saddr, iph->daddr,
-				 csum_partial(th, sizeof(*th), 0));
-	skb->protocol = htons(ETH_P_IP);
-}
-
-static void push_ip6(struct sk_buff *skb, const struct vnimesh_packet *pkt,
-		     struct tcphdr *th)
-{
-	struct ipv6hdr *ip6h = skb_push(skb, sizeof(*ip6h));
-
-	memset(ip6h, 0, sizeof(*ip6h));
-	ip6h->version = 6;
-	ip6h->payload_len = htons(sizeof(*th));
-	ip6h->nexthdr = IPPROTO_TCP;
-	ip6h->hop_limit = 64;
-	ip6h->saddr = pkt->tuple.dst.v6;
-	ip6h->daddr = pkt->tuple.src.v6;
-	th->check = tcp_v6_check(sizeof(*th), &ip6h->saddr, &ip6h->daddr,
-				 csum_partial(th, sizeof(*th), 0));
-	skb->protocol = htons(ETH_P_IPV6);
-}
-
-struct sk_buff *vnimesh_refuse_make(const struct vnimesh_packet *pkt)
-{
-	struct tcphdr *th;
-	struct sk_buff *skb;
-
-	if (pkt->tcp_flags & VNIMESH_TCP_RST)
-		return NULL;
-	skb = alloc_skb(LL_MAX_HEADER + sizeof(struct ipv6hdr) + sizeof(*th),
-			GFP_ATOMIC | __GFP_NOWARN);
-	if (!skb)
-		return NULL;
-	skb_reserve(skb, LL_MAX_HEADER + sizeof(struct ipv6hdr));
-	th = skb_put(skb, sizeof(*th));
-	fill_tcp(th, pkt);
-	if (pkt->tuple.family == AF_INET)
-		push_ip4(skb, pkt, th);
-	else
-		push_ip6(skb, pkt, th);
-	skb_reset_mac_header(skb);
-	skb_reset_network_header(skb);
-	return skb;
-}
+#include "reset.h"
 
 static void send_reset(struct vnimesh_dev *from,
 		       const struct vnimesh_packet *pkt)
 {
-	struct sk_buff *skb = vnimesh_refuse_make(pkt);
+	struct vnimesh_tuple t;
 
-	if (!skb)
+	if (pkt->tcp_flags & VNIMESH_TCP_RST)
 		return;
-	skb->dev = from->dev;
-	skb->ip_summed = CHECKSUM_UNNECESSARY;
-	skb->pkt_type = PACKET_HOST;
-	dev_sw_netstats_rx_add(from->dev, skb->len);
-	netif_rx(skb);
+	vnimesh_tuple_invert(&t, &pkt->tuple);
+	vnimesh_reset_receive(from->mesh, from->dev,
+			      vnimesh_reset_answer(pkt, &t), false);
 }
 
 static void send_icmp(struct sk_buff *skb, u8 code4, u8 code6)

@@ -25,9 +25,5 @@ void vnimesh_unreachable(struct vnimesh_dev *from, struct sk_buff *skb,
 /* The packet is above @mtu: FRAG_NEEDED or PACKET_TOO_BIG. */
 void vnimesh_refuse_size(struct vnimesh_dev *from, struct sk_buff *skb,
 			 u32 mtu);
-/* The RST that answers the TCP segment @pkt, back to its sender, with right
- * checksums and without a device; NULL: it is one, or no memory.
- */
-struct sk_buff *vnimesh_refuse_make(const struct vnimesh_packet *pkt);
 
 #endif /* _VNIMESH_REFUSE_H */

@@ -6,9 +6,7 @@
 #include "bind.h"
 #include "drop.h"
 #include "eject.h"
-#include "encap.h"
-#include "recv.h"
-#include "refuse.h"
+#include "reset.h"
 #include "resteer.h"
 #include "route.h"
 #include "syn.h"
@@ -143,6 +141,21 @@ static bool refused(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 	return true;
 }
 
+bool vnimesh_resteer_down(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
+{
+	struct vnimesh_flow *new;
+
+	/* No budget: nobody but who takes members down can spend it. */
+	if (!may_move(mesh, flow) || !READ_ONCE(flow->syn))
+		return false;
+	new = move(mesh, flow);
+	if (!new)
+		return false;
+	vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_DOWN);
+	send_kept(mesh, new);
+	return true;
+}
+
 bool vnimesh_heal_icmp(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 		       __be32 seq, bool from_member_or_node)
 {
@@ -157,26 +170,14 @@ bool vnimesh_heal_icmp(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 static void answer_late(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 			const struct vnimesh_packet *pkt)
 {
-	struct vnimesh_vni *vni = flow->member->vni;
-	struct vnimesh_packet reset;
-	struct vnimesh_path path;
-	struct sk_buff *skb;
+	struct vnimesh_tuple t;
 
 	vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_LATE);
-	skb = vnimesh_refuse_make(pkt);
-	if (!skb)
+	if (pkt->tcp_flags & VNIMESH_TCP_RST)
 		return;
-	skb->dev = mesh->dev;
-	if (vni->node->self) {
-		if (vnimesh_packet_parse(skb, &reset))
-			vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
-		else
-			vnimesh_deliver(mesh, vni, skb, &reset, false);
-	} else if (vnimesh_encap_route(mesh, vni->node, &path)) {
-		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
-	} else {
-		vnimesh_encap_send(netdev_priv(mesh->dev), skb, &path);
-	}
+	vnimesh_tuple_invert(&t, &pkt->tuple);
+	vnimesh_reset_send(mesh, flow->member->vni,
+			   vnimesh_reset_answer(pkt, &t), false);
 }
 
 bool vnimesh_resteer_reply(struct vnimesh_mesh *mesh,

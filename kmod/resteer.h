@@ -33,6 +33,10 @@ bool vnimesh_resteer_reply(struct vnimesh_mesh *mesh,
 			   const struct vnimesh_packet *pkt,
 			   enum vnimesh_track found);
 
+/* The member of the half-open @flow is down. True: another one has the SYN. */
+bool vnimesh_resteer_down(struct vnimesh_mesh *mesh,
+			  struct vnimesh_flow *flow);
+
 /* An ICMP error says that the flow's packet with @seq did not arrive. Only the
  * member or its node knows. True: the client need not know.
  */

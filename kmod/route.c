@@ -2,6 +2,7 @@
 #include <linux/skbuff.h>
 #include <net/ipv6.h>
 
+#include "abort.h"
 #include "bind.h"
 #include "drop.h"
 #include "encap.h"
@@ -11,6 +12,7 @@
 #include "netlink.h"
 #include "recv.h"
 #include "refuse.h"
+#include "reset.h"
 #include "route.h"
 #include "track.h"
 
@@ -159,7 +161,9 @@ void vnimesh_route_flow(struct vnimesh_dev *from, struct sk_buff *skb,
 {
 	struct vnimesh_vni *vni = flow->member->vni;
 
-	if (vni->node->self)
+	if (unlikely(vnimesh_flow_is_dying(flow)))
+		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_FLOW_DYING);
+	else if (vni->node->self)
 		send_local(from, skb, pkt, flow, vni);
 	else
 		send_remote(from, skb, pkt, flow, vni->node);

@@ -124,6 +124,7 @@ struct vnimesh_service *vnimesh_service_alloc(const char *tag,
 		vnimesh_addr_set(&service->e6, AF_INET6, ip6, service);
 	service->policy = VNIMESH_POLICY_OPTIMAL;
 	service->load = VNIMESH_LOAD_CONNECTIONS;
+	service->on_down = VNIMESH_ON_DOWN_ABORT;
 	RCU_INIT_POINTER(service->set, &nobody);
 	RCU_INIT_POINTER(service->ports, ports);
 	refcount_set(&service->refs, 1);

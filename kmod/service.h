@@ -81,6 +81,11 @@ struct vnimesh_member {
 	spinlock_t flows_lock;	/* BH; innermost, within bucket locks */
 	struct list_head flows;	/* bound to it, by flow->chain */
 	struct list_head vni_link;	/* in vni->members, under mesh->lock */
+	struct list_head transit;	/* liveness.c, as all below */
+	unsigned long since;	/* jiffies when it was not UP any more */
+	unsigned long deadline;	/* jiffies when its flows end */
+	u32 aborted;		/* flows, not yet told */
+	u8 live;		/* enum vnimesh_live, as known to the worker */
 	struct vnimesh_row row;
 	struct rcu_head rcu;
 };
@@ -106,6 +111,8 @@ struct vnimesh_service {
 	u8 policy;		/* enum vnimesh_policy; READ_ONCE */
 	u8 load;		/* enum vnimesh_load; READ_ONCE */
 	bool maglev_old;	/* a table is due; under mesh->lock */
+	u8 on_down;		/* enum vnimesh_on_down; READ_ONCE */
+	u32 drain_time;		/* ms; READ_ONCE */
 	bool loading;		/* members follow, packets wait; READ_ONCE */
 	bool dead;		/* unlinked; READ_ONCE */
 	unsigned long used;	/* jiffies of the last new flow, 0 never */

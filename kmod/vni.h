@@ -43,6 +43,7 @@ struct vnimesh_vni {
 	bool dead;		/* unlinked; READ_ONCE */
 	u32 n_members;		/* rows that name it, under mesh->lock */
 	struct list_head members;	/* those rows, under mesh->lock */
+	struct list_head transit;	/* liveness.c */
 	struct list_head node_link;	/* in node->vnis, under mesh->lock */
 	atomic_t syns;		/* ... copies of SYNs that these keep */
 	atomic_t credit;	/* ... what it may still move, resteer.c */

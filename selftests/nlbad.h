@@ -80,6 +80,8 @@ static const struct attr service_attrs[VNIMESH_A_SERVICE_MAX + 1] = {
 	[VNIMESH_A_SERVICE_POLICY] = { "policy", U8, 1, 4 },
 	[VNIMESH_A_SERVICE_LOADING] = { "loading", U8, 0, 1 },
 	[VNIMESH_A_SERVICE_LOAD] = { "load", U8, 1, 2 },
+	[VNIMESH_A_SERVICE_ON_DOWN] = { "on-down", U8, 1, 3 },
+	[VNIMESH_A_SERVICE_DRAIN_TIME] = { "drain-time", U32, 0, 86400000 },
 	ROW(SERVICE),
 };
 

@@ -35,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -564,9 +565,11 @@ static int recv_file(char **args)
 int main(int argc, char **argv)
 {
 	const char *cmd = argc > 1 ? argv[1] : "";
+	struct rlimit rl = { 1 << 20, 1 << 20 };
 	int opt;
 
 	signal(SIGPIPE, SIG_IGN);
+	setrlimit(RLIMIT_NOFILE, &rl);
 	optind = 2;
 	while ((opt = getopt(argc, argv, "+uvsizn:l:b:p:r:t:")) != -1)
 		switch (opt) {

@@ -123,6 +123,7 @@ names 10
 share 211 "$REPLY"
 check "health changed: new flows move" [ "$REPLY" -le 1 ]
 check "... the held ones go on" round held 8
+check "flows are to be kept" vnimesh -n h1 service set web on-down keep
 check "the VNI that holds them is marked down" vnimesh -n h1 vni set 210 state down
 check "... they go on" round held 8
 check "its member is deleted" vnimesh -n h1 member del web vni 210

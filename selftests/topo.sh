@@ -86,7 +86,7 @@ topo_dev() {
 	local a6=$REPLY
 	underlay "$1"
 	vnimesh -n "h$1" dev add mesh0 mesh 77 node "$1" vni "$1"01 local "$REPLY" \
-		address "$a4/16" address "$a6/48" &&
+		address "$a4/16" address "$a6/48" ${topo_flow_max:+flow-max "$topo_flow_max"} &&
 		vnimesh -n "h$1" dev set mesh0 service-prefix $prefix4 service-prefix $prefix6 &&
 		vnimesh -n "h$1" node set "$1" prefix "10.77.$1.0/24" prefix "fd77:0:0:$1::/64"
 }

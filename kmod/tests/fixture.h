@@ -17,6 +17,7 @@
 #include <net/ip6_checksum.h>
 
 #include "../flow.h"
+#include "../liveness.h"
 #include "../mesh.h"
 
 /* splitmix64: the same numbers in every run, so that a failure comes again. */
@@ -70,6 +71,8 @@ static inline struct vnimesh_mesh *test_mesh(struct kunit *test, u32 flow_max)
 	mutex_init(&mesh->lock);
 	mesh->stats = alloc_percpu(struct vnimesh_stats);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mesh->stats);
+	KUNIT_ASSERT_EQ(test, vnimesh_liveness_init(mesh), 0);
+	vnimesh_liveness_stop(mesh);	/* no worker meddles */
 	KUNIT_ASSERT_EQ(test, vnimesh_node_init(mesh), 0);
 	KUNIT_ASSERT_EQ(test, vnimesh_vni_init(mesh), 0);
 	KUNIT_ASSERT_EQ(test, vnimesh_service_init(mesh), 0);
@@ -87,6 +90,7 @@ static inline void test_mesh_free(struct vnimesh_mesh *mesh)
 	vnimesh_service_exit(mesh);
 	vnimesh_vni_exit(mesh);
 	vnimesh_node_exit(mesh);
+	kfree(mesh->transitions);
 	for (i = 0; i < 4; i++)
 		rcu_barrier();
 	free_percpu(mesh->stats);

@@ -151,6 +151,8 @@ struct vnm_service {
 	uint32_t		n_members;
 	uint32_t		used_ms;
 	struct vnm_meta		meta;
+	uint8_t			on_down;
+	uint32_t		drain_time_ms;
 };
 
 struct vnm_member {
@@ -310,6 +312,7 @@ struct vnm_event {
 	uint32_t	penalty_ms;
 	uint16_t	dport;
 	uint8_t		kind;
+	uint32_t	count;
 };
 
 /* Describes one of the structs above to the functions below. */
@@ -373,6 +376,7 @@ enum vnm_words {
 	VNM_WORDS_EVIDENCE,
 	VNM_WORDS_OBJECT,
 	VNM_WORDS_PROTO,
+	VNM_WORDS_ON_DOWN,
 };
 
 const char *vnm_word_text(enum vnm_words w, unsigned int value, char *buf,

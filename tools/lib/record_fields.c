@@ -197,6 +197,14 @@ static const struct vnm_field service_fields[] = {
 	[VNIMESH_A_SERVICE_LOAD] = { "load", VNM_K_ENUM, OFF(service, load),
 		.flags = VNM_F_SET | VNM_F_DETAIL, .words = VNM_WORDS_LOAD,
 		BOTH("load") },
+	[VNIMESH_A_SERVICE_ON_DOWN] = { "on-down", VNM_K_ENUM,
+		OFF(service, on_down), .flags = VNM_F_SET,
+		.words = VNM_WORDS_ON_DOWN, .json = "on_down",
+		.word = "on-down" },
+	[VNIMESH_A_SERVICE_DRAIN_TIME] = { "drain-time", VNM_K_MS,
+		OFF(service, drain_time_ms), .flags = VNM_F_SET,
+		RANGE(0, 86400000), .json = "drain_time_ms",
+		.word = "drain-time" },
 };
 
 static const struct vnm_field member_fields[] = {
@@ -482,6 +490,8 @@ static const struct vnm_field event_fields[] = {
 	[VNIMESH_A_EVENT_PENALTY] = { "penalty", VNM_K_MS,
 		OFF(event, penalty_ms), .json = "penalty_ms",
 		.word = "penalty" },
+	[VNIMESH_A_EVENT_COUNT] = { "count", VNM_K_U32, OFF(event, count),
+		BOTH("count") },
 };
 
 const struct vnm_type vnm_prefix_type = {

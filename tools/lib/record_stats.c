@@ -76,6 +76,11 @@ static const struct vnm_field stats_fields[] = {
 	STAT(UPCALL_LIMIT, "upcall-limit"),
 	STAT(HOLD_GONE, "hold-gone"),
 	STAT(RESOLVE_LIMIT, "resolve-limit"),
+	STAT(FLOW_ABORTED, "flow-aborted"),
+	STAT(FLOW_REPINNED, "flow-repinned"),
+	STAT(FLOW_DYING, "flow-dying"),
+	STAT(RESTEER_DOWN, "resteer-down"),
+	STAT(RESET_LOST, "reset-lost"),
 };
 
 const struct vnm_type vnm_stats_type = {

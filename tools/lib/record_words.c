@@ -54,6 +54,13 @@ static const struct word how_words[] = {
 	{ 0, NULL }
 };
 
+static const struct word on_down_words[] = {
+	{ VNIMESH_ON_DOWN_ABORT, "abort" },
+	{ VNIMESH_ON_DOWN_DRAIN, "drain" },
+	{ VNIMESH_ON_DOWN_KEEP, "keep" },
+	{ 0, NULL }
+};
+
 static const struct word verdict_words[] = {
 	{ VNIMESH_VERDICT_NO_SERVICE, "no-service" },
 	{ VNIMESH_VERDICT_COORDINATOR_AWAY, "coordinator-away" },
@@ -93,6 +100,9 @@ static const struct word event_words[] = {
 	{ VNIMESH_EVENT_EVIDENCE, "evidence" },
 	{ VNIMESH_EVENT_EJECTED, "ejected" },
 	{ VNIMESH_EVENT_RETURNED, "returned" },
+	{ VNIMESH_EVENT_MEMBER_UP, "member-up" },
+	{ VNIMESH_EVENT_MEMBER_DOWN, "member-down" },
+	{ VNIMESH_EVENT_FLOWS_ABORTED, "flows-aborted" },
 	{ 0, NULL }
 };
 
@@ -135,6 +145,7 @@ static const struct word *const words[] = {
 	[VNM_WORDS_EVIDENCE] = evidence_words,
 	[VNM_WORDS_OBJECT] = object_words,
 	[VNM_WORDS_PROTO] = proto_words,
+	[VNM_WORDS_ON_DOWN] = on_down_words,
 };
 
 const char *vnm_word_text(enum vnm_words w, unsigned int value, char *buf,

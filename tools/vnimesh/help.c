@@ -49,8 +49,9 @@ static const struct {
 	{ "service", "Usage: vnimesh service [ show [ TAG ] ] [ dev MESH ]\n"
 	"       vnimesh service { add | replace | set } TAG [ dev MESH ]\n"
 	"                   [ address ADDR ]... [ port RULE ]... [ policy optimal ]\n"
-	"                   [ loading { on | off } ] FACTS\n"
-	"       vnimesh service del TAG [ dev MESH ]\n" RULE META },
+	"                   [ loading { on | off } ] [ on-down { abort | drain | keep } ]\n"
+	"                   [ drain-time TIME ] FACTS\n"
+	"       vnimesh service del TAG [ dev MESH ]\n" RULE TIME META },
 	{ "member", "Usage: vnimesh member [ show [ TAG ] ] [ vni VNI ] [ dev MESH ]\n"
 	"       vnimesh member { add | replace | set } TAG vni VNI [ dev MESH ]\n"
 	"                   [ weight 0..1000 ] [ state STATE ] [ health 0..100 ]\n"

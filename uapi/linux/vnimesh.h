@@ -95,6 +95,13 @@ enum vnimesh_how {
 	VNIMESH_HOW_RANDOM,	/* by chance and weight */
 };
 
+/* What becomes of the flows of a member that went down, or was deleted. */
+enum vnimesh_on_down {
+	VNIMESH_ON_DOWN_ABORT = 1,	/* both ends are reset at once */
+	VNIMESH_ON_DOWN_DRAIN,		/* ... DRAIN_TIME after it left UP */
+	VNIMESH_ON_DOWN_KEEP,		/* they go on, or time out */
+};
+
 /* Answer to a miss, and the reason of a negative entry. */
 enum vnimesh_verdict {
 	VNIMESH_VERDICT_NO_SERVICE = 1,
@@ -135,6 +142,9 @@ enum vnimesh_event {
 					 * or, without it, of this host
 					 */
 	VNIMESH_EVENT_RETURNED,		/* ... which passed its trial */
+	VNIMESH_EVENT_MEMBER_UP,	/* of a service in use: may be chosen again */
+	VNIMESH_EVENT_MEMBER_DOWN,	/* ... it, its VNI or node is down or gone */
+	VNIMESH_EVENT_FLOWS_ABORTED,	/* COUNT connections to it were reset */
 };
 
 /* What speaks against a member. */
@@ -272,6 +282,11 @@ enum {
 	VNIMESH_A_STATS_UPCALL_LIMIT,	/* refused: too many questions in a second */
 	VNIMESH_A_STATS_HOLD_GONE,	/* held packet dropped: its VNI went */
 	VNIMESH_A_STATS_RESOLVE_LIMIT,	/* resolves refused: too many wait, or too often */
+	VNIMESH_A_STATS_FLOW_ABORTED,	/* connections reset: their member is down */
+	VNIMESH_A_STATS_FLOW_REPINNED,	/* ... UDP and half-open ones let go */
+	VNIMESH_A_STATS_FLOW_DYING,	/* segments of aborted connections, reset */
+	VNIMESH_A_STATS_RESTEER_DOWN,	/* SYN to another member: its own is down */
+	VNIMESH_A_STATS_RESET_LOST,	/* a reset could not be sent */
 	__VNIMESH_A_STATS_MAX,
 };
 #define VNIMESH_A_STATS_MAX	(__VNIMESH_A_STATS_MAX - 1)
@@ -347,6 +362,10 @@ enum {
 	VNIMESH_A_SERVICE_AGE,		/* u32 ms since the last set, read only */
 	VNIMESH_A_SERVICE_PAD,
 	VNIMESH_A_SERVICE_LOAD,		/* u8, enum vnimesh_load */
+	VNIMESH_A_SERVICE_ON_DOWN,	/* u8, enum vnimesh_on_down */
+	VNIMESH_A_SERVICE_DRAIN_TIME,	/* u32 ms, 0..86400000; 0: draining has no
+					 * end, not with ON_DOWN drain
+					 */
 	__VNIMESH_A_SERVICE_MAX,
 };
 #define VNIMESH_A_SERVICE_MAX	(__VNIMESH_A_SERVICE_MAX - 1)
@@ -537,6 +556,7 @@ enum {
 	VNIMESH_A_EVENT_KIND,		/* u8, enum vnimesh_evidence_kind */
 	VNIMESH_A_EVENT_DPORT,		/* be16, of the service */
 	VNIMESH_A_EVENT_PENALTY,	/* u32 ms */
+	VNIMESH_A_EVENT_COUNT,		/* u32 */
 	__VNIMESH_A_EVENT_MAX,
 };
 #define VNIMESH_A_EVENT_MAX	(__VNIMESH_A_EVENT_MAX - 1)

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * RFC 5961: a stack believes a RST only at exactly the sequence it expects.
+ * That lies between the last ACK it sent (it may delay the next) and the end of
+ * what was sent to it (a part may be lost on the last inch; then Linux also
+ * takes the right edge of what it holds behind the gap). So both are tried.
+ * What neither hits answers with a challenge ACK, and the flow, DYING by then,
+ * resets it at the place that names.
+ */
+#include <linux/skbuff.h>
+
+#include "abort.h"
+#include "reset.h"
+#include "resteer.h"
+#include "trace.h"
+
+#define BATCH	32	/* flows for one hold of BH */
+
+static void reset_client(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
+{
+	u32 ack = READ_ONCE(flow->ack[VNIMESH_FORWARD]);
+	u32 end = READ_ONCE(flow->end[VNIMESH_REVERSE]);
+	struct net_device *dev = rcu_dereference(flow->client->dev);
+	struct vnimesh_tuple t;
+
+	vnimesh_tuple_invert(&t, &flow->link[VNIMESH_FORWARD].tuple);
+	vnimesh_reset_receive(mesh, dev, vnimesh_reset_at(&t, end), true);
+	if (ack != end)
+		vnimesh_reset_receive(mesh, dev, vnimesh_reset_at(&t, ack),
+				      true);
+}
+
+static void reset_member(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
+{
+	u32 ack = READ_ONCE(flow->ack[VNIMESH_REVERSE]);
+	u32 end = READ_ONCE(flow->end[VNIMESH_FORWARD]);
+	struct vnimesh_vni *vni = flow->member->vni;
+	struct vnimesh_tuple t;
+
+	/* Its device is gone with it: nobody to tell, and nothing lost. */
+	if (vni->node->self && !READ_ONCE(vni->dev_up))
+		return;
+	vnimesh_tuple_invert(&t, &flow->link[VNIMESH_REVERSE].tuple);
+	vnimesh_reset_send(mesh, vni, vnimesh_reset_at(&t, end), true);
+	if (ack != end)
+		vnimesh_reset_send(mesh, vni, vnimesh_reset_at(&t, ack), true);
+}
+
+/* It is DYING from here on, if it was in a state to end so: which one. */
+static u8 die(struct vnimesh_flow *flow)
+{
+	u8 old = READ_ONCE(flow->state), state;
+
+	while (old == VNIMESH_FLOW_NEW || old == VNIMESH_FLOW_ESTABLISHED ||
+	       old == VNIMESH_FLOW_CLOSING) {
+		state = cmpxchg(&flow->state, old, VNIMESH_FLOW_DYING);
+		if (state == old)
+			break;
+		old = state;
+	}
+	return old;
+}
+
+/* True: a connection was reset. */
+static bool end_flow(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
+{
+	u8 was;
+
+	if (flow->link[0].tuple.proto != IPPROTO_TCP) {
+		if (vnimesh_flow_remove(mesh, flow))
+			vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_REPINNED);
+		return false;
+	}
+	if (READ_ONCE(flow->state) == VNIMESH_FLOW_NEW &&
+	    vnimesh_resteer_down(mesh, flow))
+		return false;
+	was = die(flow);
+	switch (was) {
+	case VNIMESH_FLOW_NEW:
+		/* Then the client's next SYN finds another member, or none. */
+		if (vnimesh_flow_remove(mesh, flow))
+			vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_REPINNED);
+		return false;
+	case VNIMESH_FLOW_ESTABLISHED:
+	case VNIMESH_FLOW_CLOSING:
+		break;
+	default:
+		return false;
+	}
+	/* The clock of its end runs from here. */
+	WRITE_ONCE(flow->last, jiffies);
+	vnimesh_flow_unload(flow);
+	if (was == VNIMESH_FLOW_CLOSING)	/* nobody waits on it */
+		return false;
+	vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_ABORTED);
+	trace_vnimesh_abort(mesh, flow, "member-down");
+	reset_client(mesh, flow);
+	reset_member(mesh, flow);
+	return true;
+}
+
+/* RCU keeps what is taken off the chain. */
+static u32 take(struct vnimesh_member *member, struct vnimesh_flow **batch)
+{
+	struct vnimesh_flow *flow;
+	u32 n = 0;
+
+	spin_lock(&member->flows_lock);
+	while (n < BATCH) {
+		flow = list_first_entry_or_null(&member->flows,
+						struct vnimesh_flow, chain);
+		if (!flow)
+			break;
+		list_del_init(&flow->chain);
+		batch[n++] = flow;
+	}
+	spin_unlock(&member->flows_lock);
+	return n;
+}
+
+bool vnimesh_abort_member(struct vnimesh_mesh *mesh,
+			  struct vnimesh_member *member, u32 budget,
+			  u32 *aborted)
+{
+	struct vnimesh_flow *batch[BATCH];
+	u32 i, n, done = 0;
+
+	do {
+		/* Straight into the receivers' stacks: the backlog would lose
+		 * what is above its thousand packets.
+		 */
+		local_bh_disable();
+		rcu_read_lock();
+		n = take(member, batch);
+		for (i = 0; i < n; i++)
+			*aborted += end_flow(mesh, batch[i]);
+		rcu_read_unlock();
+		local_bh_enable();
+		cond_resched();
+		done += n;
+	} while (n == BATCH && done < budget);
+	return n == BATCH;
+}
+
+void vnimesh_abort_reply(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+			 const struct vnimesh_packet *pkt)
+{
+	struct vnimesh_tuple t;
+
+	vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_DYING);
+	if (pkt->tcp_flags & VNIMESH_TCP_RST)
+		return;
+	vnimesh_tuple_invert(&t, &flow->link[VNIMESH_REVERSE].tuple);
+	vnimesh_reset_send(mesh, flow->member->vni,
+			   vnimesh_reset_answer(pkt, &t), false);
+}
