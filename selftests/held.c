@@ -301,6 +301,7 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	setrlimit(RLIMIT_NOFILE, &rl);
+	setvbuf(stdin, NULL, _IONBF, 0);	/* for epoll */
 	while ((opt = getopt(argc, argv, "+bf:n:p:")) != -1)
 		switch (opt) {
 		case 'b': block = true; break;

@@ -189,9 +189,11 @@ gap() { ss -N c110 -Htin | grep -q 'rcv_ooopack:[1-9]'; }
 check "a connection" talker late 8 10.96.0.1 7000
 # 52 bytes of headers, with timestamps.
 in='meta length 56 counter drop' check "... that loses one segment" block c110
+# The second before the server's retransmission timer, that would hold it back.
 echo one >&8
-check "... lost" waitfor 3 dropped c110
+nap 0.05
 echo another >&8
+check "... lost" waitfor 3 dropped c110
 check "... with one behind the gap" waitfor 3 gap
 reset_by late "reordering: its member is set down" vn member set far vni 210 state down
 exec 8>&-
@@ -221,15 +223,13 @@ lift c210
 check "... the server is told" waitfor 5 nobody_at c210
 check "it comes back" vn member set far vni 210 state up
 
-# Half-open: the next SYN goes to another member.
+# Half-open: the copy of the SYN, or the next one, goes to another member.
 check "211 is far away" vn member set both vni 211 latency 10s
 in='tcp flags syn drop' check "210 does not see the SYN" block c210
 start opening in_ns c110 peer talk -r 0 -t 20000 10.96.0.3 7000
 check "a half-open flow" waitfor 3 bash -c 'vnimesh -n h1 -j flow show tag both |
 	jq -e ".[] | select(.state == \"new\" and .vni == 210)"'
 check "its member is set down" vn member set both vni 210 state down
-stat_of 1 resteer_down
-check "... the kept SYN is sent to another ($REPLY)" [ "$REPLY" -ge 1 ]
 check "it opens at the other" waitfor 4 grep -q "^0 211 " "$work/opening"
 lift c210
 check "it comes back" vn member set both vni 210 state up
