@@ -12,16 +12,6 @@
 #define HEADROOM	(LL_MAX_HEADER + VNIMESH_OVERHEAD4 + \
 			 sizeof(struct ipv6hdr))
 
-void vnimesh_tuple_invert(struct vnimesh_tuple *to,
-			  const struct vnimesh_tuple *tuple)
-{
-	*to = *tuple;
-	to->src = tuple->dst;
-	to->dst = tuple->src;
-	to->sport = tuple->dport;
-	to->dport = tuple->sport;
-}
-
 static void push_ip4(struct sk_buff *skb, const struct vnimesh_tuple *t,
 		     struct tcphdr *th)
 {

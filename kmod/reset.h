@@ -17,9 +17,6 @@ struct sk_buff *vnimesh_reset_at(const struct vnimesh_tuple *tuple, u32 seq);
  */
 struct sk_buff *vnimesh_reset_answer(const struct vnimesh_packet *pkt,
 				     const struct vnimesh_tuple *tuple);
-/* @to = @tuple with its ends swapped. */
-void vnimesh_tuple_invert(struct vnimesh_tuple *to,
-			  const struct vnimesh_tuple *tuple);
 
 /* BH, RCU. @skb (may be NULL, then it is counted as lost) is received by
  * @dev. @now: at once, with the locks of the receiver's stack, else by the
