@@ -220,8 +220,6 @@ struct vnimesh_flow *vnimesh_bind_direct(struct vnimesh_dev *from,
 		/* An error about a connection whose source port is another. */
 		return vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_FORWARD);
 	}
-	if (pkt->fragment)
-		return NULL;
 	syn = pkt->tuple.proto == IPPROTO_TCP && vnimesh_packet_is_syn(pkt);
 	if (!syn && !vnimesh_flow_count(mesh))
 		return NULL;

@@ -15,6 +15,7 @@
 #include "encap.h"
 #include "flow.h"
 #include "liveness.h"
+#include "frag.h"
 #include "miss.h"
 #include "parked.h"
 #include "route.h"
@@ -104,6 +105,7 @@ static void uninit_dev(struct net_device *dev)
 		 * readers.
 		 */
 		vnimesh_miss_flush_dev(mesh, vdev);
+		vnimesh_frag_flush(mesh, vdev->vni);
 		vnimesh_flow_flush(mesh, vdev->vni);
 		vnimesh_vni_detach(mesh, vdev->vni);
 	}
@@ -115,6 +117,7 @@ static void uninit_dev(struct net_device *dev)
 		return;
 	}
 	vnimesh_miss_stop(mesh);
+	vnimesh_frag_stop(mesh);
 	vnimesh_parked_stop(mesh);
 	vnimesh_liveness_stop(mesh);
 	vnimesh_sock_put(mesh->sock);
@@ -139,6 +142,7 @@ static int stop_dev(struct net_device *dev)
 
 	vnimesh_vni_set_up(vdev->mesh, vdev->vni, false);
 	vnimesh_miss_flush_dev(vdev->mesh, vdev);
+	vnimesh_frag_flush(vdev->mesh, vdev->vni);
 	return 0;
 }
 
@@ -311,6 +315,7 @@ static void free_mesh(struct vnimesh_mesh *mesh)
 	vnimesh_liveness_stop(mesh);
 	vnimesh_flow_exit(mesh);
 	vnimesh_eject_exit(mesh);
+	vnimesh_frag_exit(mesh);
 	if (mesh->misses)
 		vnimesh_miss_exit(mesh);
 	if (mesh->parked)
@@ -393,6 +398,8 @@ static struct vnimesh_mesh *new_mesh(struct net_device *dev,
 		err = vnimesh_parked_init(mesh);
 	if (!err)
 		err = vnimesh_eject_init(mesh);
+	if (!err)
+		err = vnimesh_frag_init(mesh);
 	if (!err)
 		err = vnimesh_flow_init(mesh);
 	if (err) {

@@ -10,6 +10,7 @@
 #include "icmp.h"
 #include "nat.h"
 #include "quote.h"
+#include "resteer.h"
 
 /* The 8 bytes before the quote are the same in both families. */
 static bool read_type(struct sk_buff *skb, const struct vnimesh_packet *pkt,
@@ -19,6 +20,11 @@ static bool read_type(struct sk_buff *skb, const struct vnimesh_packet *pkt,
 		return false;
 	*type = ((const struct icmphdr *)(skb->data + pkt->l4))->type;
 	return true;
+}
+
+static u8 icmp_code(const struct sk_buff *skb, const struct vnimesh_packet *pkt)
+{
+	return ((const struct icmphdr *)(skb->data + pkt->l4))->code;
 }
 
 bool vnimesh_icmp_is_error(struct sk_buff *skb,
@@ -134,6 +140,48 @@ struct vnimesh_flow *vnimesh_icmp_flow(struct vnimesh_mesh *mesh,
 		return NULL;
 	vnimesh_tuple_invert(&t, &q.tuple);
 	return vnimesh_flow_find(mesh, dir, &t);
+}
+
+/* The sender as far as this host can tell: who can send from the node's prefixes
+ * besides the member would have to guess the sequence.
+ */
+static bool member_or_node(struct vnimesh_mesh *mesh,
+			   const struct vnimesh_packet *pkt,
+			   const struct vnimesh_flow *flow)
+{
+	const struct vnimesh_node *node = flow->member->vni->node;
+	const struct vnimesh_tuple *t = &pkt->tuple;
+	const struct vnimesh_dev *own;
+
+	if (vnimesh_ip_equal(&t->src, &flow->link[VNIMESH_REVERSE].tuple.src))
+		return true;
+	if (!node->self)
+		return vnimesh_node_route(mesh, t->family, &t->src) == node;
+	own = netdev_priv(mesh->dev);
+	return own->vni == vnimesh_vni_local(mesh, t->family, &t->src);
+}
+
+bool vnimesh_icmp_heal(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+		       const struct vnimesh_packet *pkt,
+		       struct vnimesh_flow *flow)
+{
+	struct vnimesh_quote q;
+	u8 type;
+
+	if (!flow->member || !parse_quote(skb, pkt, &q) ||
+	    q.tuple.proto != IPPROTO_TCP || !read_type(skb, pkt, &type))
+		return false;
+	/* Too big is no failure of the member's. */
+	if (pkt->tuple.family == AF_INET ?
+	    type != ICMP_DEST_UNREACH ||
+	    icmp_code(skb, pkt) == ICMP_FRAG_NEEDED :
+	    type != ICMPV6_DEST_UNREACH)
+		return false;
+	/* Its SYN went elsewhere before. */
+	if (READ_ONCE(flow->state) == VNIMESH_FLOW_MOVED)
+		return true;
+	return vnimesh_heal_icmp(mesh, flow, q.seq,
+				 member_or_node(mesh, pkt, flow));
 }
 
 int vnimesh_icmp_nat(struct vnimesh_mesh *mesh, struct sk_buff *skb,

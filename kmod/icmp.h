@@ -26,6 +26,14 @@ struct vnimesh_flow *vnimesh_icmp_flow(struct vnimesh_mesh *mesh,
 				       const struct vnimesh_packet *pkt,
 				       enum vnimesh_dir dir);
 
+/* BH, RCU. The error @skb travels towards the client of @flow: if it says that the
+ * flow's SYN did not arrive, that is evidence. True: another member has the SYN,
+ * the client need not know.
+ */
+bool vnimesh_icmp_heal(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+		       const struct vnimesh_packet *pkt,
+		       struct vnimesh_flow *flow);
+
 /* RCU. @skb is an error that vnimesh_icmp_flow() found @flow for in @dir: give
  * what it quotes, and its own addresses where they are an end's of the flow,
  * the look of the other side. Counts. -ENOMEM: nothing was changed.

@@ -60,6 +60,15 @@
 #define VNIMESH_NEGATIVE_MAX	4096	/* negative entries per mesh */
 #define VNIMESH_NEGATIVE_TTL_MAX	60000	/* ms */
 
+/* Fragments: what was decided for a datagram (some 200 bytes) is kept for as long
+ * as its pieces may be apart on one path. Those that came before the first: one
+ * datagram of 64 KiB has 45 of them.
+ */
+#define VNIMESH_DATAGRAMS_MAX		4096
+#define VNIMESH_DATAGRAM_TIME		(2 * HZ)
+#define VNIMESH_FRAGMENTS_HELD_MAX	512
+#define VNIMESH_FRAGMENTS_HELD_VNI_MAX	128
+
 /* ICMP errors to other hosts: a burst for the connects of one moment, then per
  * second and sender; the second divides 1000.
  */

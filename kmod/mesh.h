@@ -35,6 +35,7 @@ struct vnimesh_eject;
 struct vnimesh_misses;
 struct vnimesh_parked;
 struct vnimesh_transitions;
+struct vnimesh_frags;
 
 struct vnimesh_stats {
 	unsigned long c[VNIMESH_A_STATS_MAX + 1];
@@ -111,6 +112,7 @@ struct vnimesh_mesh {
 	atomic_t syns;			/* copies that half-open flows keep */
 	struct vnimesh_misses *misses;
 	struct vnimesh_parked *parked;
+	struct vnimesh_frags *frags;
 	struct vnimesh_answers answers;
 	struct vnimesh_transitions *transitions;
 };

@@ -149,3 +149,13 @@ void vnimesh_nat_addrs(struct sk_buff *skb, struct vnimesh_packet *pkt,
 	if (!check && skb->ip_summed == CHECKSUM_COMPLETE)
 		skb->ip_summed = CHECKSUM_NONE;
 }
+
+int vnimesh_nat_fragment(struct sk_buff *skb, struct vnimesh_packet *pkt,
+			 const union vnimesh_ip *src,
+			 const union vnimesh_ip *dst)
+{
+	if (skb_ensure_writable(skb, pkt->l4))
+		return -ENOMEM;
+	vnimesh_nat_addrs(skb, pkt, src, dst, NULL);
+	return 0;
+}

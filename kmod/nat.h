@@ -15,6 +15,11 @@
 int vnimesh_nat(struct sk_buff *skb, struct vnimesh_packet *pkt,
 		const struct vnimesh_flow *flow, enum vnimesh_dir dir);
 
+/* A later fragment has addresses only. -ENOMEM: nothing was changed. */
+int vnimesh_nat_fragment(struct sk_buff *skb, struct vnimesh_packet *pkt,
+			 const union vnimesh_ip *src,
+			 const union vnimesh_ip *dst);
+
 /* Other addresses for a packet whose header is writable. @check: the checksum
  * that covers them through a pseudo header, or NULL: there is none in this
  * packet.

@@ -10,6 +10,7 @@
 #include "flow.h"
 
 struct sk_buff;
+struct vnimesh_frag_to;
 
 /* TCP flags, byte 13 of the header (RFC 9293). */
 #define VNIMESH_TCP_FIN	0x01
@@ -21,6 +22,7 @@ struct sk_buff;
 
 struct vnimesh_packet {
 	struct vnimesh_tuple tuple;	/* ports 0 unless TCP or UDP */
+	const struct vnimesh_frag_to *to;	/* a later fragment's way */
 	__be32 seq;		/* TCP */
 	__be32 ack;		/* TCP */
 	u32 payload;		/* TCP: bytes after the header */

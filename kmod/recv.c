@@ -10,6 +10,7 @@
 #include "abort.h"
 #include "answer.h"
 #include "drop.h"
+#include "frag.h"
 #include "icmp.h"
 #include "nat.h"
 #include "recv.h"
@@ -43,20 +44,31 @@ static unsigned int check_target(struct net_device *dev,
 	return 0;
 }
 
+/* An ICMP error about a packet of a client. 1: it need not know. */
+static int rewrite_error(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+			 struct vnimesh_packet *pkt)
+{
+	struct vnimesh_flow *flow;
+
+	flow = vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_REVERSE);
+	if (!flow)
+		return 0;
+	if (vnimesh_icmp_heal(mesh, skb, pkt, flow))
+		return 1;
+	return vnimesh_icmp_nat(mesh, skb, pkt, flow, VNIMESH_REVERSE);
+}
+
 /* The reverse rewrite, if a flow owns the packet or what it complains of. 1: the
- * packet is not for its receiver, and was dealt with.
+ * packet is not for the client.
  */
 static int rewrite(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 		   struct vnimesh_packet *pkt)
 {
-	struct vnimesh_flow *flow;
 	enum vnimesh_track found;
+	struct vnimesh_flow *flow;
 
-	if (unlikely(!pkt->has_ports)) {
-		flow = vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_REVERSE);
-		return flow ? vnimesh_icmp_nat(mesh, skb, pkt, flow,
-					       VNIMESH_REVERSE) : 0;
-	}
+	if (unlikely(!pkt->has_ports))
+		return rewrite_error(mesh, skb, pkt);
 	flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
 	if (!flow)
 		return 0;
@@ -70,27 +82,9 @@ static int rewrite(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	return vnimesh_nat(skb, pkt, flow, VNIMESH_REVERSE);
 }
 
-void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
-		     struct sk_buff *skb, struct vnimesh_packet *pkt,
-		     bool remote)
+static void hand_over(struct net_device *dev, struct sk_buff *skb,
+		      const struct vnimesh_packet *pkt, bool remote)
 {
-	struct net_device *dev = rcu_dereference(vni->dev);
-	unsigned int what = check_target(dev, skb);
-	int err;
-
-	if (unlikely(what)) {
-		undeliverable(mesh, dev, skb, pkt, remote, what);
-		return;
-	}
-	err = rewrite(mesh, skb, pkt);
-	if (unlikely(err)) {
-		if (err > 0)
-			consume_skb(skb);
-		else
-			vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
-		return;
-	}
-
 	/* Each side of the crossing has its own conntrack, marks and routes. */
 	skb_scrub_packet(skb, remote || !net_eq(dev_net(skb->dev), dev_net(dev)));
 	skb_clear_tstamp(skb);
@@ -108,6 +102,101 @@ void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	} else {
 		netif_rx(skb);
 	}
+}
+
+/* With what the rewrite said. */
+static void finish(struct vnimesh_mesh *mesh, struct net_device *dev,
+		   struct sk_buff *skb, struct vnimesh_packet *pkt, bool remote,
+		   int rewritten)
+{
+	switch (rewritten) {
+	case 0:
+		hand_over(dev, skb, pkt, remote);
+		return;
+	case 1:
+		consume_skb(skb);
+		return;
+	case 2:
+		return;
+	default:
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
+	}
+}
+
+/* The first fragment: what its flow says, or that it has none, holds for all. */
+static int first_fragment(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
+			  struct sk_buff *skb, struct vnimesh_packet *pkt,
+			  struct sk_buff_head *held)
+{
+	struct vnimesh_frag_to to = {};
+	struct vnimesh_flow *flow = NULL;
+
+	if (pkt->has_ports)
+		flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
+	if (!flow) {
+		vnimesh_frag_first(mesh, vni, pkt, VNIMESH_FRAG_RX,
+				   VNIMESH_FRAG_PASS, NULL, held);
+		return 0;
+	}
+	to.src = flow->link[VNIMESH_FORWARD].tuple.dst;
+	to.dst = flow->link[VNIMESH_FORWARD].tuple.src;
+	vnimesh_frag_first(mesh, vni, pkt, VNIMESH_FRAG_RX, VNIMESH_FRAG_TO,
+			   &to, held);
+	return rewrite(mesh, skb, pkt);
+}
+
+/* Returns as rewrite(), or 2: @skb is not the caller's any more. */
+static int later_fragment(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
+			  struct sk_buff *skb, struct vnimesh_packet *pkt)
+{
+	struct vnimesh_frag_to to;
+
+	switch (vnimesh_frag_later(mesh, vni, skb, pkt, VNIMESH_FRAG_RX, &to)) {
+	case VNIMESH_FRAG_TAKEN:
+		return 2;
+	case VNIMESH_FRAG_TO:
+		return vnimesh_nat_fragment(skb, pkt, &to.src, &to.dst);
+	default:
+		return 0;
+	}
+}
+
+static void deliver_fragment(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
+			     struct net_device *dev, struct sk_buff *skb,
+			     struct vnimesh_packet *pkt, bool remote)
+{
+	struct sk_buff_head held;
+	int err = 0;
+
+	__skb_queue_head_init(&held);
+	/* To who is nobody's client nothing is translated. */
+	if (atomic_read(&vni->share.live) && vnimesh_frag_mapped(pkt))
+		err = pkt->later ? later_fragment(mesh, vni, skb, pkt) :
+				   first_fragment(mesh, vni, skb, pkt, &held);
+	finish(mesh, dev, skb, pkt, remote, err);
+	while ((skb = __skb_dequeue(&held)))
+		if (vnimesh_packet_parse(skb, pkt))
+			vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_RX_MALFORMED);
+		else
+			vnimesh_deliver(mesh, vni, skb, pkt, remote);
+}
+
+void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
+		     struct sk_buff *skb, struct vnimesh_packet *pkt,
+		     bool remote)
+{
+	struct net_device *dev = rcu_dereference(vni->dev);
+	unsigned int what = check_target(dev, skb);
+
+	if (unlikely(what)) {
+		undeliverable(mesh, dev, skb, pkt, remote, what);
+		return;
+	}
+	if (unlikely(pkt->fragment)) {
+		deliver_fragment(mesh, vni, dev, skb, pkt, remote);
+		return;
+	}
+	finish(mesh, dev, skb, pkt, remote, rewrite(mesh, skb, pkt));
 }
 
 /* Where the outer header, @offset into the head, says it comes from. */

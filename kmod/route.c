@@ -6,6 +6,7 @@
 #include "bind.h"
 #include "drop.h"
 #include "encap.h"
+#include "frag.h"
 #include "icmp.h"
 #include "miss.h"
 #include "nat.h"
@@ -36,6 +37,9 @@ static bool fits(const struct sk_buff *skb, u32 mtu)
 static int rewrite(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 		   struct vnimesh_packet *pkt, struct vnimesh_flow *flow)
 {
+	if (unlikely(pkt->to))
+		return vnimesh_nat_fragment(skb, pkt, &pkt->to->src,
+					    &pkt->to->dst);
 	if (!flow)
 		return 0;
 	if (unlikely(!pkt->has_ports))
@@ -139,10 +143,43 @@ static unsigned int no_flow(long err)
 	}
 }
 
+/* The first fragment of a datagram decides for all; those that came before it
+ * follow. What became of it is remembered before it is touched.
+ */
+static void decide(struct vnimesh_dev *from, const struct vnimesh_packet *pkt,
+		   const struct vnimesh_flow *flow,
+		   enum vnimesh_frag_verdict verdict, struct sk_buff_head *held)
+{
+	struct vnimesh_frag_to to;
+
+	__skb_queue_head_init(held);
+	if (flow) {
+		to.src = flow->link[VNIMESH_REVERSE].tuple.dst;
+		to.dst = flow->link[VNIMESH_REVERSE].tuple.src;
+		to.member = flow->member;
+	}
+	vnimesh_frag_first(from->mesh, from->vni, pkt, VNIMESH_FRAG_TX, verdict,
+			   flow ? &to : NULL, held);
+}
+
+static void follow(struct vnimesh_dev *from, struct sk_buff_head *held)
+{
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(held)))
+		vnimesh_route(from, skb, false);
+}
+
 static void refuse_bind(struct vnimesh_dev *from, struct sk_buff *skb,
 			const struct vnimesh_packet *pkt,
 			struct vnimesh_service *service, long err)
 {
+	struct sk_buff_head held;
+
+	if (pkt->fragment) {
+		decide(from, pkt, NULL, VNIMESH_FRAG_DROP, &held);
+		follow(from, &held);
+	}
 	switch (err) {
 	case -EPROTONOSUPPORT:
 		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_NO_PORT);
@@ -156,10 +193,11 @@ static void refuse_bind(struct vnimesh_dev *from, struct sk_buff *skb,
 	}
 }
 
-void vnimesh_route_flow(struct vnimesh_dev *from, struct sk_buff *skb,
-			struct vnimesh_packet *pkt, struct vnimesh_flow *flow)
+static void send_member(struct vnimesh_dev *from, struct sk_buff *skb,
+			struct vnimesh_packet *pkt, struct vnimesh_flow *flow,
+			const struct vnimesh_member *member)
 {
-	struct vnimesh_vni *vni = flow->member->vni;
+	struct vnimesh_vni *vni = member->vni;
 
 	if (unlikely(vnimesh_flow_is_dying(flow)))
 		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_FLOW_DYING);
@@ -169,18 +207,61 @@ void vnimesh_route_flow(struct vnimesh_dev *from, struct sk_buff *skb,
 		send_remote(from, skb, pkt, flow, vni->node);
 }
 
+void vnimesh_route_flow(struct vnimesh_dev *from, struct sk_buff *skb,
+			struct vnimesh_packet *pkt, struct vnimesh_flow *flow)
+{
+	struct sk_buff_head held;
+
+	if (likely(!pkt->fragment)) {
+		send_member(from, skb, pkt, flow, flow->member);
+		return;
+	}
+	decide(from, pkt, flow, VNIMESH_FRAG_TO, &held);
+	send_member(from, skb, pkt, flow, flow->member);
+	follow(from, &held);
+}
+
 /* A hairpin member's reply goes to the service address; turn it round. */
 static bool send_hairpin(struct vnimesh_dev *from, struct sk_buff *skb,
 			 struct vnimesh_packet *pkt)
 {
+	struct sk_buff_head held;
 	struct vnimesh_flow *flow;
 
 	flow = vnimesh_flow_find(from->mesh, VNIMESH_REVERSE, &pkt->tuple);
 	if (!flow || !flow->member || flow->member->vni != from->vni)
 		return false;
+	__skb_queue_head_init(&held);
+	if (pkt->fragment)
+		decide(from, pkt, NULL, VNIMESH_FRAG_PASS, &held);
 	/* vnimesh_deliver() does the reverse rewrite. */
 	send_local(from, skb, pkt, NULL, from->vni);
+	follow(from, &held);
 	return true;
+}
+
+static void later_to_service(struct vnimesh_dev *from, struct sk_buff *skb,
+			     struct vnimesh_packet *pkt)
+{
+	enum vnimesh_frag_verdict verdict = VNIMESH_FRAG_DROP;
+	struct vnimesh_frag_to to;
+
+	if (vnimesh_frag_mapped(pkt))
+		verdict = vnimesh_frag_later(from->mesh, from->vni, skb, pkt,
+					     VNIMESH_FRAG_TX, &to);
+	switch (verdict) {
+	case VNIMESH_FRAG_TAKEN:
+		return;
+	case VNIMESH_FRAG_TO:
+		pkt->to = &to;
+		send_member(from, skb, pkt, NULL, to.member);
+		return;
+	case VNIMESH_FRAG_PASS:	/* hairpin */
+		send_local(from, skb, pkt, NULL, from->vni);
+		return;
+	default:
+		vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_FRAGMENT);
+	}
 }
 
 /* The client's stack complains of a packet of the member's. */
@@ -209,8 +290,8 @@ static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 	struct vnimesh_service *service;
 	struct vnimesh_flow *flow;
 
-	if (pkt->fragment) {
-		vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_FRAGMENT);
+	if (unlikely(pkt->later)) {
+		later_to_service(from, skb, pkt);
 		return;
 	}
 	if (!pkt->has_ports) {

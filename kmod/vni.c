@@ -218,6 +218,7 @@ struct vnimesh_vni *vnimesh_vni_add(struct vnimesh_mesh *mesh, u32 id,
 	vnimesh_share_init(&vni->share, vnimesh_flow_room(mesh));
 	INIT_LIST_HEAD(&vni->members);
 	INIT_LIST_HEAD(&vni->transit);
+	INIT_LIST_HEAD(&vni->datagrams);
 	refcount_set(&vni->refs, 1);
 	refcount_inc(&node->refs);
 	vni->node = node;

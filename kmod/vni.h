@@ -51,6 +51,9 @@ struct vnimesh_vni {
 	u32 n_private;		/* ... what it holds against members; eject */
 	u32 told;		/* ms, of events; eject */
 	struct vnimesh_share share;	/* local: of the flow table */
+	struct list_head datagrams;	/* fragments' lock: frag.c */
+	u32 n_datagrams;
+	u32 n_held_fragments;
 	refcount_t refs;
 	struct vnimesh_row row;
 	struct rcu_head rcu;

@@ -176,10 +176,21 @@ check_match "a member's device is down: the socket hears of the service" \
 check_match "... IPv6" \
 	"^EHOSTUNREACH type 1 code 3 from fd77:0:0:2::1 to fd77:96::1 7000" ask fd77:96::1 7000
 check_rose "... counted there" 2 rx_down 2
+# To a SYN it is evidence; another member has the next one.
+topo_service 1 heal 7
+topo_member 1 heal 210
+topo_member 1 heal 211
+count_from 1 resteer_refused
+tap_run in_ns c110 peer talk -s 10.96.0.7 7000x12 fd77:96::7 7000x8
+check_is "20 connects to a service of which one member is down: none fails" 20 \
+	"$(grep -c '^[0-9]* 210 ' "$work/.output")"
+rose 1 resteer_refused
+check "... its node's answer moved the SYN at once ($REPLY)" [ "$REPLY" -ge 1 ]
+count_from 2 icmp_answer icmp_limited rx_no_vni rx_down
 in_ns c110 icmperr forge 10.77.2.99 udp 10.77.2.99 1 10.77.1.10 2
 rose 2 rx_no_vni
-check_is "an error to nobody arrives there" 4 "$REPLY"
-check_rose "... and is not answered" 2 icmp_answer 5
+check_is "an error to nobody arrives there" 1 "$REPLY"
+check_rose "... and is not answered" 2 icmp_answer 0
 # Bounded, per sender.
 in_ns c110 icmperr forge -T 8 -n 2000 10.77.2.99 udp 10.77.2.99 1 10.77.1.10 2
 rose 2 icmp_answer

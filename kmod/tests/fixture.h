@@ -18,6 +18,7 @@
 
 #include "../flow.h"
 #include "../liveness.h"
+#include "../frag.h"
 #include "../mesh.h"
 
 /* splitmix64: the same numbers in every run, so that a failure comes again. */
@@ -77,6 +78,7 @@ static inline struct vnimesh_mesh *test_mesh(struct kunit *test, u32 flow_max)
 	KUNIT_ASSERT_EQ(test, vnimesh_vni_init(mesh), 0);
 	KUNIT_ASSERT_EQ(test, vnimesh_service_init(mesh), 0);
 	KUNIT_ASSERT_EQ(test, vnimesh_flow_init(mesh), 0);
+	KUNIT_ASSERT_EQ(test, vnimesh_frag_init(mesh), 0);
 	return mesh;
 }
 
@@ -84,6 +86,7 @@ static inline void test_mesh_free(struct vnimesh_mesh *mesh)
 {
 	int i;
 
+	vnimesh_frag_exit(mesh);
 	vnimesh_flow_exit(mesh);
 	for (i = 0; i < 4; i++)	/* flow, member, VNI, node */
 		rcu_barrier();
