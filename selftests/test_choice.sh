@@ -136,6 +136,8 @@ check_is "... to their end" 0 $?
 
 # Load: half-open and established flows count.
 vnimesh -n h1 vni set 210 state up
+# Its slow start would be all that is seen.
+sleep 31
 check "two equal members" topo_service 1 even 2
 topo_member 1 even 210 latency 10s
 topo_member 1 even 211 latency 10s
