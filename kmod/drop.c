@@ -83,6 +83,7 @@ static const struct {
 	DROP(FLOW_DYING, "flow-dying", TCP_CLOSE),
 	COUNTER(RESTEER_DOWN, "resteer-down"),
 	COUNTER(RESET_LOST, "reset-lost"),
+	DROP(HOLD_REPEAT, "hold-repeat", NEIGH_QUEUEFULL),
 #undef COUNTER
 #undef DROP
 };

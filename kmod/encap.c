@@ -122,7 +122,7 @@ static int route6(struct vnimesh_mesh *mesh, struct vnimesh_endpoint *ep,
 static void xmit6(struct vnimesh_dev *from, struct sk_buff *skb,
 		  struct vnimesh_path *path, u8 tos, __be16 sport)
 {
-	kfree_skb(skb);
+	vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_ERROR);
 }
 #endif
 

@@ -53,6 +53,16 @@
 #define VNIMESH_HOLD_MAX	1024
 #define VNIMESH_HOLD_VNI_MAX	64
 #define VNIMESH_HOLD_KEYS_MAX	256	/* addresses asked for at once */
+#define VNIMESH_HOLD_FLOOR	4	/* a VNI's, of both, while there is any */
+
+/* Questions a second for the agent, and at once after a pause: a container that
+ * starts asks for all it needs.
+ */
+#define VNIMESH_UPCALL_VNI_RATE		100
+#define VNIMESH_UPCALL_VNI_BURST	256
+#define VNIMESH_UPCALL_RATE		1000
+#define VNIMESH_UPCALL_BURST		1024
+
 #define VNIMESH_MISS_TIMEOUT	750	/* ms: an error within the second */
 #define VNIMESH_PARKED_MAX	1024	/* resolves waiting, per mesh */
 #define VNIMESH_PARKED_NET_MAX	256	/* ... per netns: not all for one */

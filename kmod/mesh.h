@@ -24,6 +24,7 @@
 #include "limits.h"
 #include "addr.h"
 #include "answer.h"
+#include "budget.h"
 #include "row.h"
 #include "node.h"
 #include "vni.h"
@@ -36,6 +37,7 @@ struct vnimesh_misses;
 struct vnimesh_parked;
 struct vnimesh_transitions;
 struct vnimesh_frags;
+struct vnimesh_absent;
 
 struct vnimesh_stats {
 	unsigned long c[VNIMESH_A_STATS_MAX + 1];
@@ -115,6 +117,7 @@ struct vnimesh_mesh {
 	struct vnimesh_frags *frags;
 	struct vnimesh_answers answers;
 	struct vnimesh_transitions *transitions;
+	struct vnimesh_absent *absent;
 };
 
 /* Private data of every vnimesh device. */
@@ -126,6 +129,7 @@ struct vnimesh_dev {
 	netdevice_tracker mesh_tracker;
 	struct list_head mesh_node;	/* in mesh->devs, under rtnl */
 	u32 held;			/* packets held for a miss; misses->lock */
+	u32 holds;			/* holds that its packets opened; as above */
 };
 
 static inline bool vnimesh_dev_is_mesh(const struct vnimesh_dev *vdev)

@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <linux/timer.h>
 
+#include "absent.h"
 #include "drop.h"
 #include "miss.h"
 #include "netlink.h"
@@ -19,28 +20,21 @@ struct hold {
 	struct hlist_node node;
 	struct list_head order;		/* by deadline */
 	struct vnimesh_addr_key key;
+	struct vnimesh_dev *owner;	/* whose packet opened it; NULL: gone */
 	struct sk_buff_head packets;
 	unsigned long deadline;
-};
-
-struct negative {
-	struct hlist_node node;
-	struct vnimesh_addr_key key;
-	unsigned long expires;
-	u8 verdict;
 };
 
 struct vnimesh_misses {
 	spinlock_t lock;
 	DECLARE_HASHTABLE(holds, BITS);
-	DECLARE_HASHTABLE(negatives, BITS);
 	struct list_head order;
 	struct timer_list timer;
 	struct vnimesh_mesh *mesh;
 	u32 seed;
 	u32 n_holds;
-	u32 n_negatives;
 	u32 held;
+	struct vnimesh_budget upcalls;
 	bool stopped;
 };
 
@@ -69,24 +63,6 @@ static struct hold *find_hold(struct vnimesh_misses *m,
 	return NULL;
 }
 
-static struct negative *find_negative(struct vnimesh_misses *m,
-				      const struct vnimesh_addr_key *key)
-{
-	struct negative *n;
-
-	hash_for_each_possible(m->negatives, n, node, hash(m, key))
-		if (!memcmp(&n->key, key, sizeof(*key)))
-			return n;
-	return NULL;
-}
-
-static void forget(struct vnimesh_misses *m, struct negative *n)
-{
-	hash_del(&n->node);
-	m->n_negatives--;
-	kfree(n);
-}
-
 static void unaccount(struct vnimesh_misses *m, const struct sk_buff *skb)
 {
 	struct vnimesh_dev *vdev = netdev_priv(skb->dev);
@@ -103,6 +79,8 @@ static void detach(struct vnimesh_misses *m, struct hold *h)
 	hash_del(&h->node);
 	list_del(&h->order);
 	m->n_holds--;
+	if (h->owner)
+		h->owner->holds--;
 	skb_queue_walk(&h->packets, skb)
 		unaccount(m, skb);
 }
@@ -137,7 +115,7 @@ static void release_all(struct vnimesh_mesh *mesh, struct hold *h)
 		struct vnimesh_dev *vdev = netdev_priv(skb->dev);
 
 		if (!netif_running(skb->dev)) {
-			vnimesh_drop(vdev, skb, VNIMESH_A_STATS_HOLD_OVERFLOW);
+			vnimesh_drop(vdev, skb, VNIMESH_A_STATS_HOLD_GONE);
 			continue;
 		}
 		vnimesh_count(mesh, VNIMESH_A_STATS_RELEASE);
@@ -154,13 +132,49 @@ static unsigned int verdict_counter(u8 verdict)
 		VNIMESH_A_STATS_NO_SERVICE : VNIMESH_A_STATS_COORDINATOR_AWAY;
 }
 
+/* Of a place that all share, one has at most as much as it leaves. */
+static bool share(u32 own, u32 all, u32 max)
+{
+	return all < max && (own < VNIMESH_HOLD_FLOOR || own < max - all);
+}
+
 static bool may_hold(const struct vnimesh_misses *m,
 		     const struct vnimesh_dev *from)
 {
 	const struct vnimesh_settings *set = &m->mesh->set;
 
-	return m->held < READ_ONCE(set->hold_max) &&
-	       from->held < READ_ONCE(set->hold_vni_max);
+	return from->held < READ_ONCE(set->hold_vni_max) &&
+	       share(from->held, m->held, READ_ONCE(set->hold_max));
+}
+
+/* Under the lock. A question for @vni: those who ask much may not have the last
+ * quarter of the mesh's budget.
+ */
+static bool may_ask(struct vnimesh_misses *m, struct vnimesh_vni *vni)
+{
+	u32 now = jiffies_to_msecs(jiffies), own, all;
+
+	own = vnimesh_budget_left(&vni->upcalls, now, VNIMESH_UPCALL_VNI_RATE,
+				  VNIMESH_UPCALL_VNI_BURST);
+	all = vnimesh_budget_left(&m->upcalls, now, VNIMESH_UPCALL_RATE,
+				  VNIMESH_UPCALL_BURST);
+	if (!own || !all || (own < VNIMESH_UPCALL_VNI_BURST / 2 &&
+			     all < VNIMESH_UPCALL_BURST / 4))
+		return false;
+	vnimesh_budget_spend(&vni->upcalls);
+	vnimesh_budget_spend(&m->upcalls);
+	return true;
+}
+
+bool vnimesh_miss_may_ask(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
+{
+	struct vnimesh_misses *m = mesh->misses;
+	bool may;
+
+	spin_lock_bh(&m->lock);
+	may = may_ask(m, vni);
+	spin_unlock_bh(&m->lock);
+	return may;
 }
 
 /* What tells a repeated SYN; 0 in ->seq and ports: never the same. */
@@ -225,17 +239,20 @@ static struct sk_buff *enqueue(struct vnimesh_misses *m, struct hold *h,
 }
 
 static struct hold *new_hold(struct vnimesh_misses *m,
-			     const struct vnimesh_addr_key *key)
+			     const struct vnimesh_addr_key *key,
+			     struct vnimesh_dev *owner)
 {
 	u32 timeout = READ_ONCE(m->mesh->set.miss_timeout);
 	struct hold *h, *other;
 
-	if (m->n_holds >= VNIMESH_HOLD_KEYS_MAX)
+	if (!share(owner->holds, m->n_holds, VNIMESH_HOLD_KEYS_MAX))
 		return NULL;
 	h = kzalloc(sizeof(*h), GFP_ATOMIC | __GFP_NOWARN);
 	if (!h)
 		return NULL;
 	h->key = *key;
+	h->owner = owner;
+	owner->holds++;
 	__skb_queue_head_init(&h->packets);
 	h->deadline = jiffies + msecs_to_jiffies(timeout);
 	hash_add(m->holds, &h->node, hash(m, key));
@@ -255,8 +272,10 @@ static void ask(struct vnimesh_mesh *mesh, const struct vnimesh_addr_key *key,
 {
 	struct vnimesh_misses *m = mesh->misses;
 	struct hold *h;
+	int err;
 
-	if (!vnimesh_netlink_miss(mesh, key->family, &key->ip, NULL, vni_id))
+	err = vnimesh_netlink_miss(mesh, key->family, &key->ip, NULL, vni_id);
+	if (!err)
 		return;
 	spin_lock_bh(&m->lock);
 	h = find_hold(m, key);
@@ -264,7 +283,58 @@ static void ask(struct vnimesh_mesh *mesh, const struct vnimesh_addr_key *key,
 		detach(m, h);
 	spin_unlock_bh(&m->lock);
 	if (h)
-		refuse_all(h, VNIMESH_A_STATS_NO_AGENT);
+		refuse_all(h, err == -ENOTCONN ? VNIMESH_A_STATS_NO_AGENT :
+			   VNIMESH_A_STATS_UPCALL_LIMIT);
+}
+
+/* Under the lock. The hold for a packet of @from, or NULL, and why not. */
+static struct hold *get_hold(struct vnimesh_misses *m,
+			     const struct vnimesh_addr_key *key,
+			     struct vnimesh_dev *from, bool loading,
+			     bool *created, unsigned int *what)
+{
+	struct hold *h = find_hold(m, key);
+
+	if (h)
+		return h;
+	/* Each hold is opened by a packet that its VNI is charged for. */
+	*what = VNIMESH_A_STATS_HOLD_OVERFLOW;
+	if (!may_hold(m, from))
+		return NULL;
+	/* While a service loads, the agent is at it already. */
+	if (!loading && !may_ask(m, from->vni)) {
+		*what = VNIMESH_A_STATS_UPCALL_LIMIT;
+		return NULL;
+	}
+	h = new_hold(m, key, from);
+	*created = !!h;
+	return h;
+}
+
+/* Under the lock. 0: it waits, or (*@dropped) another that goes for it; else why
+ * it does not.
+ */
+static unsigned int hold_packet(struct vnimesh_misses *m,
+				const struct vnimesh_addr_key *key,
+				struct vnimesh_dev *from, struct sk_buff *skb,
+				bool loading, bool *created,
+				struct sk_buff **dropped)
+{
+	unsigned int what = 0;
+	struct hold *h;
+
+	h = get_hold(m, key, from, loading, created, &what);
+	if (!h)
+		return what;
+	if (repeated(h, skb)) {
+		*dropped = skb;
+		return 0;
+	}
+	/* The sender's socket is not to wait for its buffer. */
+	if (!skb_orphan_frags(skb, GFP_ATOMIC))
+		skb_orphan(skb);
+	*dropped = enqueue(m, h, from, skb);
+	return *dropped == skb ? VNIMESH_A_STATS_HOLD_OVERFLOW : 0;
 }
 
 void vnimesh_miss_packet(struct vnimesh_dev *from, struct sk_buff *skb,
@@ -273,76 +343,60 @@ void vnimesh_miss_packet(struct vnimesh_dev *from, struct sk_buff *skb,
 {
 	struct vnimesh_mesh *mesh = from->mesh;
 	struct vnimesh_misses *m = mesh->misses;
-	struct vnimesh_addr_key key;
 	struct sk_buff *dropped = NULL;
-	struct negative *neg;
+	struct vnimesh_absent_key absent;
+	struct vnimesh_addr_key key;
 	bool created = false;
-	unsigned int what = 0;
-	struct hold *h;
+	unsigned int what;
+	u8 verdict;
 
 	make_key(&key, pkt->tuple.family, &pkt->tuple.dst);
+	vnimesh_absent_ip(&absent, pkt->tuple.family, &pkt->tuple.dst);
 	skb_dst_force(skb);
 	mark(skb, pkt);
 	spin_lock_bh(&m->lock);
-	neg = find_negative(m, &key);
-	if (neg && time_after(jiffies, neg->expires)) {
-		forget(m, neg);
-		neg = NULL;
-	}
-	if (neg) {
-		what = verdict_counter(neg->verdict);
-	} else if (!READ_ONCE(mesh->agent)) {
+	verdict = vnimesh_absent_find(mesh, &absent);
+	if (verdict)
+		what = verdict_counter(verdict);
+	else if (!READ_ONCE(mesh->agent))
 		what = VNIMESH_A_STATS_NO_AGENT;
-	} else if (asked || m->stopped) {
+	else if (asked || m->stopped)
 		what = VNIMESH_A_STATS_NO_ANSWER;
-	} else {
-		h = find_hold(m, &key);
-		/* Each hold is opened by a packet that its VNI is charged for,
-		 * so one VNI cannot take all of them.
-		 */
-		if (!h && may_hold(m, from)) {
-			h = new_hold(m, &key);
-			created = !!h;
-		}
-		if (h && repeated(h, skb)) {
-			dropped = skb;
-		} else if (h) {
-			/* The sender's socket is not to wait for its buffer. */
-			if (!skb_orphan_frags(skb, GFP_ATOMIC))
-				skb_orphan(skb);
-			dropped = enqueue(m, h, from, skb);
-		} else {
-			what = VNIMESH_A_STATS_HOLD_OVERFLOW;
-		}
-	}
+	else
+		what = hold_packet(m, &key, from, skb, loading, &created,
+				   &dropped);
 	spin_unlock_bh(&m->lock);
 
 	if (what) {
 		vnimesh_refuse(from, skb, pkt, what);
 		return;
 	}
+	if (dropped == skb) {
+		vnimesh_drop(from, skb, VNIMESH_A_STATS_HOLD_REPEAT);
+		return;
+	}
 	if (dropped)
 		vnimesh_drop(from, dropped, VNIMESH_A_STATS_HOLD_OVERFLOW);
-	if (dropped != skb)
-		vnimesh_count(mesh, VNIMESH_A_STATS_HOLD);
-	/* While a service loads, the agent is at it already. */
+	vnimesh_count(mesh, VNIMESH_A_STATS_HOLD);
 	if (created && !loading)
 		ask(mesh, &key, from->vni->id);
 }
 
+/* Under the lock, as is who asks: a packet finds the negative entry, or what
+ * came in its place.
+ */
 static void answer(struct vnimesh_mesh *mesh,
 		   const struct vnimesh_addr_entry *e, bool complete)
 {
 	struct vnimesh_misses *m = mesh->misses;
-	struct negative *neg;
+	struct vnimesh_absent_key absent;
 	struct hold *h;
 
 	if (!e->key.family)
 		return;
+	vnimesh_absent_ip(&absent, e->key.family, &e->key.ip);
 	spin_lock_bh(&m->lock);
-	neg = find_negative(m, &e->key);
-	if (neg)
-		forget(m, neg);
+	vnimesh_absent_del(mesh, &absent);
 	h = complete ? find_hold(m, &e->key) : NULL;
 	if (h)
 		detach(m, h);
@@ -354,53 +408,37 @@ static void answer(struct vnimesh_mesh *mesh,
 void vnimesh_miss_service(struct vnimesh_mesh *mesh,
 			   const struct vnimesh_service *service)
 {
+	struct vnimesh_absent_key absent;
+
+	vnimesh_absent_tag(&absent, service->tag);
+	vnimesh_absent_del(mesh, &absent);
 	answer(mesh, &service->e4, !service->loading);
 	answer(mesh, &service->e6, !service->loading);
-}
-
-/* Expired negative entries leave; traffic removes those it meets. */
-static void prune(struct vnimesh_misses *m)
-{
-	struct hlist_node *tmp;
-	struct negative *n;
-	int i;
-
-	hash_for_each_safe(m->negatives, i, tmp, n, node)
-		if (time_after(jiffies, n->expires))
-			forget(m, n);
 }
 
 int vnimesh_miss_negative(struct vnimesh_mesh *mesh, u8 family,
 			  const union vnimesh_ip *ip, u8 verdict, u32 ttl)
 {
 	struct vnimesh_misses *m = mesh->misses;
+	struct vnimesh_absent_key absent;
 	struct vnimesh_addr_key key;
-	struct negative *neg, *new = NULL;
+	u32 vni_id = 0;
 	struct hold *h;
 	int err = 0;
 
 	make_key(&key, family, ip);
-	if (ttl) {
-		new = kzalloc(sizeof(*new), GFP_KERNEL);
-		if (!new)
-			return -ENOMEM;
-		new->key = key;
-		new->verdict = verdict;
-		new->expires = jiffies + msecs_to_jiffies(ttl);
-	}
+	vnimesh_absent_ip(&absent, family, ip);
 	spin_lock_bh(&m->lock);
-	neg = find_negative(m, &key);
-	if (neg)
-		forget(m, neg);
-	if (new && m->n_negatives >= VNIMESH_NEGATIVE_MAX)
-		prune(m);
-	if (new && m->n_negatives >= VNIMESH_NEGATIVE_MAX) {
-		kfree(new);
-		err = -ENOSPC;
-	} else if (new) {
-		hash_add(m->negatives, &new->node, hash(m, &key));
-		m->n_negatives++;
-	}
+	h = find_hold(m, &key);
+	if (h && h->owner)
+		vni_id = h->owner->vni->id;
+	spin_unlock_bh(&m->lock);
+	if (ttl)
+		err = vnimesh_absent_add(mesh, &absent, verdict, ttl, vni_id);
+	else
+		vnimesh_absent_del(mesh, &absent);
+	/* Who comes from here on finds the entry. */
+	spin_lock_bh(&m->lock);
 	h = find_hold(m, &key);
 	if (h)
 		detach(m, h);
@@ -428,7 +466,6 @@ static void expire(struct timer_list *t)
 		detach(m, h);
 		list_add_tail(&h->order, &late);
 	}
-	prune(m);
 	spin_unlock_bh(&m->lock);
 	list_for_each_entry_safe(h, tmp, &late, order)
 		refuse_all(h, VNIMESH_A_STATS_NO_ANSWER);
@@ -453,6 +490,20 @@ void vnimesh_miss_agent_lost(struct vnimesh_mesh *mesh)
 	rcu_read_unlock();
 }
 
+/* Their devices are going, but are there yet. */
+static void purge(struct sk_buff_head *packets)
+{
+	struct sk_buff *skb;
+
+	local_bh_disable();
+	rcu_read_lock();
+	while ((skb = __skb_dequeue(packets)))
+		vnimesh_drop(netdev_priv(skb->dev), skb,
+			     VNIMESH_A_STATS_HOLD_GONE);
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
 void vnimesh_miss_flush_dev(struct vnimesh_mesh *mesh,
 			    struct vnimesh_dev *vdev)
 {
@@ -463,15 +514,20 @@ void vnimesh_miss_flush_dev(struct vnimesh_mesh *mesh,
 
 	__skb_queue_head_init(&gone);
 	spin_lock_bh(&m->lock);
-	list_for_each_entry(h, &m->order, order)
+	list_for_each_entry(h, &m->order, order) {
+		if (h->owner == vdev) {
+			h->owner = NULL;
+			vdev->holds--;
+		}
 		skb_queue_walk_safe(&h->packets, skb, tmp)
 			if (skb->dev == vdev->dev) {
 				__skb_unlink(skb, &h->packets);
 				unaccount(m, skb);
 				__skb_queue_tail(&gone, skb);
 			}
+	}
 	spin_unlock_bh(&m->lock);
-	__skb_queue_purge(&gone);
+	purge(&gone);
 }
 
 u32 vnimesh_miss_held(const struct vnimesh_mesh *mesh)
@@ -487,13 +543,12 @@ int vnimesh_miss_init(struct vnimesh_mesh *mesh)
 		return -ENOMEM;
 	spin_lock_init(&m->lock);
 	hash_init(m->holds);
-	hash_init(m->negatives);
 	INIT_LIST_HEAD(&m->order);
 	timer_setup(&m->timer, expire, 0);
 	m->mesh = mesh;
 	m->seed = get_random_u32();
 	mesh->misses = m;
-	return 0;
+	return vnimesh_absent_init(mesh);
 }
 
 void vnimesh_miss_stop(struct vnimesh_mesh *mesh)
@@ -512,22 +567,14 @@ void vnimesh_miss_stop(struct vnimesh_mesh *mesh)
 	/* Nothing arms it again: no hold is made once stopped. */
 	timer_delete_sync(&m->timer);
 	list_for_each_entry_safe(h, tmp, &all, order) {
-		__skb_queue_purge(&h->packets);
+		purge(&h->packets);
 		kfree(h);
 	}
 }
 
 void vnimesh_miss_exit(struct vnimesh_mesh *mesh)
 {
-	struct vnimesh_misses *m = mesh->misses;
-	struct hlist_node *tmp;
-	struct negative *n;
-	int i;
-
-	if (!m)
-		return;
-	hash_for_each_safe(m->negatives, i, tmp, n, node)
-		forget(m, n);
-	kfree(m);
+	kfree(mesh->misses);
 	mesh->misses = NULL;
+	vnimesh_absent_exit(mesh);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Misses: packets to an unknown address of the service prefix wait here for
- * the agent's answer; negative entries remember the answer "no such service".
+ * the agent's answer; what is known not to exist stands in absent.h.
  *
  * One hold per address: one upcall, packets in order, one deadline. A hold
  * owns its packets. All under misses->lock (BH); packets are sent on or
@@ -36,7 +36,7 @@ void vnimesh_miss_flush_dev(struct vnimesh_mesh *mesh,
 void vnimesh_miss_service(struct vnimesh_mesh *mesh,
 			   const struct vnimesh_service *service);
 /* Process context, mesh->lock held. Negative answer. @ttl in ms, 0: no entry.
- * -ENOSPC: too many negative entries (the packets are refused all the same).
+ * -ENOMEM: none either (the packets are refused all the same).
  */
 int vnimesh_miss_negative(struct vnimesh_mesh *mesh, u8 family,
 			  const union vnimesh_ip *ip, u8 verdict, u32 ttl);
@@ -44,6 +44,8 @@ int vnimesh_miss_negative(struct vnimesh_mesh *mesh, u8 family,
  * context.
  */
 void vnimesh_miss_agent_lost(struct vnimesh_mesh *mesh);
+/* BH or process. May another question of @vni go to the agent? Spends. */
+bool vnimesh_miss_may_ask(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni);
 /* Gauge for display. */
 u32 vnimesh_miss_held(const struct vnimesh_mesh *mesh);
 

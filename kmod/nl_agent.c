@@ -3,6 +3,7 @@
  * The agent: commands agent-bind and miss-answer, the miss message, and what
  * happens when its socket goes.
  */
+#include "absent.h"
 #include "miss.h"
 #include "nl.h"
 #include "parked.h"
@@ -205,20 +206,15 @@ static int answer_addr(struct vnimesh_mesh *mesh, struct genl_info *info,
 	if (taken)
 		return VNIMESH_NL_REFUSE(info, VNIMESH_A_MISS_ADDR, -EEXIST,
 					 "addr: a service has it");
-	err = vnimesh_miss_negative(mesh, family, &ip, verdict, ttl);
-	if (err == -ENOSPC) {
-		vnimesh_count(mesh, VNIMESH_A_STATS_NO_RESOURCE);
-		return VNIMESH_NL_REFUSE(info, VNIMESH_A_MISS_TTL, err,
-					 "ttl: too many negative entries");
-	}
-	return err;
+	return vnimesh_miss_negative(mesh, family, &ip, verdict, ttl);
 }
 
 /* mesh->lock. */
 static int answer_tag(struct vnimesh_mesh *mesh, struct genl_info *info,
-		      u8 verdict)
+		      u8 verdict, u32 ttl)
 {
 	struct nlattr *attr = info->attrs[VNIMESH_A_MISS_TAG];
+	struct vnimesh_absent_key key;
 	int err;
 
 	err = vnimesh_nl_check_tag(attr, info->extack);
@@ -227,8 +223,13 @@ static int answer_tag(struct vnimesh_mesh *mesh, struct genl_info *info,
 	if (vnimesh_nl_find_tag(mesh, nla_data(attr)))
 		return VNIMESH_NL_REFUSE(info, VNIMESH_A_MISS_TAG, -EEXIST,
 					 "tag: the service exists");
+	vnimesh_absent_tag(&key, nla_data(attr));
+	if (ttl)
+		err = vnimesh_absent_add(mesh, &key, verdict, ttl, 0);
+	else
+		vnimesh_absent_del(mesh, &key);
 	vnimesh_parked_negative(mesh, nla_data(attr), verdict);
-	return 0;
+	return err;
 }
 
 int vnimesh_nl_miss_answer(struct sk_buff *skb, struct genl_info *info)
@@ -258,7 +259,7 @@ int vnimesh_nl_miss_answer(struct sk_buff *skb, struct genl_info *info)
 	if (a[VNIMESH_A_MISS_TTL])
 		ttl = nla_get_u32(a[VNIMESH_A_MISS_TTL]);
 	err = a[VNIMESH_A_MISS_ADDR] ? answer_addr(mesh, info, verdict, ttl) :
-	      answer_tag(mesh, info, verdict);
+	      answer_tag(mesh, info, verdict, ttl);
 unlock:
 	vnimesh_nl_unlock(&ref);
 	return err;

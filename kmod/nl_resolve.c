@@ -3,6 +3,7 @@
  * Command resolve: the addresses of a tag, for anybody in the netns of a VNI,
  * and nothing else. It may be answered after the request has returned.
  */
+#include "absent.h"
 #include "nl.h"
 #include "parked.h"
 
@@ -87,13 +88,16 @@ int vnimesh_nl_resolved(const struct vnimesh_nl_asker *asker,
 	return err;
 }
 
+#define NO_SERVICE		"tag: no such service"
+#define COORDINATOR_AWAY	"tag: unknown here, and the coordinator is away"
+
 static const char *text_of(int err)
 {
 	switch (err) {
 	case -ENOENT:
-		return "tag: no such service";
+		return NO_SERVICE;
 	case -EHOSTDOWN:
-		return "tag: unknown here, and the coordinator is away";
+		return COORDINATOR_AWAY;
 	case -ETIMEDOUT:
 		return "tag: unknown here, and the agent did not answer in time";
 	case -ENOTCONN:
@@ -108,9 +112,22 @@ void vnimesh_nl_unresolved(const struct vnimesh_nl_asker *asker, int err)
 	acknowledge(asker, err, text_of(err));
 }
 
-static int refuse(struct genl_info *info, int err)
+static int refuse(struct vnimesh_mesh *mesh, struct genl_info *info, int err)
 {
 	switch (err) {
+	case -EBUSY:
+	case -EUSERS:
+	case -EMFILE:
+	case -EDQUOT:
+		vnimesh_count(mesh, VNIMESH_A_STATS_RESOLVE_LIMIT);
+	}
+	switch (err) {
+	case -ENOENT:
+		return VNIMESH_NL_REFUSE(info, VNIMESH_A_ROUTE_TAG, err,
+					 NO_SERVICE);
+	case -EHOSTDOWN:
+		return VNIMESH_NL_REFUSE(info, VNIMESH_A_ROUTE_TAG, err,
+					 COORDINATOR_AWAY);
 	case -ENOTCONN:
 		return VNIMESH_NL_REFUSE(info, VNIMESH_A_ROUTE_TAG, err,
 					 "tag: unknown here, and no agent is bound");
@@ -123,11 +140,30 @@ static int refuse(struct genl_info *info, int err)
 	case -EUSERS:
 		GENL_SET_ERR_MSG(info, "too many resolves wait in this netns");
 		return -EBUSY;
-	case -EDQUOT:
+	case -EMFILE:
 		GENL_SET_ERR_MSG(info, "too many resolves wait on this socket");
+		return -EBUSY;
+	case -EDQUOT:
+		GENL_SET_ERR_MSG(info, "too many questions in a second");
 		return -EBUSY;
 	default:
 		return err;
+	}
+}
+
+/* What the agent has said lately. */
+static int absent(struct vnimesh_mesh *mesh, const char *tag)
+{
+	struct vnimesh_absent_key key;
+
+	vnimesh_absent_tag(&key, tag);
+	switch (vnimesh_absent_find(mesh, &key)) {
+	case 0:
+		return 0;
+	case VNIMESH_VERDICT_COORDINATOR_AWAY:
+		return -EHOSTDOWN;
+	default:
+		return -ENOENT;
 	}
 }
 
@@ -158,9 +194,11 @@ static int resolve(struct vnimesh_mesh *mesh, struct genl_info *info,
 	service = vnimesh_nl_find_tag(mesh, nla_data(attr));
 	if (service && !service->loading)
 		return vnimesh_nl_resolved(&asker, service, false);
-	err = vnimesh_parked_add(mesh, &asker, nla_data(attr), vni_id);
+	err = service ? 0 : absent(mesh, nla_data(attr));
+	if (!err)
+		err = vnimesh_parked_add(mesh, &asker, nla_data(attr), vni_id);
 	/* The core takes this for "no acknowledgment now". */
-	return err ? refuse(info, err) : -EINTR;
+	return err ? refuse(mesh, info, err) : -EINTR;
 }
 
 int vnimesh_nl_resolve(struct sk_buff *skb, struct genl_info *info)

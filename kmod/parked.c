@@ -9,6 +9,7 @@
  */
 #include <linux/hash.h>
 
+#include "miss.h"
 #include "nl.h"
 #include "parked.h"
 
@@ -116,13 +117,20 @@ static int check(struct vnimesh_parked *parked,
 		    net_eq(entry->asker.net, asker->net))
 			n++;
 	if (n >= VNIMESH_PARKED_SOCK_MAX)
-		return -EDQUOT;
+		return -EMFILE;
 	n = 0;
 	list_for_each_entry(entry, &parked->entries, node) {
 		n += net_eq(entry->asker.net, asker->net);
 		waits |= !strcmp(entry->tag, tag);
 	}
 	return n >= VNIMESH_PARKED_NET_MAX ? -EUSERS : waits;
+}
+
+static bool may_ask(struct vnimesh_mesh *mesh, u32 vni_id)
+{
+	struct vnimesh_vni *vni = vnimesh_vni_find(mesh, vni_id);
+
+	return !vni || vnimesh_miss_may_ask(mesh, vni);
 }
 
 int vnimesh_parked_add(struct vnimesh_mesh *mesh,
@@ -150,6 +158,8 @@ int vnimesh_parked_add(struct vnimesh_mesh *mesh,
 	spin_lock(&lock);
 	err = check(parked, asker, tag);
 	spin_unlock(&lock);
+	if (!err && !may_ask(mesh, vni_id))
+		err = -EDQUOT;
 	if (!err)
 		err = vnimesh_netlink_miss(mesh, 0, NULL, tag, vni_id);
 	if (err < 0) {

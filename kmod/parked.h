@@ -27,7 +27,7 @@ void vnimesh_parked_agent_lost(struct vnimesh_mesh *mesh);
 
 /* mesh->lock. Parks the request of @asker and asks the agent, unless somebody
  * waits for @tag already. -EBUSY: budget of the mesh; -EUSERS: of the netns;
- * -EDQUOT: of the socket; -ENOTCONN and -EAGAIN as vnimesh_netlink_miss();
+ * -EMFILE: of the socket; -EDQUOT: questions of the VNI, a second; -ENOTCONN and -EAGAIN as vnimesh_netlink_miss();
  * -ENODEV, -ENOMEM.
  */
 int vnimesh_parked_add(struct vnimesh_mesh *mesh,

@@ -15,6 +15,7 @@
 #include <linux/refcount.h>
 
 #include "addr.h"
+#include "budget.h"
 #include "room.h"
 #include "row.h"
 
@@ -54,6 +55,7 @@ struct vnimesh_vni {
 	struct list_head datagrams;	/* fragments' lock: frag.c */
 	u32 n_datagrams;
 	u32 n_held_fragments;
+	struct vnimesh_budget upcalls;	/* ... of questions; misses->lock */
 	refcount_t refs;
 	struct vnimesh_row row;
 	struct rcu_head rcu;

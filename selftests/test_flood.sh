@@ -57,7 +57,7 @@ flood() {
 	slab
 	before=$REPLY
 	used=$before
-	count_from 1 flow_new flow_early_drop flow_share flow_full
+	count_from 1 flow_new flow_early_drop flow_share flow_full flow_expired
 	start flood in_ns c110 rawflood -n "$packets" -S 10.77.1.10 "$addr" 7000
 	while kill -0 "${pids[flood]}" 2>/dev/null; do
 		tries=$((tries + 1))
@@ -91,10 +91,12 @@ flood() {
 	local drop=$REPLY
 	rose 1 flow_share
 	local share=$REPLY
-	diag "$name: flow_new $new flow_early_drop $drop flow_share $share"
+	rose 1 flow_expired
+	local old=$REPLY
+	diag "$name: flow_new $new flow_early_drop $drop flow_expired $old flow_share $share"
 	check "... each SYN is accounted for" [ $((new + share)) -ge "$packets" ]
 	check "... by flows that went for others, or refusals" \
-		[ $((drop + share)) -ge $((packets - table)) ]
+		[ $((drop + old + share)) -ge $((packets - table)) ]
 	check_rose "... and the table was never full for anybody" 1 flow_full 0
 }
 

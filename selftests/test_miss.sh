@@ -180,7 +180,7 @@ check "the defaults again" vnimesh -n h1 dev set mesh0 hold-max 1024 hold-vni-ma
 stop agent
 
 # resolve and connect.
-agent -D 200 asked,10.96.0.7,fd77:96::7,210 named,10.96.0.8,fd77:96::8,111
+agent -D 200 -t 60000 asked,10.96.0.7,fd77:96::7,210 named,10.96.0.8,fd77:96::8,111
 check_match "resolve waits for the agent" "10\.96\.0\.7.*fd77:96::7|fd77:96::7.*10\.96\.0\.7" \
 	in_ns c110 vnimesh resolve asked
 check_is "... which was asked for the tag" "miss asked 110" "$(grep asked "$work/agent")"
@@ -192,18 +192,23 @@ check_match "... over IPv6, to the other host" "^210 fd77:0:0:1::10 " \
 	bash -c 'echo quit | nsenter --net=/run/netns/c110 vnimesh connect asked 7000 -6'
 check_match "resolve of an unknown tag" "no such service" \
 	bash -c 'nsenter --net=/run/netns/c110 vnimesh resolve unknown 2>&1; true'
+check_match "... again" "no such service" \
+	bash -c 'nsenter --net=/run/netns/c110 vnimesh resolve unknown 2>&1; true'
+check_is "... without another upcall" 1 "$(misses unknown)"
+check "a service of that tag" topo_service 1 unknown 30
+check_match "... is there at once" "10\.96\.0\.30" in_ns c110 vnimesh resolve unknown
 stop agent
 check_match "resolve without an agent" "no agent" \
-	bash -c 'nsenter --net=/run/netns/c110 vnimesh resolve unknown 2>&1; true'
+	bash -c 'nsenter --net=/run/netns/c110 vnimesh resolve unknown2 2>&1; true'
 agent -a coordinator-away
 check_match "resolve with the coordinator away" "coordinator is away" \
-	bash -c 'nsenter --net=/run/netns/c110 vnimesh resolve unknown 2>&1; true'
+	bash -c 'nsenter --net=/run/netns/c110 vnimesh resolve unknown3 2>&1; true'
 check_fails "a second agent is refused" in_ns h1 nlrow bind mesh0
 stop agent
 agent -a never
 check_match "resolve with a silent agent ends" "not answer in time" \
-	bash -c 'nsenter --net=/run/netns/c110 vnimesh resolve unknown 2>&1; true'
-start resolving in_ns c110 vnimesh resolve unknown
+	bash -c 'nsenter --net=/run/netns/c110 vnimesh resolve nobody 2>&1; true'
+start resolving in_ns c110 vnimesh resolve nobody
 nap 0.2
 stop agent KILL
 wait "${pids[resolving]}"

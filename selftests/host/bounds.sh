@@ -72,6 +72,9 @@ row "penalty, first and longest" s EJECT_TIME_FIRST EJECT_TIME_MAX
 row "(client, member) pairs remembered, per client" "" EJECT_MAX EJECT_VNI_MAX
 row "packets held per mesh, per VNI" "" HOLD_MAX HOLD_VNI_MAX
 row "addresses asked for at once" "" HOLD_KEYS_MAX
+row "... of a VNI: as much as is left of both, but at least" "" HOLD_FLOOR
+row "questions for the agent a second, at once: of a VNI" "" UPCALL_VNI_RATE UPCALL_VNI_BURST
+row "... of the mesh" "" UPCALL_RATE UPCALL_BURST
 row "time a packet is held" ms MISS_TIMEOUT
 row "negative entries, longest life" ms NEGATIVE_MAX NEGATIVE_TTL_MAX
 row "resolves waiting per mesh, per netns, per socket" "" PARKED_MAX PARKED_NET_MAX PARKED_SOCK_MAX

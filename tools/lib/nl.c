@@ -78,6 +78,17 @@ static int set_option(struct vnm_nl *nl, int option)
 	return setsockopt(nl->fd, SOL_NETLINK, option, &one, sizeof(one));
 }
 
+/* Notifications and questions come whenever they like, a thousand at once. FORCE
+ * needs CAP_NET_ADMIN; without it take what we may have.
+ */
+static void enlarge(struct vnm_nl *nl)
+{
+	int size = VNM_NL_RCVBUF;
+
+	if (setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 int vnm_nl_open(struct vnm_nl **out, int protocol, vnm_nl_namer namer,
 		struct vnm_error *e)
 {
@@ -105,6 +116,7 @@ int vnm_nl_open(struct vnm_nl **out, int protocol, vnm_nl_namer namer,
 	nl->timeout_ms = VNM_NL_TIMEOUT_MS;
 	nl->namer = namer;
 	nl->seq = (uint32_t)time(NULL);
+	enlarge(nl);
 	/* Old kernels lack some of these; the answers are then only poorer. */
 	set_option(nl, NETLINK_EXT_ACK);
 	set_option(nl, NETLINK_CAP_ACK);
@@ -150,12 +162,8 @@ bool vnm_nl_backlog(const struct vnm_nl *nl)
 
 int vnm_nl_join(struct vnm_nl *nl, uint32_t group, struct vnm_error *e)
 {
-	int size = VNM_NL_RCVBUF;
 	int ret;
 
-	/* FORCE needs CAP_NET_ADMIN; without it take what we may have. */
-	if (setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
-		setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	if (!setsockopt(nl->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
 			sizeof(group)))
 		return 0;

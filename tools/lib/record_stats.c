@@ -81,6 +81,7 @@ static const struct vnm_field stats_fields[] = {
 	STAT(FLOW_DYING, "flow-dying"),
 	STAT(RESTEER_DOWN, "resteer-down"),
 	STAT(RESET_LOST, "reset-lost"),
+	STAT(HOLD_REPEAT, "hold-repeat"),
 };
 
 const struct vnm_type vnm_stats_type = {

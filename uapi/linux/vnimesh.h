@@ -287,6 +287,7 @@ enum {
 	VNIMESH_A_STATS_FLOW_DYING,	/* segments of aborted connections, reset */
 	VNIMESH_A_STATS_RESTEER_DOWN,	/* SYN to another member: its own is down */
 	VNIMESH_A_STATS_RESET_LOST,	/* a reset could not be sent */
+	VNIMESH_A_STATS_HOLD_REPEAT,	/* SYN dropped: it waits already */
 	__VNIMESH_A_STATS_MAX,
 };
 #define VNIMESH_A_STATS_MAX	(__VNIMESH_A_STATS_MAX - 1)
