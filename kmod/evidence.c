@@ -17,6 +17,12 @@ static u8 doublings(const struct vnimesh_evidence *e, u64 now)
 	return e->n > less ? e->n - less : 0;
 }
 
+/* Its penalty still runs. */
+static bool serves(const struct vnimesh_evidence *e, u64 now)
+{
+	return e->standing == VNIMESH_STANDING_OUT && now < e->until;
+}
+
 enum vnimesh_standing vnimesh_evidence_ask(const struct vnimesh_evidence *e,
 					   u16 port, u64 now)
 {
@@ -34,10 +40,12 @@ void vnimesh_evidence_claim(struct vnimesh_evidence *e, u64 now)
 bool vnimesh_evidence_bad(struct vnimesh_evidence *e, u8 weight, u16 port,
 			  u64 sent, u64 now)
 {
-	/* Flows from before the penalty fail late; they say nothing new. But
-	 * a second port that fails speaks against all of it.
+	/* Flows from before the penalty fail late, and those that went there
+	 * because too many are out; they say nothing new. But a second port
+	 * that fails speaks against all of it.
 	 */
-	if (e->standing != VNIMESH_STANDING_IN && sent <= e->out) {
+	if (e->standing != VNIMESH_STANDING_IN &&
+	    (sent <= e->out || serves(e, now))) {
 		if (port != e->port)
 			e->port = 0;
 		return false;
@@ -85,7 +93,7 @@ bool vnimesh_evidence_good(struct vnimesh_evidence *e, bool byte, u64 now)
 	bool back = e->standing != VNIMESH_STANDING_IN;
 
 	/* An answer to what was sent before the penalty. */
-	if (e->standing == VNIMESH_STANDING_OUT && now < e->until)
+	if (serves(e, now))
 		return false;
 	e->connect = 0;
 	if (byte)
@@ -97,6 +105,8 @@ bool vnimesh_evidence_good(struct vnimesh_evidence *e, bool byte, u64 now)
 
 bool vnimesh_evidence_clean(const struct vnimesh_evidence *e, u64 now)
 {
+	if (e->standing == VNIMESH_STANDING_TRIAL && now < e->until)
+		return false;
 	if (clean_ms(e, now) <= VNIMESH_EVIDENCE_KEEP)
 		return e->standing == VNIMESH_STANDING_IN && !e->connect &&
 		       !e->early && !e->n;
