@@ -7,6 +7,8 @@
 #   make install         module and tools (DESTDIR, PREFIX)
 #   make sim             the simulation of the choice, and its table
 #   make check, demo     all tests, a demonstration; both in a virtual machine
+#   make check-kernels   those that depend on the kernel, on 6.12 and Debian's newest
+#   make check-static    compilers and checkers, with all their warnings
 #   make check-debug     all tests on a kernel with KASAN, lockdep, failing memory, ...
 #   make kunit           unit tests, in User Mode Linux
 #   make bench-quick     what a packet costs, beside other ways, likewise
@@ -59,6 +61,12 @@ sim:
 check demo:
 	selftests/$@
 
+check-kernels:
+	selftests/check -k 6.12 -k newest
+
+check-static:
+	selftests/static
+
 check-debug:
 	selftests/check -d
 
@@ -75,4 +83,5 @@ clean:
 	+@$(call subdir,selftests/sim,clean)
 
 .PHONY: all module tools selftests pump install install-module install-tools \
-	sim check demo check-debug kunit bench-quick clean
+	sim check demo check-kernels check-static check-debug kunit bench-quick \
+	clean

@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The compat probe gives, for this kernel's headers, the answers that are
+# committed: a change that a kernel took back shows here and not at a user's.
+# kernel: each
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=selftests/lib.sh
+. selftests/lib.sh
+
+kdir=${KDIR:-$(ls -d /usr/src/linux-headers-6.1.*-amd64)}
+release=${kdir#/usr/src/linux-headers-}
+case $release in
+6.1.*) golden=6.1 ;;
+6.12.*) golden=6.12 ;;
+*) golden=newest ;;
+esac
+diag "kernel $release"
+include=$(printf '%s\n' "${kdir%-amd64}-common/include" "$kdir/include" |
+	while read -r dir; do [ ! -e "$dir/linux/netdevice.h" ] || echo "$dir"; done | head -n 1)
+[ -e "$include/linux/netdevice.h" ] || skip_all "no headers in $kdir"
+
+check "the probe runs" sh -c 'sh kmod/compat/probe.sh "$1" >"$2"' probe "$include" "$work/probe.h"
+check "its answers for $release are those of golden/$golden.h" \
+	diff -u "kmod/compat/golden/$golden.h" "$work/probe.h"
+check_fails "without headers it fails" sh kmod/compat/probe.sh "$work"
+
+# Each question is asked for something, and nothing is used that is not asked.
+asked() { sed -n 's/.*\(VNIMESH_HAVE_[A-Z0-9_]*\).*/\1/p' "kmod/compat/golden/$golden.h" | sort -u; }
+used() { grep -rhoE 'VNIMESH_HAVE_[A-Z0-9_]+' kmod --include='*.[ch]' --exclude-dir=golden | sort -u; }
+check_is "no answer is used that no question gives" "" "$(comm -13 <(asked) <(used))"
