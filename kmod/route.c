@@ -199,7 +199,8 @@ static void send_member(struct vnimesh_dev *from, struct sk_buff *skb,
 {
 	struct vnimesh_vni *vni = member->vni;
 
-	if (unlikely(vnimesh_flow_is_dying(flow)))
+	/* A later fragment brings no flow. */
+	if (flow && unlikely(vnimesh_flow_is_dying(flow)))
 		vnimesh_refuse(from, skb, pkt, VNIMESH_A_STATS_FLOW_DYING);
 	else if (vni->node->self)
 		send_local(from, skb, pkt, flow, vni);
