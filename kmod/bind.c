@@ -201,10 +201,12 @@ struct vnimesh_flow *vnimesh_bind_again(struct vnimesh_mesh *mesh,
 	err = insert(mesh, flow, old);
 	if (!err)
 		return flow;
-	/* Another CPU was faster, or the member was. */
 	vnimesh_flow_abandon(mesh, flow);
-	return err == -ESTALE ? vnimesh_flow_find(mesh, VNIMESH_FORWARD, t) :
-				NULL;
+	if (err != -ESTALE)
+		return NULL;
+	/* Another CPU was faster, or the member was: then it did not move. */
+	flow = vnimesh_flow_find(mesh, VNIMESH_FORWARD, t);
+	return flow != old ? flow : NULL;
 }
 
 struct vnimesh_flow *vnimesh_bind_direct(struct vnimesh_dev *from,
@@ -218,7 +220,8 @@ struct vnimesh_flow *vnimesh_bind_direct(struct vnimesh_dev *from,
 
 	if (!pkt->has_ports) {
 		/* An error about a connection whose source port is another. */
-		return vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_FORWARD);
+		flow = vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_FORWARD);
+		return flow && flow->client == from->vni ? flow : NULL;
 	}
 	syn = pkt->tuple.proto == IPPROTO_TCP && vnimesh_packet_is_syn(pkt);
 	if (!syn && !vnimesh_flow_count(mesh))

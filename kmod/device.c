@@ -100,6 +100,9 @@ static void uninit_dev(struct net_device *dev)
 	struct vnimesh_dev *vdev = netdev_priv(dev);
 	struct vnimesh_mesh *mesh = vdev->mesh;
 
+	/* Its worker sends by the mesh device. */
+	if (vnimesh_dev_is_mesh(vdev))
+		vnimesh_liveness_stop(mesh);
 	if (vdev->vni) {
 		/* A packet may have come between ndo_stop and the end of the
 		 * readers.
@@ -119,7 +122,6 @@ static void uninit_dev(struct net_device *dev)
 	vnimesh_miss_stop(mesh);
 	vnimesh_frag_stop(mesh);
 	vnimesh_parked_stop(mesh);
-	vnimesh_liveness_stop(mesh);
 	vnimesh_sock_put(mesh->sock);
 	mesh->sock = NULL;
 }

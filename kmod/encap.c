@@ -132,7 +132,8 @@ int vnimesh_encap_route(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
 	struct vnimesh_endpoint *ep = rcu_dereference(node->endpoint);
 	int err;
 
-	if (!ep)
+	/* The address of a node that was deleted may be a stranger's now. */
+	if (!ep || READ_ONCE(node->dead))
 		return -ENETUNREACH;
 	path->endpoint = ep;
 	err = mesh->family == AF_INET6 ? route6(mesh, ep, path) :

@@ -73,6 +73,7 @@ struct vnimesh_flow {
 	u32 tried;			/* ... not yet held against the member */
 	bool plain;			/* its SYN may go elsewhere */
 	bool byte;			/* the member has sent data */
+	bool heard;			/* ... something, if no answer; READ_ONCE */
 	u8 moves;			/* members that it had before */
 	struct vnimesh_syn *syn;	/* NEW: its copy; owned by who xchgs it */
 	u32 asked;			/* ... of the first request; 0 none */

@@ -168,6 +168,9 @@ bool vnimesh_icmp_heal(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	struct vnimesh_quote q;
 	u8 type;
 
+	/* Its SYN went elsewhere before. */
+	if (READ_ONCE(flow->state) == VNIMESH_FLOW_MOVED)
+		return true;
 	if (!flow->member || !parse_quote(skb, pkt, &q) ||
 	    q.tuple.proto != IPPROTO_TCP || !read_type(skb, pkt, &type))
 		return false;
@@ -177,9 +180,6 @@ bool vnimesh_icmp_heal(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	    icmp_code(skb, pkt) == ICMP_FRAG_NEEDED :
 	    type != ICMPV6_DEST_UNREACH)
 		return false;
-	/* Its SYN went elsewhere before. */
-	if (READ_ONCE(flow->state) == VNIMESH_FLOW_MOVED)
-		return true;
 	return vnimesh_heal_icmp(mesh, flow, q.seq,
 				 member_or_node(mesh, pkt, flow));
 }

@@ -235,7 +235,9 @@ static void look_at(struct vnimesh_transitions *t,
 	case VNIMESH_FATE_LIVE:
 		return;
 	case VNIMESH_FATE_WAIT:
-		wait_for(t, member, wait);
+		/* Who binds a flow to it meanwhile says so. */
+		if (!list_empty(&member->flows))
+			wait_for(t, member, wait);
 		return;
 	case VNIMESH_FATE_END:
 		break;

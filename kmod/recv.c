@@ -53,7 +53,8 @@ static int rewrite_error(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	flow = vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_REVERSE);
 	if (!flow)
 		return 0;
-	if (vnimesh_icmp_heal(mesh, skb, pkt, flow))
+	if (vnimesh_icmp_heal(mesh, skb, pkt, flow) ||
+	    unlikely(vnimesh_flow_is_dying(flow)))
 		return 1;
 	return vnimesh_icmp_nat(mesh, skb, pkt, flow, VNIMESH_REVERSE);
 }

@@ -9,7 +9,7 @@
 #include "encap.h"
 #include "reset.h"
 
-#define HEADROOM	(LL_MAX_HEADER + VNIMESH_OVERHEAD4 + \
+#define HEADROOM	(LL_MAX_HEADER + VNIMESH_OVERHEAD6 + \
 			 sizeof(struct ipv6hdr))
 
 static void push_ip4(struct sk_buff *skb, const struct vnimesh_tuple *t,

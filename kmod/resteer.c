@@ -81,7 +81,8 @@ struct vnimesh_flow *vnimesh_resteer_again(struct vnimesh_mesh *mesh,
 	struct vnimesh_flow *new;
 
 	if (READ_ONCE(flow->state) != VNIMESH_FLOW_NEW || !flow->plain ||
-	    now - tried < SILENCE_US || !vnimesh_syn_plain(skb, pkt))
+	    READ_ONCE(flow->heard) || now - tried < SILENCE_US ||
+	    !vnimesh_syn_plain(skb, pkt))
 		return flow;
 	/* Copies of it on several CPUs count once. The others go where the
 	 * flow is then.
@@ -105,7 +106,8 @@ static void send_kept(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	struct vnimesh_packet pkt;
 	struct sk_buff *skb;
 
-	skb = dev ? vnimesh_syn_build(mesh, flow) : NULL;
+	/* A device that is not running may be on its way out. */
+	skb = dev && netif_running(dev) ? vnimesh_syn_build(mesh, flow) : NULL;
 	if (!skb)	/* the client will send it again */
 		return;
 	skb->dev = dev;
@@ -191,6 +193,6 @@ bool vnimesh_resteer_reply(struct vnimesh_mesh *mesh,
 	}
 	if (refused(mesh, flow, VNIMESH_EVIDENCE_KIND_REFUSED))
 		return true;
-	vnimesh_track_refused(flow);
+	vnimesh_track_refused(mesh, flow);
 	return false;
 }

@@ -272,7 +272,8 @@ static void icmp_to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 	struct vnimesh_flow *flow;
 
 	flow = vnimesh_icmp_flow(from->mesh, skb, pkt, VNIMESH_FORWARD);
-	if (flow && flow->member) {
+	/* Of its own flows only: nobody complains in another's name. */
+	if (flow && flow->member && flow->client == from->vni) {
 		vnimesh_route_flow(from, skb, pkt, flow);
 		return;
 	}

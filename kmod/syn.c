@@ -62,6 +62,16 @@ static __sum16 checksum(const struct vnimesh_tuple *t, const void *th,
 		tcp_v6_check(len, &t->src.v6, &t->dst.v6, sum);
 }
 
+/* What the sum of a header begins with that a device is to complete. */
+static __sum16 seed(const struct vnimesh_tuple *t, u32 len)
+{
+	__sum16 sum = t->family == AF_INET ?
+		tcp_v4_check(len, t->src.v4, t->dst.v4, 0) :
+		tcp_v6_check(len, &t->src.v6, &t->dst.v6, 0);
+
+	return (__force __sum16)~(__force u16)sum;
+}
+
 static bool plain_ip(const struct sk_buff *skb,
 		     const struct vnimesh_packet *pkt)
 {
@@ -93,9 +103,14 @@ bool vnimesh_syn_plain(const struct sk_buff *skb,
 	th = skb_header_pointer(skb, pkt->l4, len, buf);
 	if (!th || !plain_options((const u8 *)(th + 1), len - sizeof(*th)))
 		return false;
-	/* PARTIAL: it will be right. */
-	return skb->ip_summed == CHECKSUM_PARTIAL ||
-	       !checksum(&pkt->tuple, th, len);
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		return !checksum(&pkt->tuple, th, len);
+	/* It will be right, if it was begun right: who has CAP_NET_RAW could
+	 * ask for another.
+	 */
+	return skb_checksum_start_offset(skb) == pkt->l4 &&
+	       skb->csum_offset == offsetof(struct tcphdr, check) &&
+	       th->check == seed(&pkt->tuple, len);
 }
 
 /* Above half, one VNI has at most a quarter. */

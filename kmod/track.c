@@ -33,6 +33,11 @@ static enum vnimesh_track half_open(struct vnimesh_mesh *mesh,
 	u8 flags = pkt->tcp_flags;
 
 	if (!(flags & VNIMESH_TCP_ACK) || !acks_syn(flow, ntohl(pkt->ack))) {
+		/* It is there, if busy with an older connection: RFC 5961's
+		 * challenge, which the client answers by a RST to it.
+		 */
+		if (!READ_ONCE(flow->heard))
+			WRITE_ONCE(flow->heard, true);
 		if (flags & VNIMESH_TCP_RST)
 			vnimesh_count(mesh, VNIMESH_A_STATS_RST_IGNORED);
 		return VNIMESH_TRACK_PASS;
@@ -40,7 +45,7 @@ static enum vnimesh_track half_open(struct vnimesh_mesh *mesh,
 	if (flags & VNIMESH_TCP_RST) {
 		if (flow->member)
 			return VNIMESH_TRACK_REFUSED;
-		vnimesh_track_refused(flow);
+		vnimesh_track_refused(mesh, flow);
 		return VNIMESH_TRACK_PASS;
 	}
 	if (!(flags & VNIMESH_TCP_SYN))
@@ -177,8 +182,10 @@ static enum vnimesh_track track_tcp(struct vnimesh_mesh *mesh,
 	return VNIMESH_TRACK_PASS;
 }
 
-void vnimesh_track_refused(struct vnimesh_flow *flow)
+void vnimesh_track_refused(struct vnimesh_mesh *mesh,
+			   struct vnimesh_flow *flow)
 {
+	vnimesh_syn_drop(mesh, flow);
 	close_flow(flow, VNIMESH_FLOW_NEW);
 }
 

@@ -22,6 +22,7 @@ enum vnimesh_track vnimesh_track(struct vnimesh_mesh *mesh,
 				 enum vnimesh_dir dir,
 				 const struct vnimesh_packet *pkt);
 /* BH, RCU. The refusal goes on to the client. */
-void vnimesh_track_refused(struct vnimesh_flow *flow);
+void vnimesh_track_refused(struct vnimesh_mesh *mesh,
+			   struct vnimesh_flow *flow);
 
 #endif /* _VNIMESH_TRACK_H */
