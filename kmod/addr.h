@@ -70,17 +70,23 @@ static inline bool vnimesh_prefix_overlap(const struct vnimesh_prefix *a,
 	       vnimesh_prefix_match(&wide, b->family, &b->ip);
 }
 
-/* May a VNI, a service or a node have this address? */
+/* Multicast, broadcast, link-local, loopback, unspecified: never routed. */
+static inline bool vnimesh_ip_local_only(u8 family, const union vnimesh_ip *ip)
+{
+	if (family == AF_INET)
+		return ipv4_is_multicast(ip->v4) || ipv4_is_lbcast(ip->v4) ||
+		       ipv4_is_zeronet(ip->v4) || ipv4_is_loopback(ip->v4) ||
+		       ipv4_is_linklocal_169(ip->v4);
+	return vnimesh_ip_any(ip) ||
+	       ipv6_addr_type(&ip->v6) &
+	       (IPV6_ADDR_MULTICAST | IPV6_ADDR_LINKLOCAL |
+		IPV6_ADDR_LOOPBACK | IPV6_ADDR_MAPPED);
+}
+
+/* May a VNI, a service or a node have this address? Not if its packets are dropped. */
 static inline bool vnimesh_ip_unicast(u8 family, const union vnimesh_ip *ip)
 {
-	if (vnimesh_ip_any(ip))
-		return false;
-	if (family == AF_INET)
-		return !ipv4_is_multicast(ip->v4) && !ipv4_is_lbcast(ip->v4) &&
-		       !ipv4_is_loopback(ip->v4);
-	return !(ipv6_addr_type(&ip->v6) &
-		 (IPV6_ADDR_MULTICAST | IPV6_ADDR_LOOPBACK |
-		  IPV6_ADDR_LINKLOCAL));
+	return !vnimesh_ip_local_only(family, ip);
 }
 
 /* May a host have this underlay address? Loopback serves tests; a link-local

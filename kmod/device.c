@@ -360,7 +360,7 @@ static struct vnimesh_mesh *new_mesh(struct net_device *dev,
 	struct vnimesh_mesh *mesh;
 	int err;
 
-	mesh = kzalloc(sizeof(*mesh), GFP_KERNEL);
+	mesh = kzalloc(sizeof(*mesh), GFP_KERNEL_ACCOUNT);
 	if (!mesh)
 		return ERR_PTR(-ENOMEM);
 	mesh->dev = dev;

@@ -57,7 +57,7 @@ static const struct {
 	COUNTER(ICMP_LIMITED, "icmp-limited"),
 	COUNTER(TX_OUTER_FRAGMENT, "tx-outer-fragment"),
 	COUNTER(FRAGMENT_HOLD, "fragment-hold"),
-	DROP(FRAGMENT_LOST, "fragment-lost", NOT_SPECIFIED),
+	DROP(FRAGMENT_LOST, "fragment-lost", UNHANDLED_PROTO),
 	DROP(FRAGMENT_FULL, "fragment-full", FULL_RING),
 	COUNTER(EVIDENCE, "evidence"),
 	COUNTER(EVIDENCE_LOST, "evidence-lost"),

@@ -474,7 +474,7 @@ static void gc(struct work_struct *work)
 
 int vnimesh_eject_init(struct vnimesh_mesh *mesh)
 {
-	struct vnimesh_eject *ej = kzalloc(sizeof(*ej), GFP_KERNEL);
+	struct vnimesh_eject *ej = kzalloc(sizeof(*ej), GFP_KERNEL_ACCOUNT);
 
 	if (!ej)
 		return -ENOMEM;

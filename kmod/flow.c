@@ -475,7 +475,7 @@ int vnimesh_flow_init(struct vnimesh_mesh *mesh)
 	struct vnimesh_flows *flows;
 	u32 size, dir, i;
 
-	flows = kvzalloc(sizeof(*flows), GFP_KERNEL);
+	flows = kvzalloc(sizeof(*flows), GFP_KERNEL_ACCOUNT);
 	if (!flows)
 		return -ENOMEM;
 	mesh->flows = flows;

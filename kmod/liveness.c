@@ -296,7 +296,7 @@ static void run(struct work_struct *work)
 
 int vnimesh_liveness_init(struct vnimesh_mesh *mesh)
 {
-	struct vnimesh_transitions *t = kzalloc(sizeof(*t), GFP_KERNEL);
+	struct vnimesh_transitions *t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
 
 	if (!t)
 		return -ENOMEM;

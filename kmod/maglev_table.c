@@ -48,11 +48,11 @@ static struct vnimesh_maglev *build(const struct vnimesh_member_set *set)
 	struct vnimesh_maglev_member *m;
 	struct vnimesh_maglev *maglev;
 
-	m = kvcalloc(set->n, sizeof(*m), GFP_KERNEL);
-	maglev = kvzalloc(struct_size(maglev, table.slot, size), GFP_KERNEL);
+	m = kvcalloc(set->n, sizeof(*m), GFP_KERNEL_ACCOUNT);
+	maglev = kvzalloc(struct_size(maglev, table.slot, size), GFP_KERNEL_ACCOUNT);
 	if (maglev)
 		maglev->m = kmemdup(set->m, set->n * sizeof(set->m[0]),
-				    GFP_KERNEL);
+				    GFP_KERNEL_ACCOUNT);
 	if (!m || !maglev || !maglev->m) {
 		kvfree(m);
 		if (maglev)

@@ -8,7 +8,7 @@
 struct vnimesh_member *vnimesh_member_alloc(struct vnimesh_service *service,
 					    struct vnimesh_vni *vni)
 {
-	struct vnimesh_member *member = kzalloc(sizeof(*member), GFP_KERNEL);
+	struct vnimesh_member *member = kzalloc(sizeof(*member), GFP_KERNEL_ACCOUNT);
 
 	if (!member)
 		return NULL;

@@ -537,7 +537,7 @@ u32 vnimesh_miss_held(const struct vnimesh_mesh *mesh)
 
 int vnimesh_miss_init(struct vnimesh_mesh *mesh)
 {
-	struct vnimesh_misses *m = kzalloc(sizeof(*m), GFP_KERNEL);
+	struct vnimesh_misses *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
 
 	if (!m)
 		return -ENOMEM;

@@ -148,7 +148,7 @@ vnimesh_nl_get_prefixes(const struct nlattr *nest,
 		NL_SET_ERR_MSG_ATTR(extack, nest, "prefixes: more than 16");
 		return ERR_PTR(-E2BIG);
 	}
-	prefixes = kzalloc(struct_size(prefixes, p, n), GFP_KERNEL);
+	prefixes = kzalloc(struct_size(prefixes, p, n), GFP_KERNEL_ACCOUNT);
 	if (!prefixes)
 		return ERR_PTR(-ENOMEM);
 	nla_for_each_nested(item, nest, rem) {
@@ -232,7 +232,7 @@ struct vnimesh_ports *vnimesh_nl_get_ports(const struct nlattr *nest,
 		NL_SET_ERR_MSG_ATTR(extack, nest, "ports: more than 16");
 		return ERR_PTR(-E2BIG);
 	}
-	ports = kzalloc(struct_size(ports, p, n), GFP_KERNEL);
+	ports = kzalloc(struct_size(ports, p, n), GFP_KERNEL_ACCOUNT);
 	if (!ports)
 		return ERR_PTR(-ENOMEM);
 	nla_for_each_nested(item, nest, rem) {

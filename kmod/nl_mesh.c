@@ -283,7 +283,7 @@ make_prefixes(struct vnimesh_mesh *mesh, struct genl_info *info)
 	if (!info->attrs[VNIMESH_A_MESH_SERVICE_PREFIX4] &&
 	    !info->attrs[VNIMESH_A_MESH_SERVICE_PREFIX6])
 		return NULL;
-	new = kzalloc(sizeof(*new), GFP_KERNEL);
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return ERR_PTR(-ENOMEM);
 	old = rcu_dereference_protected(mesh->service_prefixes,

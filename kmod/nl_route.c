@@ -453,7 +453,7 @@ static int route_service(struct vnimesh_mesh *mesh, struct genl_info *info,
 
 	set = rcu_dereference_protected(service->set,
 					lockdep_is_held(&mesh->lock));
-	e = kvmalloc(struct_size(e, c, set->n), GFP_KERNEL);
+	e = kvmalloc(struct_size(e, c, set->n), GFP_KERNEL_ACCOUNT);
 	skb = e ? new_reply(mesh, info, set->n, &hdr) : NULL;
 	if (!skb) {
 		kvfree(e);

@@ -117,7 +117,7 @@ static int add_prefix(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
 	struct prefix_entry *entry;
 	int err;
 
-	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
+	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
 	if (!entry)
 		return -ENOMEM;
 	make_key(&entry->key, prefix->family, &prefix->ip, prefix->len);
@@ -196,7 +196,7 @@ static int hold_underlay(struct vnimesh_mesh *mesh,
 		entry->count++;
 		return 0;
 	}
-	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
+	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
 	if (!entry)
 		return -ENOMEM;
 	entry->addr = *addr;
@@ -227,7 +227,7 @@ struct vnimesh_endpoint *vnimesh_endpoint_alloc(u8 family,
 {
 	struct vnimesh_endpoint *endpoint;
 
-	endpoint = kzalloc(sizeof(*endpoint), GFP_KERNEL);
+	endpoint = kzalloc(sizeof(*endpoint), GFP_KERNEL_ACCOUNT);
 	if (!endpoint)
 		return NULL;
 	if (dst_cache_init(&endpoint->dst_cache, GFP_KERNEL)) {
@@ -253,7 +253,7 @@ static void free_endpoint_rcu(struct rcu_head *rcu)
 
 struct vnimesh_node *vnimesh_node_alloc(u32 id)
 {
-	struct vnimesh_node *node = kzalloc(sizeof(*node), GFP_KERNEL);
+	struct vnimesh_node *node = kzalloc(sizeof(*node), GFP_KERNEL_ACCOUNT);
 
 	if (!node)
 		return NULL;
@@ -407,7 +407,7 @@ int vnimesh_node_init(struct vnimesh_mesh *mesh)
 	struct vnimesh_node *self;
 	int err;
 
-	xa_init(&mesh->nodes);
+	xa_init_flags(&mesh->nodes, XA_FLAGS_ACCOUNT);
 	err = rhashtable_init(&mesh->lpm.table, &prefix_params);
 	if (err)
 		return err;

@@ -152,27 +152,10 @@ int vnimesh_packet_parse(struct sk_buff *skb, struct vnimesh_packet *pkt)
 	return -EINVAL;
 }
 
-static bool local_only4(__be32 addr)
-{
-	return ipv4_is_multicast(addr) || ipv4_is_lbcast(addr) ||
-	       ipv4_is_zeronet(addr) || ipv4_is_loopback(addr) ||
-	       ipv4_is_linklocal_169(addr);
-}
-
-static bool local_only6(const struct in6_addr *addr)
-{
-	int type = ipv6_addr_type(addr);
-
-	return type == IPV6_ADDR_ANY ||
-	       (type & (IPV6_ADDR_MULTICAST | IPV6_ADDR_LINKLOCAL |
-			IPV6_ADDR_LOOPBACK | IPV6_ADDR_MAPPED));
-}
-
 bool vnimesh_packet_is_local_only(const struct vnimesh_packet *pkt)
 {
 	const struct vnimesh_tuple *t = &pkt->tuple;
 
-	if (t->family == AF_INET)
-		return local_only4(t->src.v4) || local_only4(t->dst.v4);
-	return local_only6(&t->src.v6) || local_only6(&t->dst.v6);
+	return vnimesh_ip_local_only(t->family, &t->src) ||
+	       vnimesh_ip_local_only(t->family, &t->dst);
 }

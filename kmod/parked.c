@@ -145,7 +145,7 @@ int vnimesh_parked_add(struct vnimesh_mesh *mesh,
 	lockdep_assert_held(&mesh->lock);
 	if (!READ_ONCE(mesh->agent))
 		return -ENOTCONN;
-	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
+	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
 	if (!entry)
 		return -ENOMEM;
 	entry->parked = parked;
@@ -246,7 +246,7 @@ void vnimesh_parked_agent_lost(struct vnimesh_mesh *mesh)
 
 int vnimesh_parked_init(struct vnimesh_mesh *mesh)
 {
-	struct vnimesh_parked *parked = kzalloc(sizeof(*parked), GFP_KERNEL);
+	struct vnimesh_parked *parked = kzalloc(sizeof(*parked), GFP_KERNEL_ACCOUNT);
 
 	if (!parked)
 		return -ENOMEM;

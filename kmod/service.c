@@ -110,8 +110,8 @@ struct vnimesh_service *vnimesh_service_alloc(const char *tag,
 	struct vnimesh_service *service;
 	struct vnimesh_ports *ports;
 
-	service = kzalloc(sizeof(*service), GFP_KERNEL);
-	ports = kzalloc(sizeof(*ports), GFP_KERNEL);
+	service = kzalloc(sizeof(*service), GFP_KERNEL_ACCOUNT);
+	ports = kzalloc(sizeof(*ports), GFP_KERNEL_ACCOUNT);
 	if (!service || !ports) {
 		kfree(service);
 		kfree(ports);
@@ -242,7 +242,7 @@ int vnimesh_member_spare(struct vnimesh_service *service, u32 n)
 
 	if (!n)
 		return 0;
-	set = kmalloc(struct_size(set, m, n), GFP_KERNEL);
+	set = kmalloc(struct_size(set, m, n), GFP_KERNEL_ACCOUNT);
 	if (!set)
 		return -ENOMEM;
 	set->n = n;
@@ -298,7 +298,7 @@ int vnimesh_member_link(struct vnimesh_mesh *mesh,
 	lockdep_assert_held(&mesh->lock);
 	old = rcu_dereference_protected(service->set,
 					lockdep_is_held(&mesh->lock));
-	new = kmalloc(struct_size(new, m, old->n + 1), GFP_KERNEL);
+	new = kmalloc(struct_size(new, m, old->n + 1), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
 	memcpy(new->m, old->m, old->n * sizeof(old->m[0]));
@@ -320,7 +320,7 @@ int vnimesh_service_init(struct vnimesh_mesh *mesh)
 {
 	int err;
 
-	xa_init_flags(&mesh->services, XA_FLAGS_ALLOC1);
+	xa_init_flags(&mesh->services, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	vnimesh_maglev_init(mesh);
 	err = rhashtable_init(&mesh->service_addrs, &vnimesh_addr_params);
 	if (err)

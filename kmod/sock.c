@@ -98,7 +98,7 @@ struct vnimesh_sock *vnimesh_sock_get(struct list_head *socks, struct net *net,
 			return vs;
 		}
 
-	vs = kzalloc(sizeof(*vs), GFP_KERNEL);
+	vs = kzalloc(sizeof(*vs), GFP_KERNEL_ACCOUNT);
 	if (!vs)
 		return ERR_PTR(-ENOMEM);
 	vs->family = family;

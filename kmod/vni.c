@@ -160,7 +160,7 @@ static int replace_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	struct vnimesh_vni_addrs *new;
 	int err;
 
-	new = kzalloc(sizeof(*new), GFP_KERNEL);
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
 	if (ip4)
@@ -208,7 +208,7 @@ struct vnimesh_vni *vnimesh_vni_add(struct vnimesh_mesh *mesh, u32 id,
 	int err;
 
 	lockdep_assert_held(&mesh->lock);
-	vni = kzalloc(sizeof(*vni), GFP_KERNEL);
+	vni = kzalloc(sizeof(*vni), GFP_KERNEL_ACCOUNT);
 	if (!vni)
 		return ERR_PTR(-ENOMEM);
 	vni->id = id;
@@ -369,7 +369,7 @@ void vnimesh_vni_set_up(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 
 int vnimesh_vni_init(struct vnimesh_mesh *mesh)
 {
-	xa_init(&mesh->vnis);
+	xa_init_flags(&mesh->vnis, XA_FLAGS_ACCOUNT);
 	return rhashtable_init(&mesh->local_addrs, &vnimesh_addr_params);
 }
 

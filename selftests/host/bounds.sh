@@ -16,7 +16,7 @@ header=uapi/linux/vnimesh.h
 # value MACRO: of limits.h, by the compiler's own arithmetic.
 value() {
 	local text
-	text=$(echo "VNIMESH_$1" | ${CC:-cc} -E -P -include $limits -x c - | tail -n 1)
+	text=$(echo "VNIMESH_$1" | ${CC:-cc} -DHZ=1 -E -P -include $limits -x c - | tail -n 1)
 	echo $((text))
 }
 
@@ -78,6 +78,12 @@ row "... of the mesh" "" UPCALL_RATE UPCALL_BURST
 row "time a packet is held" ms MISS_TIMEOUT
 row "negative entries, longest life" ms NEGATIVE_MAX NEGATIVE_TTL_MAX
 row "resolves waiting per mesh, per netns, per socket" "" PARKED_MAX PARKED_NET_MAX PARKED_SOCK_MAX
+row "datagrams in fragments, fragments before their first: per mesh, per VNI" "" \
+	DATAGRAMS_MAX FRAGMENTS_HELD_MAX FRAGMENTS_HELD_VNI_MAX
+row "life of a datagram in fragments" s DATAGRAM_TIME
+row "ICMP errors at once, a second" "" ANSWER_BURST ANSWER_RATE
+check_is "$defaults: drain-time, up to 24 h" "$(value DRAIN_TIME_MAX)" "$((24 * 3600 * 1000))"
+documented[VNIMESH_DRAIN_TIME_MAX]=1
 row "encapsulations inside each other" "" DEPTH_MAX
 
 missing=$(awk '/^#define VNIMESH_[A-Z0-9_]+[ \t]+[^ \t]/ { print $2 }' $limits |
@@ -104,7 +110,8 @@ wrong=$(sed -n 's/^\tDROP(\([A-Z_]*\), "\([a-z-]*\)", \([A-Z_]*\)),$/\2 \3/p' km
 		grep -q "^|.*\`$name\`.*| \`$reason\` |$" Documentation/tracing.md || echo "$name: $reason"
 	done)
 check_is "... and its drop reason in Documentation/tracing.md" "" "$wrong"
-# Nothing that drops a packet goes around kmod/drop.c.
+# Nothing that drops a packet goes around kmod/drop.c; answer.c and reset.c free what
+# they could not make.
 around=$(grep -nE '\b(dev_)?kfree_skb(_any|_irq)?\(|rx_dropped_inc|tx_dropped_inc|stats->c\[' kmod/*.c kmod/*.h |
-	grep -v '^kmod/drop\.c\|^kmod/mesh\.h.*this_cpu_add\|^kmod/device\.c.*per_cpu_ptr' || :)
+	grep -v '^kmod/\(answer\|reset\)\.c.*kfree_skb(skb)\|^kmod/drop\.c\|^kmod/mesh\.h.*this_cpu_add\|^kmod/device\.c.*per_cpu_ptr' || :)
 check_is "a packet ends through kmod/drop.c only" "" "$around"
