@@ -6,7 +6,6 @@
 #include "choose.h"
 #include "eject.h"
 #include "icmp.h"
-#include "reset.h"
 #include "resteer.h"
 #include "syn.h"
 
