@@ -44,6 +44,8 @@ static const struct attr mesh_attrs[VNIMESH_A_MESH_MAX + 1] = {
 	[VNIMESH_A_MESH_TCP_CLOSING] = { "tcp-closing", U32, 1, 3600 },
 	[VNIMESH_A_MESH_UDP_UNREPLIED] = { "udp-unreplied", U32, 1, 86400 },
 	[VNIMESH_A_MESH_UDP_REPLIED] = { "udp-replied", U32, 1, 86400 },
+	[VNIMESH_A_MESH_RESTEER_MAX] = { "resteer-max", U32, 0, 8 },
+	[VNIMESH_A_MESH_EJECT_MAX] = { "eject-max", U32, 0, 3600 },
 };
 
 static const struct attr node_attrs[VNIMESH_A_NODE_MAX + 1] = {
