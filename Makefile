@@ -10,6 +10,7 @@
 #   make check-kernels   those that depend on the kernel, on 6.12 and Debian's newest
 #   make check-static    compilers and checkers, with all their warnings
 #   make check-debug     all tests on a kernel with KASAN, lockdep, failing memory, ...
+#   make soak            many flows and VNIs on one member that dies
 #   make kunit           unit tests, in User Mode Linux
 #   make bench-quick     what a packet costs, beside other ways, likewise
 
@@ -67,6 +68,10 @@ check-kernels:
 check-static:
 	selftests/static
 
+soak:
+	selftests/vm/build
+	selftests/vm/run -m 4096 -t 3000 -- selftests/soak_abort_many.sh
+
 check-debug:
 	selftests/check -d
 
@@ -83,5 +88,5 @@ clean:
 	+@$(call subdir,selftests/sim,clean)
 
 .PHONY: all module tools selftests pump install install-module install-tools \
-	sim check demo check-kernels check-static check-debug kunit bench-quick \
+	sim check demo check-kernels check-static check-debug soak kunit bench-quick \
 	clean
