@@ -8,7 +8,6 @@
 #   make sim             the simulation of the choice, and its table
 #   make check, demo     all tests, a demonstration; both in a virtual machine
 #   make check-kernels   those that depend on the kernel, on 6.12 and Debian's newest
-#   make check-static    compilers and checkers, with all their warnings
 #   make check-debug     all tests on a kernel with KASAN, lockdep, failing memory, ...
 #   make soak            many flows and VNIs on one member that dies
 #   make kunit           unit tests, in User Mode Linux
@@ -65,9 +64,6 @@ check demo:
 check-kernels:
 	selftests/check -k 6.12 -k newest
 
-check-static:
-	selftests/static
-
 soak:
 	selftests/vm/build
 	selftests/vm/run -m 4096 -t 3000 -- selftests/soak_abort_many.sh
@@ -88,5 +84,5 @@ clean:
 	+@$(call subdir,selftests/sim,clean)
 
 .PHONY: all module tools selftests pump install install-module install-tools \
-	sim check demo check-kernels check-static check-debug soak kunit bench-quick \
+	sim check demo check-kernels check-debug soak kunit bench-quick \
 	clean

@@ -127,7 +127,7 @@ check "member add" h1 member add database vni 513 latency 400us
 check "member add with weight" h1 member add database vni 257 weight 0
 refused 'vni-id: no such VNI (attribute "vni-id").' h1 member add database vni 999
 refused 'tag: no such service (attribute "tag").' h1 member add web vni 513
-check_match "service show" '^service database address 10.96.0.1 address fd77:0:0:ffff::1 port pg:tcp/5432:5433 port udp/53 policy optimal members 2$' \
+check_match "service show" '^service database address 10.96.0.1 address fd77:0:0:ffff::1 port pg:tcp/5432:5433 port udp/53 policy optimal members 2 on-down abort drain-time 0ms$' \
 	h1 service
 check_is "ports in JSON" '[{"name":"pg","proto":"tcp","port":5432,"target":5433},{"proto":"udp","port":53,"target":53}]' \
 	"$(json '.[0].ports' service show database)"
