@@ -30,7 +30,8 @@ found() {
 }
 
 # proto NAME HEADER START REGEX: the declaration in HEADER that begins with a
-# line that has START, up to its semicolon, matches, however it is wrapped.
+# line that has START, up to its semicolon, matches, however it is wrapped. What
+# a backslash means in REGEX is different from awk to awk: it has none.
 proto() {
 	answer "$1" "$(awk -v start="$3" -v want="$4" '
 		!text && index($0, start) { text = " " }
@@ -56,8 +57,8 @@ found PCPU_STAT_TYPE linux/netdevice.h '^[[:space:]].*[[:space:]]pcpu_stat_type[
 found NEWLINK_PARAMS net/rtnetlink.h '^struct rtnl_newlink_params \{'
 proto UDP_TUNNEL_XMIT_FLAGS net/udp_tunnel.h 'udp_tunnel_xmit_skb(' 'u16 '
 proto UDP_TUNNEL6_XMIT_FLAGS net/udp_tunnel.h 'udp_tunnel6_xmit_skb(' 'u16 '
-proto SETUP_UDP_TUNNEL_SK net/udp_tunnel.h 'void setup_udp_tunnel_sock(' 'struct sock \*'
-proto RELEASE_UDP_TUNNEL_SK net/udp_tunnel.h 'void udp_tunnel_sock_release(' 'struct sock \*'
+proto SETUP_UDP_TUNNEL_SK net/udp_tunnel.h 'void setup_udp_tunnel_sock(' 'struct sock [*]'
+proto RELEASE_UDP_TUNNEL_SK net/udp_tunnel.h 'void udp_tunnel_sock_release(' 'struct sock [*]'
 proto ENCAP_ERR_RCV_INFO linux/udp.h '(*encap_err_rcv)(' 'u32 info'
 found FLOWI4_DSCP net/flow.h '^#define flowi4_dscp'
 found TIMER_CONTAINER_OF linux/timer.h '^#define timer_container_of\('

@@ -24,6 +24,14 @@ include=$(printf '%s\n' "${kdir%-amd64}-common/include" "$kdir/include" |
 check "the probe runs" sh -c 'sh kmod/compat/probe.sh "$1" >"$2"' probe "$include" "$work/probe.h"
 check "its answers for $release are those of golden/$golden.h" \
 	diff -u "kmod/compat/golden/$golden.h" "$work/probe.h"
+# Users have different awks, and some that warn change what they warn of.
+mkdir "$work/bin"
+for awk in gawk mawk original-awk; do
+	path=$(command -v "$awk") || continue
+	ln -sf "$path" "$work/bin/awk"
+	PATH=$work/bin:$PATH sh kmod/compat/probe.sh "$include" >"$work/$awk.h" 2>&1
+	check "$awk gives the same, and no warning" diff -u "$work/probe.h" "$work/$awk.h"
+done
 check_fails "without headers it fails" sh kmod/compat/probe.sh "$work"
 
 # Each question is asked for something, and nothing is used that is not asked.
