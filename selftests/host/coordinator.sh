@@ -163,8 +163,31 @@ check_match "live on another host: refused by name" '^409 name$' \
 check_is "another's underlay address: refused" '409 underlay' \
 	"$(req POST /v1/nodes '{"name": "host9", "underlay": "192.0.2.12", "epoch": 6}'; echo "$status $(j .field)")"
 
+# The agents' keys.
+key1=$(printf '1c%.0s' {1..32}) key2=$(printf 'e2%.0s' {1..32})
+# join_key KEY [EPOCH]
+join_key() {
+	ok POST /v1/nodes "{\"name\": \"host1\", \"underlay\": \"192.0.2.11\", \"epoch\": ${2:-5},
+		\"key\": \"$1\", \"peer_port\": 7901}"
+}
+key_of() { get /v1/nodes ".nodes[0] | \"\(.key) \(.peer_port)\""; }
+check_is "a node without a key has none" 'null null' "$(key_of)"
+get /v1/nodes .index >"$work/index"
+check "a key is taken" join_key "$key1"
+check_is "... and told in the answer" "$key1 7901" "$(j '.node | "\(.key) \(.peer_port)"')"
+check_is "... and to all, as a change" "$key1" "$(req GET \
+	"/v1/watch?node=2&index=$(cat "$work/index")&incarnation=$(get /v1/nodes .incarnation)"; j '.nodes[0].key')"
+join host1 11
+check_is "an agent that tells none leaves it" "$key1 7901" "$(key_of)"
+check "a new one replaces it" join_key "$key2"
+for bad in '"00"' "\"${key1^^}\"" 5; do
+	check_is "no key: $bad" '400 key' "$(req POST /v1/nodes \
+		"{\"name\": \"host1\", \"underlay\": \"192.0.2.11\", \"epoch\": 5, \"key\": $bad}"; echo "$status $(j .field)")"
+done
+
 stop KILL
 start
+check_is "keys survive kill -9" "$key2 7901" "$(key_of)"
 get /v1/nodes '.nodes | map([.node, .name, .prefixes, .vni])' >"$work/nodes2"
 check "identities survive kill -9" cmp "$work/nodes" "$work/nodes2"
 check_is "so does the mesh's own" "$uuid" "$(get /v1/mesh .mesh.uuid)"
@@ -837,6 +860,21 @@ else
 	check "with one commit for all: $writes writes" test "$writes" -le 8
 	stop
 fi
+
+# A file of the first version goes on.
+db=$work/first.db
+config
+start
+join host1 11
+stop
+sqlite3 "$db" 'ALTER TABLE nodes DROP COLUMN key; ALTER TABLE nodes DROP COLUMN peer_port; PRAGMA user_version = 1'
+check "a store of version 1 is brought up" start
+check_is "... with what it has" host1 "$(get /v1/nodes '.nodes[0].name')"
+check "... and takes a key" join_key "$key1"
+stop
+check "... durably" start
+check_is "..." "$key1 7901" "$(key_of)"
+stop
 
 # A damaged file is not used.
 db=$work/full.db

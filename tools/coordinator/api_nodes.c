@@ -16,6 +16,7 @@ static bool read_join(struct jread *rd, struct node_def *def)
 {
 	struct jobj root;
 	uint32_t port = def->port;
+	uint32_t peer_port = 0;
 
 	if (!jread_root(rd, &root))
 		return false;
@@ -24,6 +25,9 @@ static bool read_join(struct jread *rd, struct node_def *def)
 	jget_u32(&root, "port", JOPT, 1, 65535, &port);
 	jget_name(&root, "zone", JOPT, def->zone);
 	jget_int(&root, "epoch", JREQ, 1, JINT_MAX, &def->epoch);
+	jget_key(&root, "key", JOPT, def->key);
+	jget_u32(&root, "peer_port", JOPT, 1, 65535, &peer_port);
+	def->peer_port = peer_port;
 	def->port = port;
 	return jread_ok(rd);
 }
@@ -129,7 +133,14 @@ static int join_known(struct request *rq, struct node *node,
 	merged.underlay = def->underlay;
 	merged.port = def->port;
 	merged.epoch = def->epoch;
+	/* An agent from before keys tells none. */
+	if (def->key[0]) {
+		strcpy(merged.key, def->key);
+		merged.peer_port = def->peer_port;
+	}
 	if (merged.epoch == node->def.epoch &&
+	    merged.peer_port == node->def.peer_port &&
+	    !strcmp(merged.key, node->def.key) &&
 	    same_underlay(&merged, &node->def) &&
 	    !strcmp(merged.zone, node->def.zone))
 		return 0;

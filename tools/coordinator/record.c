@@ -156,6 +156,10 @@ json_t *record_node(const struct node_def *node, bool stale, uint64_t age_ms)
 	set_addr(obj, "address4", &node->address4);
 	set_addr(obj, "address6", &node->address6);
 	record_set(obj, "epoch", json_integer(node->epoch));
+	if (node->key[0])
+		record_set(obj, "key", json_string(node->key));
+	if (node->peer_port)
+		record_set(obj, "peer_port", json_integer(node->peer_port));
 	record_set(obj, "stale", json_boolean(stale));
 	record_set(obj, "age_ms", json_integer(age_ms));
 	return obj;

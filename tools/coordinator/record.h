@@ -27,6 +27,8 @@ struct node_def {
 	uint32_t vni_first;
 	uint32_t vni_count;
 	int64_t epoch;			/* of the agent that registered last */
+	char key[JKEY_MAX + 1];		/* its public key, "": none was told */
+	uint16_t peer_port;		/* where it hears other agents, 0: not */
 };
 
 struct service_def {

@@ -89,6 +89,8 @@ static bool load_node(struct row *row, const struct store_visitor *v,
 	def.vni_first = row_u32(row, 10);
 	def.vni_count = row_u32(row, 11);
 	def.epoch = sqlite3_column_int64(row->stmt, 12);
+	row_copy(row, 13, def.key, sizeof(def.key));
+	def.peer_port = row_u32(row, 14);
 	return !row->bad && v->node(data, &def);
 }
 

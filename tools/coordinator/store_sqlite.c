@@ -13,7 +13,7 @@
 #include "mem.h"
 #include "store_sqlite.h"
 
-#define SCHEMA_VERSION	1
+#define SCHEMA_VERSION	2
 
 /* Somebody reads the file with a tool: wait rather than refuse. */
 #define BUSY_MS		2000
@@ -26,7 +26,9 @@ static const char schema[] =
 	" prefix4 TEXT NOT NULL UNIQUE, prefix6 TEXT NOT NULL UNIQUE,"
 	" address4 TEXT NOT NULL, address6 TEXT NOT NULL,"
 	" vni INTEGER NOT NULL, vni_first INTEGER NOT NULL UNIQUE,"
-	" vni_count INTEGER NOT NULL, epoch INTEGER NOT NULL) STRICT;"
+	" vni_count INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+	" key TEXT NOT NULL DEFAULT '',"
+	" peer_port INTEGER NOT NULL DEFAULT 0) STRICT;"
 	"CREATE TABLE services ("
 	" tag TEXT PRIMARY KEY, address4 TEXT NOT NULL UNIQUE,"
 	" address6 TEXT NOT NULL UNIQUE, policy INTEGER NOT NULL,"
@@ -40,6 +42,12 @@ static const char schema[] =
 	"CREATE TABLE resting ("
 	" tag TEXT PRIMARY KEY, address4 TEXT NOT NULL UNIQUE) STRICT;";
 
+/* What leads from each version to the next, the first from version 1. */
+static const char *const schema_steps[SCHEMA_VERSION - 1] = {
+	"ALTER TABLE nodes ADD COLUMN key TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE nodes ADD COLUMN peer_port INTEGER NOT NULL DEFAULT 0;",
+};
+
 /* Upserts, not REPLACE: that would delete the row that members refer to. */
 const char *const sqlite_text[NR_SQL] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -48,10 +56,12 @@ const char *const sqlite_text[NR_SQL] = {
 	[SQL_PUT_NODE] =
 		"INSERT INTO nodes (id, name, zone, underlay, port, prefix4,"
 		" prefix6, address4, address6, vni, vni_first, vni_count,"
-		" epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" epoch, key, peer_port)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 		" ON CONFLICT (id) DO UPDATE SET zone = excluded.zone,"
 		" underlay = excluded.underlay, port = excluded.port,"
-		" epoch = excluded.epoch",
+		" epoch = excluded.epoch, key = excluded.key,"
+		" peer_port = excluded.peer_port",
 	[SQL_PUT_SERVICE] =
 		"INSERT INTO services (tag, address4, address6, policy,"
 		" creator, ports) VALUES (?, ?, ?, ?, ?, ?)"
@@ -72,7 +82,8 @@ const char *const sqlite_text[NR_SQL] = {
 	[SQL_GET_MESH] = "SELECT value FROM mesh WHERE field = ?",
 	[SQL_ALL_NODES] =
 		"SELECT id, name, zone, underlay, port, prefix4, prefix6,"
-		" address4, address6, vni, vni_first, vni_count, epoch"
+		" address4, address6, vni, vni_first, vni_count, epoch, key,"
+		" peer_port"
 		" FROM nodes ORDER BY id",
 	[SQL_ALL_SERVICES] =
 		"SELECT tag, address4, address6, policy, creator, ports"
@@ -169,13 +180,14 @@ static void sqlite_put_node(struct store *store, const struct node_def *def)
 	char addr4[IP_TEXT_MAX];
 	char addr6[IP_TEXT_MAX];
 
-	sqlite_run(to_sqlite(store), SQL_PUT_NODE, "isssissssiiii", (int64_t)def->id,
+	sqlite_run(to_sqlite(store), SQL_PUT_NODE, "isssissssiiiisi", (int64_t)def->id,
 	    def->name, def->zone, ip_text(&def->underlay, underlay),
 	    (int64_t)def->port, ip_prefix_text(&def->prefix4, prefix4),
 	    ip_prefix_text(&def->prefix6, prefix6),
 	    ip_text(&def->address4, addr4), ip_text(&def->address6, addr6),
 	    (int64_t)def->vni, (int64_t)def->vni_first,
-	    (int64_t)def->vni_count, (int64_t)def->epoch);
+	    (int64_t)def->vni_count, (int64_t)def->epoch, def->key,
+	    (int64_t)def->peer_port);
 }
 
 static void sqlite_put_service(struct store *store,
@@ -303,9 +315,25 @@ static void exec(struct sqlite_store *st, const char *text)
 		sqlite_note(st, "exec");
 }
 
-static bool check_store(struct sqlite_store *st)
+/* All of it or nothing. @version 0: an empty file. */
+static void bring_up(struct sqlite_store *st, int version)
 {
 	char set[64];
+	int i;
+
+	snprintf(set, sizeof(set), "PRAGMA user_version = %d", SCHEMA_VERSION);
+	exec(st, "BEGIN IMMEDIATE");
+	if (!version)
+		exec(st, schema);
+	for (i = version; i && i < SCHEMA_VERSION; i++)
+		exec(st, schema_steps[i - 1]);
+	exec(st, set);
+	exec(st, "COMMIT");
+}
+
+static bool check_store(struct sqlite_store *st)
+{
+	int version;
 	char buf[64];
 
 	query(st, "PRAGMA journal_mode = WAL", buf, sizeof(buf));
@@ -319,14 +347,10 @@ static bool check_store(struct sqlite_store *st)
 	query(st, "PRAGMA user_version", buf, sizeof(buf));
 	if (st->failed)
 		return false;
-	if (!strcmp(buf, "0")) {
-		snprintf(set, sizeof(set), "PRAGMA user_version = %d",
-			 SCHEMA_VERSION);
-		exec(st, "BEGIN IMMEDIATE");
-		exec(st, schema);
-		exec(st, set);
-		exec(st, "COMMIT");
-	} else if (atoi(buf) != SCHEMA_VERSION) {
+	version = atoi(buf);
+	if (version >= 0 && version < SCHEMA_VERSION) {
+		bring_up(st, version);
+	} else if (version != SCHEMA_VERSION) {
 		snprintf(st->base.error, sizeof(st->base.error),
 			 "schema version %s, this program knows %d", buf,
 			 SCHEMA_VERSION);

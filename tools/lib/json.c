@@ -411,6 +411,23 @@ bool jget_name(struct jobj *obj, const char *key, enum jneed need,
 	return true;
 }
 
+bool jget_key(struct jobj *obj, const char *key, enum jneed need,
+	      char ret[JKEY_MAX + 1])
+{
+	const char *text;
+
+	if (!jget_str(obj, key, need, SIZE_MAX, &text))
+		return false;
+	if (strlen(text) != JKEY_MAX ||
+	    strspn(text, "0123456789abcdef") != JKEY_MAX) {
+		jread_fail(obj, key, "must be %u lower-case hexadecimal digits",
+			   JKEY_MAX);
+		return false;
+	}
+	strcpy(ret, text);
+	return true;
+}
+
 bool jget_word(struct jobj *obj, const char *key, enum jneed need,
 	       const char *const *words, unsigned int *ret)
 {

@@ -41,6 +41,7 @@
 #include "tag.h"
 
 #define JNAME_MAX	63	/* bytes of a node, zone or port name */
+#define JKEY_MAX	64	/* digits of a public key */
 #define JPORTS_MAX	16	/* port rules of a service or member */
 #define JOBJ_FIELDS	24	/* known fields per object */
 #define JINT_MAX	((1LL << 53) - 1) /* what every JSON reader keeps */
@@ -149,6 +150,10 @@ bool jget_tag(struct jobj *obj, const char *key, enum jneed need,
 /* Letters, digits, '.', '_' and '-', up to JNAME_MAX; "" only if JOPT. */
 bool jget_name(struct jobj *obj, const char *key, enum jneed need,
 	       char ret[JNAME_MAX + 1]);
+
+/* Exactly JKEY_MAX lower-case hexadecimal digits. */
+bool jget_key(struct jobj *obj, const char *key, enum jneed need,
+	      char ret[JKEY_MAX + 1]);
 
 /* One of @words (NULL at the end): its index. */
 bool jget_word(struct jobj *obj, const char *key, enum jneed need,
