@@ -142,7 +142,7 @@ static void chain(struct vnimesh_flow *flow)
 }
 
 /* Idempotent: a walk of the member's flows takes them off, too. */
-static void unchain(struct vnimesh_flow *flow)
+static void unchain(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 {
 	struct vnimesh_member *m = flow->member;
 
@@ -150,6 +150,8 @@ static void unchain(struct vnimesh_flow *flow)
 		return;
 	spin_lock(&m->flows_lock);
 	list_del_init(&flow->chain);
+	if (unlikely(READ_ONCE(m->waits)) && list_empty(&m->flows))
+		vnimesh_liveness_idle(mesh, m);
 	spin_unlock(&m->flows_lock);
 }
 
@@ -208,7 +210,7 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 		if (flow->state != VNIMESH_FLOW_MOVED)
 			hlist_del_rcu(&flow->link[VNIMESH_FORWARD].node);
 		hlist_del_rcu(&flow->link[VNIMESH_REVERSE].node);
-		unchain(flow);
+		unchain(mesh, flow);
 	}
 	spin_unlock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
 	spin_unlock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
@@ -360,7 +362,7 @@ int vnimesh_flow_replace(struct vnimesh_mesh *mesh, struct vnimesh_flow *old,
 		hlist_add_head_rcu(&fwd->node, fhead);
 		hlist_add_head_rcu(&rev->node, rhead);
 		hlist_del_rcu(&old->link[VNIMESH_FORWARD].node);
-		unchain(old);	/* waits for nothing but a late reply */
+		unchain(mesh, old);	/* waits for nothing but a late reply */
 		chain(new);
 		vnimesh_room_enter(new);
 	}

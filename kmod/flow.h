@@ -15,7 +15,7 @@
  * exist: scalars are READ_ONCE/WRITE_ONCE, the state moves by cmpxchg.
  *
  * Flows of a member are chained to it, so that a death walks only them: under
- * member->flows_lock, innermost, while the bucket locks are held.
+ * member->flows_lock, while the bucket locks are held.
  */
 #ifndef _VNIMESH_FLOW_H
 #define _VNIMESH_FLOW_H

@@ -9,13 +9,20 @@
 /* Flows that one member's walk ends before the next member has its turn. */
 #define BUDGET	4096
 
-/* An object in a list holds a reference. It is in one list at most. */
+/* Members whose deadline has come, in one hold of the lock. */
+#define DUE	256
+
+/* An object in a list or in the tree holds a reference, one for both: it is in
+ * one of them at most.
+ */
 struct vnimesh_transitions {
-	spinlock_t lock;	/* BH; the lists, ->stopped, arming ->work */
+	spinlock_t lock;	/* BH; all of it, and arming ->work; innermost,
+				 * within member->flows_lock
+				 */
 	struct list_head nodes;	/* by their ->transit, to be looked at */
 	struct list_head vnis;
 	struct list_head members;
-	struct list_head waiting;	/* members with a deadline */
+	struct rb_root_cached waiting;	/* members by ->deadline */
 	bool stopped;
 	struct delayed_work work;
 	struct vnimesh_mesh *mesh;
@@ -44,6 +51,7 @@ static void arm(struct vnimesh_transitions *t, unsigned long delay)
 		mod_delayed_work(system_unbound_wq, &t->work, delay);
 }
 
+/* Of nodes and VNIs. */
 static void enqueue(struct vnimesh_transitions *t, struct list_head *entry,
 		    refcount_t *refs, struct list_head *to)
 {
@@ -57,11 +65,32 @@ static void enqueue(struct vnimesh_transitions *t, struct list_head *entry,
 	spin_unlock_bh(&t->lock);
 }
 
+/* ->lock. It waits no more; its reference goes on. */
+static void unwait(struct vnimesh_transitions *t,
+		   struct vnimesh_member *member)
+{
+	rb_erase_cached(&member->wait, &t->waiting);
+	RB_CLEAR_NODE(&member->wait);
+	WRITE_ONCE(member->waits, false);
+	list_add_tail(&member->transit, &t->members);
+}
+
 static void enqueue_member(struct vnimesh_mesh *mesh,
 			   struct vnimesh_member *member)
 {
-	enqueue(mesh->transitions, &member->transit, &member->refs,
-		&mesh->transitions->members);
+	struct vnimesh_transitions *t = mesh->transitions;
+
+	spin_lock_bh(&t->lock);
+	if (!t->stopped) {
+		if (member->waits) {
+			unwait(t, member);
+		} else if (list_empty(&member->transit)) {
+			refcount_inc(&member->refs);
+			list_add_tail(&member->transit, &t->members);
+		}
+		arm(t, 0);
+	}
+	spin_unlock_bh(&t->lock);
 }
 
 void vnimesh_liveness_member(struct vnimesh_mesh *mesh,
@@ -109,8 +138,15 @@ void vnimesh_liveness_bound(struct vnimesh_mesh *mesh,
 			    struct vnimesh_member *member)
 {
 	/* The chain's lock orders this after the worker's walk. */
-	if (unlikely(vnimesh_liveness_of(member) == VNIMESH_LIVE_DOWN))
+	if (unlikely(vnimesh_liveness_of(member) != VNIMESH_LIVE_UP))
 		enqueue_member(mesh, member);
+}
+
+void vnimesh_liveness_idle(struct vnimesh_mesh *mesh,
+			   struct vnimesh_member *member)
+{
+	lockdep_assert_held(&member->flows_lock);
+	enqueue_member(mesh, member);
 }
 
 static struct list_head *pop(struct vnimesh_transitions *t,
@@ -141,10 +177,9 @@ static struct vnimesh_vni *pop_vni(struct vnimesh_transitions *t)
 	return entry ? container_of(entry, struct vnimesh_vni, transit) : NULL;
 }
 
-static struct vnimesh_member *pop_member(struct vnimesh_transitions *t,
-					 struct list_head *from)
+static struct vnimesh_member *pop_member(struct vnimesh_transitions *t)
 {
-	struct list_head *entry = pop(t, from);
+	struct list_head *entry = pop(t, &t->members);
 
 	return entry ? container_of(entry, struct vnimesh_member, transit) :
 		       NULL;
@@ -205,17 +240,30 @@ static void transition(struct vnimesh_mesh *mesh,
 	member->live = live;
 }
 
+static bool earlier(struct rb_node *node, const struct rb_node *other)
+{
+	return time_before(rb_entry(node, struct vnimesh_member, wait)->deadline,
+			   rb_entry(other, struct vnimesh_member, wait)->deadline);
+}
+
+/* Only with flows: who is deleted, and waits for nobody, is let go. The chain's
+ * lock orders this with the end of the last flow, which says so.
+ */
 static void wait_for(struct vnimesh_transitions *t,
 		     struct vnimesh_member *member, u32 ms)
 {
-	spin_lock_bh(&t->lock);
+	spin_lock_bh(&member->flows_lock);
+	spin_lock(&t->lock);
 	/* Somebody may have queued it meanwhile. */
-	if (!t->stopped && list_empty(&member->transit)) {
+	if (!t->stopped && !list_empty(&member->flows) &&
+	    list_empty(&member->transit) && !member->waits) {
 		refcount_inc(&member->refs);
 		member->deadline = jiffies + msecs_to_jiffies(ms);
-		list_add_tail(&member->transit, &t->waiting);
+		WRITE_ONCE(member->waits, true);
+		rb_add_cached(&member->wait, &t->waiting, earlier);
 	}
-	spin_unlock_bh(&t->lock);
+	spin_unlock(&t->lock);
+	spin_unlock_bh(&member->flows_lock);
 }
 
 static void look_at(struct vnimesh_transitions *t,
@@ -236,8 +284,7 @@ static void look_at(struct vnimesh_transitions *t,
 		return;
 	case VNIMESH_FATE_WAIT:
 		/* Who binds a flow to it meanwhile says so. */
-		if (!list_empty(&member->flows))
-			wait_for(t, member, wait);
+		wait_for(t, member, wait);
 		return;
 	case VNIMESH_FATE_END:
 		break;
@@ -252,27 +299,29 @@ static void look_at(struct vnimesh_transitions *t,
 	member->aborted = 0;
 }
 
+static struct vnimesh_member *first_waiting(struct vnimesh_transitions *t)
+{
+	struct rb_node *node = rb_first_cached(&t->waiting);
+
+	return node ? rb_entry(node, struct vnimesh_member, wait) : NULL;
+}
+
 /* Those whose deadline has come move on; the work is armed for the next. */
 static void check_deadlines(struct vnimesh_transitions *t)
 {
-	struct vnimesh_member *member, *tmp;
-	unsigned long now = jiffies, next = 0;
-	bool any = false;
+	struct vnimesh_member *member;
+	unsigned long now = jiffies;
+	u32 n = 0;
 
 	spin_lock_bh(&t->lock);
-	list_for_each_entry_safe(member, tmp, &t->waiting, transit) {
-		if (time_after_eq(now, member->deadline)) {
-			list_move_tail(&member->transit, &t->members);
-		} else if (!any || time_before(member->deadline, next)) {
-			next = member->deadline;
-			any = true;
-		}
-	}
+	while ((member = first_waiting(t)) && n++ < DUE &&
+	       time_after_eq(now, member->deadline))
+		unwait(t, member);
 	if (!list_empty(&t->nodes) || !list_empty(&t->vnis) ||
 	    !list_empty(&t->members))
 		arm(t, 0);
-	else if (any)
-		arm(t, next - now);
+	else if (member)
+		arm(t, member->deadline - now);
 	spin_unlock_bh(&t->lock);
 }
 
@@ -285,7 +334,7 @@ static void run(struct work_struct *work)
 
 	spread(t);
 	while (!READ_ONCE(t->stopped) &&
-	       (member = pop_member(t, &t->members))) {
+	       (member = pop_member(t))) {
 		look_at(t, member);
 		vnimesh_member_put(member);
 		cond_resched();
@@ -304,7 +353,7 @@ int vnimesh_liveness_init(struct vnimesh_mesh *mesh)
 	INIT_LIST_HEAD(&t->nodes);
 	INIT_LIST_HEAD(&t->vnis);
 	INIT_LIST_HEAD(&t->members);
-	INIT_LIST_HEAD(&t->waiting);
+	t->waiting = RB_ROOT_CACHED;
 	INIT_DELAYED_WORK(&t->work, run);
 	t->mesh = mesh;
 	mesh->transitions = t;
@@ -326,8 +375,11 @@ void vnimesh_liveness_stop(struct vnimesh_mesh *mesh)
 		vnimesh_node_put(node);
 	while ((vni = pop_vni(t)))
 		vnimesh_vni_put(vni);
-	while ((member = pop_member(t, &t->members)))
-		vnimesh_member_put(member);
-	while ((member = pop_member(t, &t->waiting)))
+	/* Stopped: nobody adds any. */
+	spin_lock_bh(&t->lock);
+	while ((member = first_waiting(t)))
+		unwait(t, member);
+	spin_unlock_bh(&t->lock);
+	while ((member = pop_member(t)))
 		vnimesh_member_put(member);
 }

@@ -58,6 +58,11 @@ void vnimesh_liveness_service(struct vnimesh_mesh *mesh,
  */
 void vnimesh_liveness_bound(struct vnimesh_mesh *mesh,
 			    struct vnimesh_member *member);
+/* BH, member->flows_lock. The last flow of @member, who ->waits for its end, is
+ * over.
+ */
+void vnimesh_liveness_idle(struct vnimesh_mesh *mesh,
+			   struct vnimesh_member *member);
 
 /* RCU or a reference on @member. */
 enum vnimesh_live vnimesh_liveness_of(const struct vnimesh_member *member);

@@ -19,6 +19,7 @@ struct vnimesh_member *vnimesh_member_alloc(struct vnimesh_service *service,
 	INIT_LIST_HEAD(&member->flows);
 	member->latency_kind = VNIMESH_LATENCY_CONNECT;
 	INIT_LIST_HEAD(&member->transit);
+	RB_CLEAR_NODE(&member->wait);
 	refcount_inc(&service->refs);
 	member->service = service;
 	refcount_inc(&vni->refs);

@@ -12,6 +12,7 @@
 #ifndef _VNIMESH_SERVICE_H
 #define _VNIMESH_SERVICE_H
 
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 
 #include "addr.h"
@@ -78,12 +79,14 @@ struct vnimesh_member {
 	struct vnimesh_ports __rcu *ports;	/* overrides, may be NULL */
 	refcount_t refs;
 	struct vnimesh_ejected ejected;
-	spinlock_t flows_lock;	/* BH; innermost, within bucket locks */
+	spinlock_t flows_lock;	/* BH; within bucket locks */
 	struct list_head flows;	/* bound to it, by flow->chain */
 	struct list_head vni_link;	/* in vni->members, under mesh->lock */
 	struct list_head transit;	/* liveness.c, as all below */
 	unsigned long since;	/* jiffies when it was not UP any more */
 	unsigned long deadline;	/* jiffies when its flows end */
+	struct rb_node wait;	/* by it, among those who wait */
+	bool waits;		/* ... and it is there; READ_ONCE */
 	u32 aborted;		/* flows, not yet told */
 	u8 live;		/* enum vnimesh_live, as known to the worker */
 	struct vnimesh_row row;

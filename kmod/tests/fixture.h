@@ -100,6 +100,10 @@ static inline void test_mesh_free(struct vnimesh_mesh *mesh)
 	free_netdev(mesh->dev);
 }
 
+/* Init and exit of a suite with flows, in flow_test.c: where they come from. */
+int test_flows_begin(struct kunit_suite *suite);
+void test_flows_end(struct kunit_suite *suite);
+
 /* A VNI of this host, without a device; the table holds it. */
 static inline struct vnimesh_vni *test_vni(struct kunit *test,
 					   struct vnimesh_mesh *mesh, u32 id,

@@ -471,7 +471,7 @@ static struct kunit_case flow_cases[] = {
 /* Some kernels run suites before the module's own init, some after. */
 static bool own_cache;
 
-static int flow_suite_init(struct kunit_suite *suite)
+int test_flows_begin(struct kunit_suite *suite)
 {
 	if (cache)
 		return 0;
@@ -480,18 +480,20 @@ static int flow_suite_init(struct kunit_suite *suite)
 	return cache ? 0 : -ENOMEM;
 }
 
-static void flow_suite_exit(struct kunit_suite *suite)
+void test_flows_end(struct kunit_suite *suite)
 {
 	if (!own_cache)
 		return;
+	rcu_barrier();
 	kmem_cache_destroy(cache);
 	cache = NULL;
+	own_cache = false;
 }
 
 static struct kunit_suite flow_suite = {
 	.name = "flow",
-	.suite_init = flow_suite_init,
-	.suite_exit = flow_suite_exit,
+	.suite_init = test_flows_begin,
+	.suite_exit = test_flows_end,
 	.exit = flow_stop,
 	.test_cases = flow_cases,
 };
