@@ -2,6 +2,7 @@
 #include <linux/ethtool.h>
 #include <linux/if_arp.h>
 #include <linux/inetdevice.h>
+#include <linux/memcontrol.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
@@ -329,6 +330,7 @@ static void free_mesh(struct vnimesh_mesh *mesh)
 	sp = rcu_dereference_protected(mesh->service_prefixes, true);
 	kfree(sp);
 	free_percpu(mesh->stats);
+	mem_cgroup_put(mesh->memcg);
 	mutex_destroy(&mesh->lock);
 	kfree(mesh);
 }
@@ -377,6 +379,7 @@ static struct vnimesh_mesh *new_mesh(struct net_device *dev,
 		nla_get_u32(data[IFLA_VNIMESH_FLOW_MAX]) :
 		VNIMESH_FLOW_MAX_DEFAULT;
 	default_settings(&mesh->set);
+	mesh->memcg = get_mem_cgroup_from_mm(current->mm);
 	mutex_init(&mesh->lock);
 	vnimesh_answer_init(mesh);
 	INIT_LIST_HEAD(&mesh->devs);
@@ -417,6 +420,7 @@ err_vni:
 err_node:
 	kfree(mesh->transitions);
 	free_percpu(mesh->stats);
+	mem_cgroup_put(mesh->memcg);
 	kfree(mesh);
 	return ERR_PTR(err);
 }

@@ -32,6 +32,54 @@ static u32 start(struct vnimesh_maglev_member *m, u32 n, u32 size)
 	return most;
 }
 
+/* The round of the next turn: the heaviest has one in each, others by weight.
+ * At most 1000 times the size of the table: 27 bits.
+ */
+static u32 round_of(const struct vnimesh_maglev_member *m, u32 most)
+{
+	return ((m->turns + 1) * most + m->weight - 1) / m->weight;
+}
+
+static bool before(const struct vnimesh_maglev_member *m, u32 a, u32 b)
+{
+	if (m[a].round != m[b].round)
+		return m[a].round < m[b].round;
+	return a < b;
+}
+
+/* m[k].heap: the member at place k of the heap. */
+static void sink(struct vnimesh_maglev_member *m, u32 n, u32 k)
+{
+	u32 child, i = m[k].heap;
+
+	while ((child = 2 * k + 1) < n) {
+		if (child + 1 < n &&
+		    before(m, m[child + 1].heap, m[child].heap))
+			child++;
+		if (!before(m, m[child].heap, i))
+			break;
+		m[k].heap = m[child].heap;
+		k = child;
+	}
+	m[k].heap = i;
+}
+
+/* Who has a weight, in a heap. Returns how many they are. */
+static u32 line_up(struct vnimesh_maglev_member *m, u32 n, u32 most)
+{
+	u32 i, have = 0;
+
+	for (i = 0; i < n; i++) {
+		if (!m[i].weight)
+			continue;
+		m[i].round = round_of(&m[i], most);
+		m[have++].heap = i;
+	}
+	for (i = have / 2; i--;)
+		sink(m, have, i);
+	return have;
+}
+
 /* The next entry of its permutation that is free. */
 static void take(struct vnimesh_maglev_table *table,
 		 struct vnimesh_maglev_member *m, u32 i)
@@ -41,22 +89,23 @@ static void take(struct vnimesh_maglev_table *table,
 	table->slot[m->offset] = i;
 }
 
+/* In turns. Those who have none in a round are not looked at: a heavy member
+ * among many light ones takes as long as equal ones.
+ */
 void vnimesh_maglev_build(struct vnimesh_maglev_table *table,
 			  struct vnimesh_maglev_member *m, u32 n)
 {
-	u32 most = start(m, n, table->size), taken = 0, i;
+	u32 most = start(m, n, table->size), have, taken, i;
 
 	memset(table->slot, 0xff, table->size * sizeof(table->slot[0]));
-	/* In turns; the heaviest has one in each round, others by weight. */
-	while (most && taken < table->size)
-		for (i = 0; i < n && taken < table->size; i++) {
-			m[i].turns += m[i].weight;
-			if (m[i].turns < most)
-				continue;
-			m[i].turns -= most;
-			take(table, &m[i], i);
-			taken++;
-		}
+	have = line_up(m, n, most);
+	for (taken = 0; have && taken < table->size; taken++) {
+		i = m[0].heap;
+		take(table, &m[i], i);
+		m[i].turns++;
+		m[i].round = round_of(&m[i], most);
+		sink(m, have, 0);
+	}
 }
 
 u32 vnimesh_maglev_hash(const void *data, u32 len)

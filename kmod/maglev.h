@@ -23,7 +23,9 @@ struct vnimesh_maglev_member {
 	/* Of the build: */
 	u32 offset;
 	u32 skip;
-	u32 turns;
+	u32 turns;	/* it had */
+	u32 round;	/* ... of the next one */
+	u32 heap;
 };
 
 struct vnimesh_maglev_table {

@@ -30,6 +30,7 @@
 #include "vni.h"
 #include "service.h"
 
+struct mem_cgroup;
 struct vnimesh_sock;
 struct vnimesh_flows;
 struct vnimesh_eject;
@@ -108,6 +109,7 @@ struct vnimesh_mesh {
 					 * READ_ONCE; written under ->lock or by
 					 * cmpxchg when the socket is released
 					 */
+	struct mem_cgroup *memcg;	/* of who made it: workers' memory */
 	struct delayed_work maglev_work;
 	struct vnimesh_flows *flows;
 	struct vnimesh_eject *eject;

@@ -113,7 +113,6 @@ struct vnimesh_service {
 	atomic_t changed;	/* what was counted is out of date */
 	u8 policy;		/* enum vnimesh_policy; READ_ONCE */
 	u8 load;		/* enum vnimesh_load; READ_ONCE */
-	bool maglev_old;	/* a table is due; under mesh->lock */
 	u8 on_down;		/* enum vnimesh_on_down; READ_ONCE */
 	u32 drain_time;		/* ms; READ_ONCE */
 	bool loading;		/* members follow, packets wait; READ_ONCE */
