@@ -176,7 +176,9 @@ static void shares(struct vnimesh_aggregate *agg,
 					       VNIMESH_SHARE_ONE, given);
 }
 
-/* By counting: one pass for each of few keys that occur. */
+/* By counting: one pass for each of few keys that occur, of failover for the
+ * first one that has anybody.
+ */
 static void arrange(const struct count *count, u16 *order)
 {
 	const struct vnimesh_candidates *all = count->all;
@@ -204,11 +206,10 @@ static void arrange(const struct count *count, u16 *order)
 			if (k == key && agg->n < all->n)
 				order[agg->n++] = i;
 		}
-		/* Of failover only the first priority is a tier. */
-		if (!agg->tier[t].n) {
-			agg->tier[t].first = from;
-			agg->tier[t].n = agg->n - from;
-		}
+		agg->tier[t].first = from;
+		agg->tier[t].n = agg->n - from;
+		if (failover && agg->n)
+			break;
 		key = next;
 	}
 }

@@ -97,7 +97,7 @@ void vnimesh_liveness_member(struct vnimesh_mesh *mesh,
 			     struct vnimesh_member *member)
 {
 	lockdep_assert_held(&mesh->lock);
-	vnimesh_liveness_changed(mesh);
+	vnimesh_service_changed(member->service);
 	enqueue_member(mesh, member);
 }
 
@@ -106,9 +106,10 @@ void vnimesh_liveness_vni(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 	struct vnimesh_transitions *t = mesh->transitions;
 
 	lockdep_assert_held(&mesh->lock);
+	if (!vni->n_members)
+		return;
 	vnimesh_liveness_changed(mesh);
-	if (vni->n_members)
-		enqueue(t, &vni->transit, &vni->refs, &t->vnis);
+	enqueue(t, &vni->transit, &vni->refs, &t->vnis);
 }
 
 void vnimesh_liveness_node(struct vnimesh_mesh *mesh,
@@ -117,9 +118,10 @@ void vnimesh_liveness_node(struct vnimesh_mesh *mesh,
 	struct vnimesh_transitions *t = mesh->transitions;
 
 	lockdep_assert_held(&mesh->lock);
+	if (!node->n_vnis)
+		return;
 	vnimesh_liveness_changed(mesh);
-	if (node->n_vnis)
-		enqueue(t, &node->transit, &node->refs, &t->nodes);
+	enqueue(t, &node->transit, &node->refs, &t->nodes);
 }
 
 void vnimesh_liveness_service(struct vnimesh_mesh *mesh,

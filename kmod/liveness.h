@@ -5,10 +5,11 @@
  * node.
  *
  * Setters write the state, which the next choice sees, and call one of the
- * functions below, each O(1): it moves the mesh's liveness generation on, so
- * that whoever cached something about the members counts again, and queues the
- * object for a worker, which walks only that node's VNIs, their members and
- * those members' flows.
+ * functions below, each O(1): it moves a generation on, so that whoever cached
+ * something about the members counts again, and queues the object for a worker,
+ * which walks only that node's VNIs, their members and those members' flows. A
+ * member moves the generation of its service, VNIs and nodes that of the mesh,
+ * if they carry members. What did not change is not told.
  */
 #ifndef _VNIMESH_LIVENESS_H
 #define _VNIMESH_LIVENESS_H

@@ -232,46 +232,70 @@ static int check_ports(struct vnimesh_mesh *mesh, struct genl_info *info,
 				 "ports: the service has no such port");
 }
 
-static void set_scalars(struct vnimesh_member *member, struct nlattr **a)
-{
-	if (a[VNIMESH_A_MEMBER_WEIGHT])
-		WRITE_ONCE(member->weight,
-			   nla_get_u32(a[VNIMESH_A_MEMBER_WEIGHT]));
-	if (a[VNIMESH_A_MEMBER_STATE]) {
-		u8 state = nla_get_u8(a[VNIMESH_A_MEMBER_STATE]);
+/* What a change of a member matters to. */
+#define CHANGED_STATE	BIT(0)	/* its flows */
+#define CHANGED_COUNT	BIT(1)	/* the count of its service */
+#define CHANGED_TABLE	BIT(2)	/* ... and the Maglev table */
 
-		if (state == VNIMESH_STATE_UP && state != member->state)
-			vnimesh_rise(&member->risen);
-		WRITE_ONCE(member->state, state);
-	}
-	if (a[VNIMESH_A_MEMBER_HEALTH])
-		WRITE_ONCE(member->health,
-			   nla_get_u8(a[VNIMESH_A_MEMBER_HEALTH]));
+static u32 set_state(struct vnimesh_member *member, u8 state)
+{
+	if (state == member->state)
+		return 0;
+	if (state == VNIMESH_STATE_UP)
+		vnimesh_rise(&member->risen);
+	WRITE_ONCE(member->state, state);
+	return CHANGED_STATE | CHANGED_COUNT;
+}
+
+static u32 set_weight(struct vnimesh_member *member, u32 weight)
+{
+	if (weight == member->weight)
+		return 0;
+	WRITE_ONCE(member->weight, weight);
+	return CHANGED_COUNT | CHANGED_TABLE;
+}
+
+static u32 set_byte(u8 *to, const struct nlattr *attr)
+{
+	if (!attr || nla_get_u8(attr) == *to)
+		return 0;
+	WRITE_ONCE(*to, nla_get_u8(attr));
+	return CHANGED_COUNT;
+}
+
+/* The agents' latencies change often and little: they wait for the next count.
+ */
+static u32 set_scalars(struct vnimesh_member *member, struct nlattr **a)
+{
+	u32 changed = 0;
+
+	if (a[VNIMESH_A_MEMBER_WEIGHT])
+		changed |= set_weight(member,
+				      nla_get_u32(a[VNIMESH_A_MEMBER_WEIGHT]));
+	if (a[VNIMESH_A_MEMBER_STATE])
+		changed |= set_state(member,
+				     nla_get_u8(a[VNIMESH_A_MEMBER_STATE]));
+	changed |= set_byte(&member->health, a[VNIMESH_A_MEMBER_HEALTH]);
+	changed |= set_byte(&member->priority, a[VNIMESH_A_MEMBER_PRIORITY]);
+	changed |= set_byte(&member->latency_kind,
+			    a[VNIMESH_A_MEMBER_LATENCY_KIND]);
 	if (a[VNIMESH_A_MEMBER_LATENCY])
 		WRITE_ONCE(member->latency,
 			   nla_get_u32(a[VNIMESH_A_MEMBER_LATENCY]));
 	if (a[VNIMESH_A_MEMBER_STALE])
 		WRITE_ONCE(member->stale,
 			   nla_get_u8(a[VNIMESH_A_MEMBER_STALE]));
-	if (a[VNIMESH_A_MEMBER_PRIORITY])
-		WRITE_ONCE(member->priority,
-			   nla_get_u8(a[VNIMESH_A_MEMBER_PRIORITY]));
-	if (a[VNIMESH_A_MEMBER_LATENCY_KIND])
-		WRITE_ONCE(member->latency_kind,
-			   nla_get_u8(a[VNIMESH_A_MEMBER_LATENCY_KIND]));
+	return changed;
 }
 
-/* What was counted, or hashed, of the service's members is out of date. The
- * agents' latencies change often and little: they wait for the next count.
- */
 static void tell_choice(struct vnimesh_mesh *mesh,
-			struct vnimesh_member *member, struct nlattr **a)
+			struct vnimesh_member *member, u32 changed)
 {
-	if (a[VNIMESH_A_MEMBER_WEIGHT])
+	if (changed & CHANGED_TABLE)
 		vnimesh_maglev_changed(mesh, member->service);
-	if (a[VNIMESH_A_MEMBER_WEIGHT] || a[VNIMESH_A_MEMBER_STATE] ||
-	    a[VNIMESH_A_MEMBER_HEALTH] || a[VNIMESH_A_MEMBER_PRIORITY] ||
-	    a[VNIMESH_A_MEMBER_LATENCY_KIND])
+	if (changed & CHANGED_STATE)
+		vnimesh_liveness_member(mesh, member);
+	else if (changed)
 		vnimesh_service_changed(member->service);
 }
 
@@ -336,9 +360,7 @@ static int apply(struct vnimesh_mesh *mesh, struct genl_info *info,
 	if (member) {
 		if (ports)
 			vnimesh_member_set_ports(mesh, member, ports);
-		set_scalars(member, info->attrs);
-		vnimesh_liveness_member(mesh, member);
-		tell_choice(mesh, member, info->attrs);
+		tell_choice(mesh, member, set_scalars(member, info->attrs));
 	} else {
 		member = add(mesh, info, service, vni, ports);
 		if (IS_ERR(member))

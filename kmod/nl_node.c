@@ -270,9 +270,12 @@ static int make_endpoint(struct vnimesh_mesh *mesh, struct genl_info *info,
 	return *endpoint ? 0 : -ENOMEM;
 }
 
-static void set_scalars(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
+/* True: it is not as alive as before, or more so. */
+static bool set_scalars(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
 			struct nlattr **a)
 {
+	bool changed = false;
+
 	if (a[VNIMESH_A_NODE_NAME])
 		nla_strscpy(node->name, a[VNIMESH_A_NODE_NAME],
 			    sizeof(node->name));
@@ -284,13 +287,15 @@ static void set_scalars(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
 	if (a[VNIMESH_A_NODE_STATE]) {
 		u8 state = nla_get_u8(a[VNIMESH_A_NODE_STATE]);
 
-		if (state == VNIMESH_STATE_UP && state != node->state)
+		changed = state != node->state;
+		if (state == VNIMESH_STATE_UP && changed)
 			vnimesh_rise(&node->risen);
 		WRITE_ONCE(node->state, state);
 	}
 	if (a[VNIMESH_A_NODE_LATENCY])
 		WRITE_ONCE(node->latency,
 			   nla_get_u32(a[VNIMESH_A_NODE_LATENCY]));
+	return changed;
 }
 
 /* All but the prefixes, which are parsed already. mesh->lock. */
@@ -341,11 +346,10 @@ static int apply(struct vnimesh_mesh *mesh, struct genl_info *info,
 	err = vnimesh_node_apply(mesh, node, change);
 	if (err)
 		goto put;
-	if (old)
-		set_scalars(mesh, node, info->attrs);
+	if (old && set_scalars(mesh, node, info->attrs))
+		vnimesh_liveness_node(mesh, node);
 	vnimesh_row_update(&node->row, &row);
 	mesh->generation++;
-	vnimesh_liveness_node(mesh, node);
 	vnimesh_nl_node_notify(mesh, info, VNIMESH_CMD_NODE_NTF, node);
 	return 0;
 

@@ -213,20 +213,31 @@ static struct vnimesh_node *node_of(struct vnimesh_mesh *mesh,
 	return node;
 }
 
-static void set_scalars(struct vnimesh_vni *vni, struct nlattr **a)
+/* True: something that members are counted by has changed. The agents' latencies
+ * change often and little: they wait for the next count.
+ */
+static bool set_scalars(struct vnimesh_vni *vni, struct nlattr **a)
 {
+	bool changed = false;
+
 	if (a[VNIMESH_A_VNI_STATE]) {
 		u8 state = nla_get_u8(a[VNIMESH_A_VNI_STATE]);
 
-		if (state == VNIMESH_STATE_UP && state != vni->state)
+		changed = state != vni->state;
+		if (state == VNIMESH_STATE_UP && changed)
 			vnimesh_rise(&vni->risen);
 		WRITE_ONCE(vni->state, state);
 	}
-	if (a[VNIMESH_A_VNI_HEALTH])
-		WRITE_ONCE(vni->health, nla_get_u8(a[VNIMESH_A_VNI_HEALTH]));
+	if (a[VNIMESH_A_VNI_HEALTH]) {
+		u8 health = nla_get_u8(a[VNIMESH_A_VNI_HEALTH]);
+
+		changed |= health != vni->health;
+		WRITE_ONCE(vni->health, health);
+	}
 	if (a[VNIMESH_A_VNI_LATENCY])
 		WRITE_ONCE(vni->latency,
 			   nla_get_u32(a[VNIMESH_A_VNI_LATENCY]));
+	return changed;
 }
 
 static int set_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
@@ -293,10 +304,10 @@ static int apply(struct vnimesh_mesh *mesh, struct genl_info *info)
 	}
 	if (err)
 		return err;
-	set_scalars(vni, info->attrs);
+	if (set_scalars(vni, info->attrs))
+		vnimesh_liveness_vni(mesh, vni);
 	vnimesh_row_update(&vni->row, &row);
 	mesh->generation++;
-	vnimesh_liveness_vni(mesh, vni);
 	vnimesh_nl_vni_notify(mesh, info, VNIMESH_CMD_VNI_NTF, vni);
 	return 0;
 }

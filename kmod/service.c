@@ -305,7 +305,6 @@ int vnimesh_member_link(struct vnimesh_mesh *mesh,
 	new->m[old->n] = member;
 	new->n = old->n + 1;
 	rcu_assign_pointer(service->set, new);
-	vnimesh_service_changed(service);
 	vnimesh_maglev_changed(mesh, service);
 	if (old != &nobody)
 		kfree_rcu(old, rcu);

@@ -178,12 +178,17 @@ int vnimesh_vni_set_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 			  const union vnimesh_ip *ip6)
 {
 	struct vnimesh_vni_addrs *old = addrs_of(mesh, vni);
+	int err;
 
 	if (!ip4 && old->e4.key.family)
 		ip4 = &old->e4.key.ip;
 	if (!ip6 && old->e6.key.family)
 		ip6 = &old->e6.key.ip;
-	return replace_addrs(mesh, vni, ip4, ip6);
+	err = replace_addrs(mesh, vni, ip4, ip6);
+	/* A family that it had not. */
+	if (!err && vni->n_members)
+		vnimesh_liveness_changed(mesh);
+	return err;
 }
 
 void vnimesh_vni_put(struct vnimesh_vni *vni)

@@ -169,7 +169,28 @@ static void liveness_queued(struct kunit *test)
 	list_del_init(&f->flow[0]);
 }
 
+/* One member concerns its service, and VNIs and nodes only who has members. */
+static void liveness_generations(struct kunit *test)
+{
+	struct liveness_fixture *f = test->priv;
+	u32 all = vnimesh_liveness(f->mesh);
+	u32 own = atomic_read(&f->service->changed);
+
+	mutex_lock(&f->mesh->lock);
+	vnimesh_liveness_vni(f->mesh, f->server);
+	KUNIT_EXPECT_EQ(test, vnimesh_liveness(f->mesh), all);
+	vnimesh_liveness_member(f->mesh, f->m[0]);
+	KUNIT_EXPECT_EQ(test, vnimesh_liveness(f->mesh), all);
+	KUNIT_EXPECT_NE(test, atomic_read(&f->service->changed), own);
+	f->server->n_members = 1;
+	vnimesh_liveness_vni(f->mesh, f->server);
+	KUNIT_EXPECT_NE(test, vnimesh_liveness(f->mesh), all);
+	f->server->n_members = 0;
+	mutex_unlock(&f->mesh->lock);
+}
+
 static struct kunit_case liveness_cases[] = {
+	KUNIT_CASE(liveness_generations),
 	KUNIT_CASE(liveness_deadlines),
 	KUNIT_CASE(liveness_idle),
 	KUNIT_CASE(liveness_queued),

@@ -42,6 +42,7 @@ struct field {
 	struct vnimesh_select s;
 	struct vnimesh_aggregate agg;
 	u16 order[FIELD];
+	u32 gets;
 	struct vnimesh_candidate c[FIELD];
 };
 
@@ -50,6 +51,7 @@ static void get_field(void *ctx, u32 i, struct vnimesh_candidate *c)
 	struct field *f = ctx;
 
 	*c = f->c[i];
+	f->gets++;
 }
 
 static void grow(struct field *f, u64 *random, u32 n)
@@ -136,7 +138,31 @@ static void select_spill(struct kunit *test)
 	KUNIT_EXPECT_LT(test, local, 7200);
 }
 
+/* Each member of another priority: they are counted as fast as any. */
+static void select_failover(struct kunit *test)
+{
+	struct field *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+	u64 random = 1;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f);
+	grow(f, &random, FIELD);
+	f->s.all.policy = VNIMESH_POLICY_FAILOVER;
+	for (i = 0; i < FIELD; i++)
+		f->c[i] = (struct vnimesh_candidate){
+			.weight = 100, .health = 100,
+			.ramp = VNIMESH_RAMP_NONE,
+			.priority = FIELD - i / 2,
+		};
+	vnimesh_aggregate(&f->s.all, NULL, f->order, &f->agg);
+	KUNIT_EXPECT_EQ(test, f->agg.n, 2);
+	KUNIT_EXPECT_EQ(test, f->agg.tier[0].n, 2);
+	KUNIT_EXPECT_EQ(test, f->order[0], FIELD - 2);
+	KUNIT_EXPECT_LE(test, f->gets, 4 * FIELD);
+}
+
 static struct kunit_case select_cases[] = {
+	KUNIT_CASE(select_failover),
 	KUNIT_CASE(select_any),
 	KUNIT_CASE(select_spill),
 	KUNIT_CASE(select_decay),
