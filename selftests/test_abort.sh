@@ -224,11 +224,13 @@ check "... the server is told" waitfor 5 nobody_at c210
 check "it comes back" vn member set far vni 210 state up
 
 # Half-open: the copy of the SYN, or the next one, goes to another member.
-check "211 is far away" vn member set both vni 211 latency 10s
+# The other takes no new connections until there is one that is half-open.
+check "211 is in maintenance" vn member set both vni 211 latency 10s state maint
 in='tcp flags syn drop' check "210 does not see the SYN" block c210
 start opening in_ns c110 peer talk -r 0 -t 20000 10.96.0.3 7000
 check "a half-open flow" waitfor 3 bash -c 'vnimesh -n h1 -j flow show tag both |
 	jq -e ".[] | select(.state == \"new\" and .vni == 210)"'
+check "211 is back" vn member set both vni 211 state up
 check "its member is set down" vn member set both vni 210 state down
 check "it opens at the other" waitfor 4 grep -q "^0 211 " "$work/opening"
 lift c210
