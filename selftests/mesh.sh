@@ -325,10 +325,15 @@ mesh_address6() {
 	echo "fd77:0:0:ffff:${sum:0:4}:${sum:4:4}:${sum:8:4}:${sum:12:4}"
 }
 
-# mesh_echo NAME [PORT]: an echo server in the namespace NAME, called so
+# mesh_echo NAME [PORT]: an echo server in the namespace NAME, called so, which
+# listens when this returns
 mesh_echo() {
 	mesh_spawn "echo-$1" "$1" "$mesh_dir/meshprobe" echo -n "$1" "${2:-7000}"
+	waitfor 5 mesh_listens "$1" "${2:-7000}"
 }
+
+# The datagram socket is the last that it opens.
+mesh_listens() { [ -n "$(in_ns "$1" ss -Huln "sport = :$2")" ]; }
 
 # mesh_probe NS ARGS...
 mesh_probe() {
