@@ -8,11 +8,14 @@
  *	"answer TEXT", "nothing",
  *	"ERRNO type T code C from OFFENDER to ADDR PORT mtu N read ERRNO".
  *   icmperr late [-t MS] PORT
- *	A server that answers one datagram only after the client may have closed
- *	its socket; prints "ready", "got ADDR PORT", then as ask does.
+ *	A server that answers one datagram only when it has SIGUSR1, that is when
+ *	the client has closed its socket; prints "ready", "got ADDR PORT", then as
+ *	ask does.
  *   icmperr tcp [-t MS] ADDR PORT
  *	Connects, prints "open"; for each line of stdin a message there and back:
- *	"back", or, after MS without an answer, "none"; and the soft error.
+ *	"soft ERRNO" whenever the kernel reports an error that does not end the
+ *	connection, then "back", "closed", "failed ERRNO", or "none" after MS.
+ * They wait 10 s, or MS.
  *   icmperr forge [-T TYPE] [-C CODE] [-m MTU] [-l BYTES] [-x] [-f OFFSET]
  *		[-n COUNT] DST PROTO SRC SPORT DST DPORT
  *	Sends an error to the first DST about the packet behind it, of which BYTES
@@ -29,15 +32,17 @@
 #include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-static int timeout = 2000, source_port, length = -1, type = -1, code, mtu;
+static int timeout = 10000, source_port, length = -1, type = -1, code, mtu;
 static int offset, count = 1;
 static bool extended;
 
@@ -198,10 +203,15 @@ static int late(char **args)
 	struct sockaddr_in6 sa = { .sin6_family = AF_INET6 };
 	char buf[2048], a[INET6_ADDRSTRLEN];
 	socklen_t len = sizeof(sa);
-	int fd;
+	sigset_t usr1;
+	int fd, sig;
 
 	if (!args[0])
 		return 2;
+	/* It may come before the datagram does. */
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, NULL);
 	fd = socket(AF_INET6, SOCK_DGRAM, 0);
 	sa.sin6_port = htons((uint16_t)atoi(args[0]));
 	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)))
@@ -214,21 +224,66 @@ static int late(char **args)
 		die("recvfrom");
 	printf("got %s %d\n", text(&sa, a), ntohs(sa.sin6_port));
 	fflush(stdout);
-	usleep(1000 * (unsigned int)timeout);
+	sigwait(&usr1, &sig);
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
 		die("connect");
 	send(fd, "late", 4, 0);
 	return wait_answer(fd);
 }
 
+static double now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+/* TCP gives up sending long after it was told; the error waits in the socket. */
+static void tell_soft(int fd)
+{
+	socklen_t len;
+	int err = 0;
+
+	len = sizeof(err);
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
+	if (!err)
+		return;
+	printf("soft %s\n", strerrorname_np(err));
+	fflush(stdout);
+}
+
+static void wait_back(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	double end = now_ms() + timeout;
+	char buf[512];
+	ssize_t n;
+
+	do {
+		/* A soft error wakes nobody. */
+		if (poll(&pfd, 1, 20) < 1) {
+			tell_soft(fd);
+			continue;
+		}
+		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+		if (n > 0)
+			puts("back");
+		else if (!n)
+			puts("closed");
+		else
+			printf("failed %s\n", strerrorname_np(errno));
+		return;
+	} while (now_ms() < end);
+	puts("none");
+}
+
 static int tcp(char **args)
 {
-	struct timeval tv = { timeout / 1000, timeout % 1000 * 1000 };
 	struct sockaddr_storage to;
 	char buf[512], line[64];
 	socklen_t len;
-	ssize_t n;
-	int fd, err;
+	int fd;
 
 	if (!args[0] || !args[1])
 		return 2;
@@ -242,17 +297,12 @@ static int tcp(char **args)
 	}
 	if (recv(fd, buf, sizeof(buf), 0) <= 0)	/* the greeting */
 		die("recv");
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	puts("open");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
 		if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
 			die("send");
-		n = recv(fd, buf, sizeof(buf), 0);
-		len = sizeof(err);
-		getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
-		printf("%s %s\n", n > 0 ? "back" : "none",
-		       err ? strerrorname_np(err) : "0");
+		wait_back(fd);
 		fflush(stdout);
 	}
 	return 0;

@@ -65,8 +65,11 @@ check "... and they were shown" grep -q "UDP, length 5" "$work/c.txt"
 by_hand() {
 	local name=$1 want=$2 dst=$3 port=$4
 	shift 4
+	local patience=$((2000 * VNIMESH_SLOW))
+	# What does not come cannot be waited for.
+	[ "$want" != "^nothing" ] || patience=3000
 	rm -f "$work/ask"
-	start ask in_ns c110 icmperr ask -p "$port" -t 3000 "$dst" 7000
+	start ask in_ns c110 icmperr ask -p "$port" -t "$patience" "$dst" 7000
 	waitfor 2 grep -q "^udp 210 .* $port 7000 " "$work/serve210"
 	in_ns h2 icmperr forge "$@"
 	waitfor 5 grep -q . "$work/ask"
@@ -104,9 +107,10 @@ in_ns c210 nft delete table inet mute
 # The client's stack complains of the server's packet.
 complains() {
 	local name=$1 dst=$2 port=$3 member=$4 mport=$5 seen=$6 err=$7
-	start "late$member" in_ns "c$member" icmperr late -t 400 "$mport"
+	start "late$member" in_ns "c$member" icmperr late "$mport"
 	waitfor 2 says "late$member" ready
 	in_ns c110 icmperr ask -t 1 ${8:+-p "$8"} "$dst" "$port" >"$work/out"
+	kill -USR1 "${pids[late$member]}"
 	waitfor 5 grep -qE "type|nothing|answer" "$work/late$member"
 	check_match "$name: the server hears it from the client, about its own packet" \
 		"^ECONNREFUSED type $err from $seen to $seen [0-9]+ " cat "$work/late$member"
@@ -133,7 +137,8 @@ soft() {
 	local name=$1 dst=$2 member=$3
 	rm -f "$work/tcp" "$work/tcp.in"
 	mkfifo "$work/tcp.in"
-	nsenter --net=/run/netns/c110 icmperr tcp -t 1500 "$dst" 7000 <"$work/tcp.in" >>"$work/tcp" 2>&1 &
+	nsenter --net=/run/netns/c110 icmperr tcp -t $((5000 * VNIMESH_SLOW)) "$dst" 7000 \
+		<"$work/tcp.in" >>"$work/tcp" 2>&1 &
 	pids[tcp]=$!
 	defer kill "$!"
 	exec 8>"$work/tcp.in"
@@ -143,13 +148,12 @@ soft() {
 			tcp dport 7000 reject with icmpx host-unreachable; }; }
 	END
 	echo one >&8
-	waitfor 5 grep -qE "back|none" "$work/tcp"
+	waitfor 5 grep -qE "^(soft|back|none|closed|failed)" "$work/tcp"
+	check_match "$name: TCP gets the soft error" "^soft EHOSTUNREACH$" cat "$work/tcp"
 	in_ns "c$member" nft delete table inet fence
-	check_match "$name: TCP gets the soft error" "^none EHOSTUNREACH$" cat "$work/tcp"
-	: >"$work/tcp"
-	echo two >&8
-	waitfor 10 grep -q "back" "$work/tcp"
-	check_match "... and lives" "^back" cat "$work/tcp"
+	# What was refused is sent again, after a time that grew meanwhile.
+	waitfor 10 grep -qE "^(back|none|closed|failed)" "$work/tcp"
+	check_is "... and lives" back "$(grep -v "^soft" "$work/tcp" | tail -n +2)"
 	exec 8>&-
 	stop tcp
 }
@@ -202,5 +206,5 @@ check "a flood is answered in part ($answers answers, $limited not)" \
 check_match "... while another sender is answered" "^EHOSTUNREACH .* from 10.77.2.1" \
 	in_ns c111 icmperr ask 10.77.2.99 7000
 check_match "TCP: a connect to it fails with the first SYN, or the second if its lock was held" \
-	"^0 error EHOSTUNREACH ([0-9]{1,3}|1[0-9]{3}) ms" \
+	"^0 error EHOSTUNREACH [12]?[0-9]{1,3} ms" \
 	bash -c 'nsenter --net=/run/netns/c110 peer talk 10.77.2.99 7000; true'
