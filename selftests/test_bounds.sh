@@ -80,7 +80,7 @@ check "... and nobody else's" goes_on held 8
 count_from 1 tx_error
 ip -n h1 link set u0 down
 echo >&8
-nap 1
+waitfor 3 has_risen 1 tx_error 1
 rose 1 tx_error
 check "without an underlay packets are lost and counted ($REPLY)" [ "$REPLY" -ge 1 ]
 before=$(rounds held)

@@ -24,6 +24,8 @@ all=(rx_malformed rx_foreign rx_unknown_node rx_bad_source rx_no_vni rx_too_big 
 # the server has seen nothing new.
 only() {
 	local name=$1 counter=$2 n=$3 what rose='' server=${4:-110}
+	# It may not have been received yet.
+	waitfor 2 has_risen 1 "$counter" "$n" >/dev/null 2>&1
 	stats 1
 	for what in "${all[@]}"; do
 		stat "$what"

@@ -91,11 +91,20 @@ inject -p "$(printf '%01460d' 0)"
 topo_plug hx 192.0.2.99
 in_ns hx geneve_inject
 ip -n c110 link set vni110 down
+count_from 1 rx_down
 inject
+waitfor 2 has_risen 1 rx_down 1
 ip -n c110 link set vni110 up
 
-nap 0.3
-stats 1
+# Until nothing moves any more.
+settled() {
+	stats 1
+	cp "$work/stats" "$work/last"
+	nap 0.5
+	stats 1
+	cmp -s "$work/stats" "$work/last"
+}
+waitfor 5 settled
 echo 0 >$tracing/tracing_on
 echo 0 >$tracing/events/enable
 cat $tracing/trace >"$work/trace"

@@ -123,6 +123,8 @@ from_now() {
 }
 only() {
 	local name=$1 counter=$2 n=$3 what rose=''
+	# It may not have been received yet.
+	waitfor 2 has_risen 1 "$counter" "$n" >/dev/null 2>&1
 	stats 1
 	for what in "${all[@]}"; do
 		stat "$what"

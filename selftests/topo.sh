@@ -206,7 +206,12 @@ rose() {
 	stat_of "$1" "$2" && REPLY=$((REPLY - topo_count[$2]))
 }
 
+# has_risen HOST NAME N: by N or more; what was sent arrives a little later on a
+# guest that is slow.
+has_risen() { rose "$1" "$2" && [ "$REPLY" -ge "$3" ]; }
+
 check_rose() {
+	waitfor 2 has_risen "$2" "$3" "$4" >/dev/null 2>&1
 	rose "$2" "$3"
 	check_is "$1" "$4" "$REPLY"
 }
