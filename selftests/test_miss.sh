@@ -56,7 +56,8 @@ refused "no agent while a monitor runs" 10.96.0.20 no_agent
 refused "no agent, IPv6" fd77:96::20 no_agent
 stop monitor
 
-# 50 packets at once.
+# 50 packets at once. The agent is as slow as the guest.
+check "a long patience" vnimesh -n h1 dev set mesh0 miss-timeout 10s
 agent -D 300 quick,10.96.0.1,fd77:96::1,210 local,10.96.0.2,fd77:96::2,111 \
 	large,10.96.0.3,fd77:96::3,210,111
 in_ns h1 true
@@ -97,10 +98,12 @@ stop agent
 agent -a coordinator-away
 refused "coordinator away" fd77:96::21 coordinator_away
 stop agent
+check "the default again" vnimesh -n h1 dev set mesh0 miss-timeout 750ms
 agent -a never
 refused "an agent that never answers" 10.96.0.22 no_answer
 refused "... IPv6" fd77:96::22 no_answer
 stop agent
+check "a long patience" vnimesh -n h1 dev set mesh0 miss-timeout 10s
 check "a service without members" topo_service 1 hollow 4
 refused "no healthy member, none at all" 10.96.0.4 no_member
 check "a member" topo_member 1 hollow 210 health 0
@@ -127,7 +130,6 @@ check_is "a negative entry ends after its time" 2 "$(misses)"
 stop agent
 
 # The agent dies while it is waited for.
-check "a long patience" vnimesh -n h1 dev set mesh0 miss-timeout 10s
 agent -a never
 count_from 1 no_agent
 start waiting in_ns c110 peer talk -t 30000 10.96.0.23 7000
@@ -176,7 +178,7 @@ check_rose "... none is held" 1 hold 0
 rose 1 hold_overflow
 # The refusal of one datagram is the error of the next send, which sends nothing.
 check "... they are refused at once and counted ($REPLY)" [ "$REPLY" -ge 1 ]
-check "the defaults again" vnimesh -n h1 dev set mesh0 hold-max 1024 hold-vni-max 64 miss-timeout 750ms
+check "the defaults again" vnimesh -n h1 dev set mesh0 hold-max 1024 hold-vni-max 64 miss-timeout 10s
 stop agent
 
 # resolve and connect.
@@ -206,10 +208,12 @@ check_match "resolve with the coordinator away" "coordinator is away" \
 check_fails "a second agent is refused" in_ns h1 nlrow bind mesh0
 stop agent
 agent -a never
+check "little patience" vnimesh -n h1 dev set mesh0 miss-timeout 750ms
 check_match "resolve with a silent agent ends" "not answer in time" \
 	bash -c 'nsenter --net=/run/netns/c110 vnimesh resolve nobody 2>&1; true'
-start resolving in_ns c110 vnimesh resolve nobody
-nap 0.2
+check "... much" vnimesh -n h1 dev set mesh0 miss-timeout 10s
+start resolving in_ns c110 vnimesh resolve nobody2
+waitfor 3 grep -q "^miss nobody2 " "$work/agent"
 stop agent KILL
 wait "${pids[resolving]}"
 check_match "resolve whose agent dies ends" "no agent" cat "$work/resolving.err"
