@@ -173,7 +173,7 @@ ip netns exec c2 socat -t 60 UDP6-RECVFROM:53,fork,reuseaddr EXEC:cat &
 defer kill $!
 waitfor 5 ip netns exec c2 sh -c 'ss -lun | grep -q :53'
 check_is "connect by UDP" "hello" \
-	"$(echo hello | c1 vnimesh connect database 53 -u timeout 5s)"
+	"$(echo hello | c1 vnimesh connect database 53 -u timeout $((5 + VNIMESH_SLOW))s)"
 check "a VNI in the namespace of a process" h1 vni add 258 netns $! \
 	address 10.77.1.3
 check_match "is there under its number" '10.77.1.3/32' \
@@ -210,6 +210,8 @@ check "dev del" h1 dev del mesh0
 check_fails "dev del again" h1 dev del mesh0
 
 waitfor 5 grep -q '"action":"del".*"node":2' "$work/monitor"
+kill $monitor
+wait $monitor
 check "each line of the monitor is JSON" jq -e . "$work/monitor"
 check_is "the monitor saw the objects" \
 	'["event","member","mesh","node","service","vni"]' \
