@@ -60,7 +60,7 @@ static u32 ramp(struct vnimesh_mesh *mesh,
 
 	ms = min(since(READ_ONCE(m->risen)), since(READ_ONCE(m->vni->risen)));
 	ms = min(ms, since(READ_ONCE(m->vni->node->risen)));
-	if (READ_ONCE(m->ejected.back) || READ_ONCE(m->n_private))
+	if (READ_ONCE(m->n_shared) || READ_ONCE(m->n_private))
 		vnimesh_eject_view(mesh, m, args->client, args->tuple->dport,
 				   &p);
 	ms = min(ms, p.back);

@@ -7,29 +7,35 @@
 #include <linux/slab.h>
 
 #include "eject.h"
+#include "evidence.h"
 #include "netlink.h"
 
-#define EJECT_BITS	8
+#define EJECT_BITS	10
 #define GC_INTERVAL	(10 * HZ)
-#define CONFIRM_MS	60000	/* a second client's word is about the same */
-#define AGAIN_MS	60000	/* a trial without a result: let others try */
+#define AGAIN_MS	(2 * VNIMESH_TRIAL_PATIENCE)	/* others try first */
+#define RAMP_KEEP_MS	30000	/* the choice asks how long it is back */
 #define CAPPED_MS	100	/* count the members of a service so often */
 #define TELL_MS		50	/* events of one client, in the long run */
 #define TELL_BURST	(16 * TELL_MS)
 
-/* What one client holds against one member. */
-struct private {
+/* What one client, or the whole host, holds against one member at one port. */
+struct entry {
 	struct hlist_node node;		/* RCU */
 	struct vnimesh_member *member;	/* referenced */
-	struct vnimesh_vni *client;	/* referenced */
+	struct vnimesh_vni *client;	/* referenced; NULL: for all */
+	__be16 port;			/* of the service */
 	struct vnimesh_evidence e;
 	u64 back;			/* ms it passed its trial, 0: not */
 	u64 capped;			/* ms until which it is not counted */
+	/* Those for all only: */
+	struct vnimesh_vote vote;	/* a first client has put it out */
+	u64 tried_at;			/* ms: somebody was to try it */
+	u32 tried;			/* ... its VNI id */
 	struct rcu_head rcu;
 };
 
 struct vnimesh_eject {
-	spinlock_t lock;		/* BH; all of it, and member->eject */
+	spinlock_t lock;		/* BH; all of it, and what is counted */
 	struct vnimesh_mesh *mesh;
 	u32 n;
 	struct delayed_work gc;
@@ -42,68 +48,103 @@ static u64 now_ms(void)
 }
 
 static u32 bucket(const struct vnimesh_member *member,
-		  const struct vnimesh_vni *client)
+		  const struct vnimesh_vni *client, __be16 port)
 {
-	return hash_ptr(member, 32) ^ hash_ptr(client, 32);
+	return hash_ptr(member, 32) ^ hash_ptr(client, 32) ^
+	       hash_32((__force u16)port, 32);
 }
 
-static struct private *find(const struct vnimesh_eject *ej,
-			    const struct vnimesh_member *member,
-			    const struct vnimesh_vni *client)
+static struct entry *find(const struct vnimesh_eject *ej,
+			  const struct vnimesh_member *member,
+			  const struct vnimesh_vni *client, __be16 port)
 {
-	struct private *p;
+	struct entry *p;
 
-	if (!client || !READ_ONCE(member->n_private))
+	if (client ? !READ_ONCE(member->n_private) :
+		     !READ_ONCE(member->n_shared))
 		return NULL;
 	hash_for_each_possible_rcu(ej->entries, p, node,
-				   bucket(member, client),
+				   bucket(member, client, port),
 				   lockdep_is_held(&ej->lock))
-		if (p->member == member && p->client == client)
+		if (p->member == member && p->client == client &&
+		    p->port == port)
 			return p;
 	return NULL;
 }
 
-static void free_private(struct rcu_head *rcu)
+static struct entry *find_private(const struct vnimesh_eject *ej,
+				  const struct vnimesh_member *member,
+				  const struct vnimesh_vni *client,
+				  __be16 port)
 {
-	struct private *p = container_of(rcu, struct private, rcu);
+	return client ? find(ej, member, client, port) : NULL;
+}
+
+static void free_entry(struct rcu_head *rcu)
+{
+	struct entry *p = container_of(rcu, struct entry, rcu);
 
 	vnimesh_member_put(p->member);
-	vnimesh_vni_put(p->client);
+	if (p->client)
+		vnimesh_vni_put(p->client);
 	kfree(p);
 }
 
-static void forget(struct vnimesh_eject *ej, struct private *p)
+static void forget(struct vnimesh_eject *ej, struct entry *p)
 {
+	struct vnimesh_member *member = p->member;
+
 	hash_del_rcu(&p->node);
-	WRITE_ONCE(p->member->n_private, p->member->n_private - 1);
-	p->client->n_private--;
+	if (p->client) {
+		WRITE_ONCE(member->n_private, member->n_private - 1);
+		p->client->n_private--;
+	} else {
+		WRITE_ONCE(member->n_shared, member->n_shared - 1);
+	}
 	ej->n--;
-	call_rcu(&p->rcu, free_private);
+	call_rcu(&p->rcu, free_entry);
 }
 
-/* A client has its share; more than that it forgets at once. */
-static struct private *get(struct vnimesh_eject *ej,
-			   struct vnimesh_member *member,
-			   struct vnimesh_vni *client)
+/* A client may hold a third of what it leaves free (each may lead to one for
+ * all, and some is left then), so that a few cannot take the place of all.
+ */
+static bool has_room(const struct vnimesh_eject *ej,
+		     const struct vnimesh_vni *client)
 {
-	struct private *p = find(ej, member, client);
+	u32 room = VNIMESH_EJECT_MAX - min_t(u32, ej->n, VNIMESH_EJECT_MAX);
+
+	return client ? client->n_private < min_t(u32, VNIMESH_EJECT_VNI_MAX,
+						  room / 3) : room;
+}
+
+/* More than its share a client forgets at once. */
+static struct entry *get(struct vnimesh_eject *ej,
+			 struct vnimesh_member *member,
+			 struct vnimesh_vni *client, __be16 port)
+{
+	struct entry *p = find(ej, member, client, port);
 
 	if (p)
 		return p;
-	if (ej->n >= VNIMESH_EJECT_MAX ||
-	    client->n_private >= VNIMESH_EJECT_VNI_MAX)
+	p = has_room(ej, client) ?
+	    kzalloc(sizeof(*p), GFP_ATOMIC | __GFP_NOWARN) : NULL;
+	if (!p) {
+		vnimesh_count(ej->mesh, VNIMESH_A_STATS_EVIDENCE_LOST);
 		return NULL;
-	p = kzalloc(sizeof(*p), GFP_ATOMIC | __GFP_NOWARN);
-	if (!p)
-		return NULL;
+	}
 	/* The flow that failed holds both. */
 	refcount_inc(&member->refs);
 	p->member = member;
-	refcount_inc(&client->refs);
-	p->client = client;
-	client->n_private++;
-	WRITE_ONCE(member->n_private, member->n_private + 1);
-	hash_add_rcu(ej->entries, &p->node, bucket(member, client));
+	p->port = port;
+	if (client) {
+		refcount_inc(&client->refs);
+		p->client = client;
+		client->n_private++;
+		WRITE_ONCE(member->n_private, member->n_private + 1);
+	} else {
+		WRITE_ONCE(member->n_shared, member->n_shared + 1);
+	}
+	hash_add_rcu(ej->entries, &p->node, bucket(member, client, port));
 	if (!ej->n++)
 		queue_delayed_work(system_power_efficient_wq, &ej->gc,
 				   GC_INTERVAL);
@@ -113,44 +154,37 @@ static struct private *get(struct vnimesh_eject *ej,
 /* What the choice needs, read beside a writer: at worst one flow more or less
  * goes there.
  */
-static void peek(struct vnimesh_evidence *to, const struct vnimesh_evidence *e)
-{
-	to->standing = READ_ONCE(e->standing);
-	to->until = READ_ONCE(e->until);
-	to->port = READ_ONCE(e->port);
-}
-
-static enum vnimesh_standing ask(const struct vnimesh_evidence *e, __be16 port,
-				 u64 now)
+static enum vnimesh_standing ask(const struct entry *p, u64 now)
 {
 	struct vnimesh_evidence copy;
 
-	peek(&copy, e);
-	return vnimesh_evidence_ask(&copy, (__force u16)port, now);
+	if (!p)
+		return VNIMESH_STANDING_IN;
+	copy.standing = READ_ONCE(p->e.standing);
+	copy.until = READ_ONCE(p->e.until);
+	return vnimesh_evidence_ask(&copy, now);
 }
 
-/* A client that had its trial and let it go by is not asked again soon: it
- * could keep all others from trying.
+/* A client that had its trial and let it go by leaves the next one to others
+ * for a while: it could keep them all from trying.
  */
-static bool had_trial(const struct vnimesh_ejected *x,
-		      const struct vnimesh_vni *client, u64 now)
+static bool had_trial(const struct entry *all, const struct vnimesh_vni *client,
+		      u64 now)
 {
-	return client && READ_ONCE(x->tried) == client->id &&
-	       now < READ_ONCE(x->tried_at) + AGAIN_MS;
+	return client && READ_ONCE(all->tried) == client->id &&
+	       now < READ_ONCE(all->tried_at) + AGAIN_MS;
 }
 
-static bool out_for_all(const struct vnimesh_member *member,
-			const struct vnimesh_vni *client, __be16 port, u64 now)
+static bool out_for_all(const struct entry *all,
+			const struct vnimesh_vni *client, u64 now)
 {
-	const struct vnimesh_ejected *x = &member->ejected;
-
-	switch (ask(&x->e, port, now)) {
+	switch (ask(all, now)) {
 	case VNIMESH_STANDING_IN:
 		return false;
 	case VNIMESH_STANDING_OUT:
 		return true;
 	default:
-		return had_trial(x, client, now);
+		return had_trial(all, client, now);
 	}
 }
 
@@ -158,17 +192,15 @@ bool vnimesh_eject_active(const struct vnimesh_mesh *mesh,
 			  const struct vnimesh_member *member,
 			  const struct vnimesh_vni *client, __be16 port)
 {
-	const struct private *p;
+	const struct vnimesh_eject *ej = mesh->eject;
 	u64 now;
 
-	if (!READ_ONCE(member->penalized) && !READ_ONCE(member->n_private))
+	if (!READ_ONCE(member->n_shared) && !READ_ONCE(member->n_private))
 		return false;
 	now = now_ms();
-	if (READ_ONCE(member->penalized) &&
-	    out_for_all(member, client, port, now))
-		return true;
-	p = find(mesh->eject, member, client);
-	return p && ask(&p->e, port, now) == VNIMESH_STANDING_OUT;
+	return out_for_all(find(ej, member, NULL, port), client, now) ||
+	       ask(find_private(ej, member, client, port), now) ==
+	       VNIMESH_STANDING_OUT;
 }
 
 static u32 since(u64 now, u64 then)
@@ -176,12 +208,23 @@ static u32 since(u64 now, u64 then)
 	return then ? min_t(u64, now - then, ~0U) : ~0U;
 }
 
-static u32 left(const struct vnimesh_evidence *e, u64 now)
+static u32 left(u64 until, u64 now)
 {
-	u64 until = READ_ONCE(e->until);
+	return until > now ? until - now : 0;
+}
 
-	return READ_ONCE(e->standing) != VNIMESH_STANDING_IN && until > now ?
-	       until - now : 0;
+u32 vnimesh_eject_left(const struct vnimesh_member *member)
+{
+	return left(READ_ONCE(member->out_until), now_ms());
+}
+
+static void view_entry(const struct entry *p, u64 now,
+		       struct vnimesh_penalty *view)
+{
+	if (READ_ONCE(p->e.standing) != VNIMESH_STANDING_IN)
+		view->left = max(view->left, left(READ_ONCE(p->e.until), now));
+	view->back = min(view->back, since(now, READ_ONCE(p->back)));
+	view->n = max(view->n, READ_ONCE(p->e.n));
 }
 
 void vnimesh_eject_view(const struct vnimesh_mesh *mesh,
@@ -189,140 +232,127 @@ void vnimesh_eject_view(const struct vnimesh_mesh *mesh,
 			const struct vnimesh_vni *client, __be16 port,
 			struct vnimesh_penalty *view)
 {
-	const struct vnimesh_ejected *x = &member->ejected;
-	const struct private *p;
+	const struct entry *all, *own;
 	u64 now = now_ms();
 
-	*view = (struct vnimesh_penalty){
-		.left = left(&x->e, now),
-		.back = since(now, READ_ONCE(x->back)),
-		.n = READ_ONCE(x->e.n),
-	};
-	view->all = READ_ONCE(member->penalized) &&
-		    out_for_all(member, client, port, now);
-	view->active = view->all;
-	p = find(mesh->eject, member, client);
-	if (!p)
-		return;
-	view->active |= ask(&p->e, port, now) == VNIMESH_STANDING_OUT;
-	view->left = max(view->left, left(&p->e, now));
-	view->back = min(view->back, since(now, READ_ONCE(p->back)));
-	view->sum = READ_ONCE(p->e.connect) + READ_ONCE(p->e.early);
-	view->n = max(view->n, READ_ONCE(p->e.n));
+	*view = (struct vnimesh_penalty){ .back = ~0U };
+	all = find(mesh->eject, member, NULL, port);
+	if (all) {
+		view->all = out_for_all(all, client, now);
+		view_entry(all, now, view);
+	}
+	own = find_private(mesh->eject, member, client, port);
+	if (own) {
+		view->sum = READ_ONCE(own->e.connect) + READ_ONCE(own->e.early);
+		view_entry(own, now, view);
+	}
+	view->active = view->all || ask(own, now) == VNIMESH_STANDING_OUT;
+}
+
+/* Under the lock. False: another one's trial runs. */
+static bool claim(struct entry *p, const struct vnimesh_vni *client, u64 now)
+{
+	/* Out and chosen nonetheless: too many are out. That is no trial. */
+	if (vnimesh_evidence_ask(&p->e, now) != VNIMESH_STANDING_TRIAL)
+		return p->e.standing != VNIMESH_STANDING_TRIAL;
+	vnimesh_evidence_claim(&p->e, now);
+	WRITE_ONCE(p->tried, client->id);
+	WRITE_ONCE(p->tried_at, now);
+	return true;
 }
 
 bool vnimesh_eject_claim(struct vnimesh_mesh *mesh,
 			 struct vnimesh_member *member,
 			 struct vnimesh_vni *client, __be16 port)
 {
-	struct vnimesh_ejected *x = &member->ejected;
 	struct vnimesh_eject *ej = mesh->eject;
-	u16 raw = (__force u16)port;
-	struct private *p;
+	struct entry *all, *own;
 	bool mine = true;
 	u64 now;
 
-	if (!READ_ONCE(member->penalized) && !READ_ONCE(member->n_private))
+	if (!find(ej, member, NULL, port) && !find(ej, member, client, port))
 		return true;
 	now = now_ms();
 	spin_lock_bh(&ej->lock);
-	p = find(ej, member, client);
-	/* Out and chosen nonetheless: too many are out. That is no trial. */
-	if (vnimesh_evidence_ask(&x->e, raw, now) == VNIMESH_STANDING_TRIAL) {
-		vnimesh_evidence_claim(&x->e, now);
-		WRITE_ONCE(x->tried, client->id);
-		WRITE_ONCE(x->tried_at, now);
-	} else if (x->e.standing == VNIMESH_STANDING_TRIAL) {
-		mine = false;
-	}
-	if (p && vnimesh_evidence_ask(&p->e, raw, now) ==
-		 VNIMESH_STANDING_TRIAL)
-		vnimesh_evidence_claim(&p->e, now);
-	else if (p && p->e.standing == VNIMESH_STANDING_TRIAL)
-		mine = false;
+	all = find(ej, member, NULL, port);
+	if (all)
+		mine = claim(all, client, now);
+	own = find(ej, member, client, port);
+	if (own)
+		mine &= claim(own, client, now);
 	spin_unlock_bh(&ej->lock);
 	return mine;
+}
+
+static bool is_out(const struct entry *p)
+{
+	return p && p->e.standing != VNIMESH_STANDING_IN;
 }
 
 /* At most half of a service is put out, or one: when more than that fails, the
  * fault is more likely here. Under the lock; RCU.
  */
-static bool may_eject(const struct vnimesh_eject *ej,
-		      const struct vnimesh_member *member,
-		      const struct vnimesh_vni *client, u64 now)
+static bool may_eject(const struct vnimesh_eject *ej, const struct entry *p)
 {
 	const struct vnimesh_member_set *set;
-	const struct private *p;
 	u32 out = 0, i;
 
-	set = rcu_dereference(member->service->set);
+	set = rcu_dereference(p->member->service->set);
 	for (i = 0; i < set->n; i++) {
 		const struct vnimesh_member *m = set->m[i];
 
-		if (m == member)
-			continue;
-		p = find(ej, m, client);
-		out += m->ejected.e.standing != VNIMESH_STANDING_IN ||
-		       (p && p->e.standing != VNIMESH_STANDING_IN);
+		if (m != p->member)
+			out += is_out(find(ej, m, NULL, p->port)) ||
+			       is_out(find_private(ej, m, p->client, p->port));
 	}
 	return out < max(1U, set->n / 2);
 }
 
-static u32 longest(const struct vnimesh_eject *ej)
-{
-	return READ_ONCE(ej->mesh->set.eject_max) * MSEC_PER_SEC;
-}
-
-/* Under the lock. A client has put the member out for itself; two make it so
- * for all, and must both speak anew for the next time.
- */
-static u32 confirm(struct vnimesh_eject *ej, struct vnimesh_member *member,
-		   const struct vnimesh_vni *client, u16 port, u64 sent,
-		   u64 now)
-{
-	struct vnimesh_ejected *x = &member->ejected;
-
-	if (x->e.standing == VNIMESH_STANDING_OUT && now < x->e.until)
-		return 0;
-	if (!x->vote || x->vote == client->id || now > x->voted + CONFIRM_MS ||
-	    (port && x->vote_port && port != x->vote_port)) {
-		x->vote = client->id;
-		x->vote_port = port;
-		x->voted = now;
-		/* Its trial is over; the next one is another client's. */
-		if (x->e.standing == VNIMESH_STANDING_TRIAL &&
-		    x->tried == client->id)
-			WRITE_ONCE(x->e.until, now);
-		return 0;
-	}
-	x->vote = 0;
-	if (!may_eject(ej, member, NULL, now)) {
-		vnimesh_count(ej->mesh, VNIMESH_A_STATS_EJECT_CAPPED);
-		return 0;
-	}
-	vnimesh_evidence_bad(&x->e, VNIMESH_EVIDENCE_REFUSED, port, sent, now);
-	WRITE_ONCE(member->penalized, 1);
-	WRITE_ONCE(x->ejections, x->ejections + 1);
-	WRITE_ONCE(x->back, 0);
-	vnimesh_count(ej->mesh, VNIMESH_A_STATS_EJECT);
-	return vnimesh_evidence_eject(&x->e, now, longest(ej),
-				      get_random_u32());
-}
-
 /* Under the lock. Returns the length of the penalty, 0: none. */
-static u32 eject(struct vnimesh_eject *ej, struct private *p, u64 now)
+static u32 eject(struct vnimesh_eject *ej, struct entry *p, u64 now)
 {
-	if (!longest(ej) || now < p->capped)
+	u32 longest = READ_ONCE(ej->mesh->set.eject_max) * MSEC_PER_SEC;
+
+	if (!longest || now < p->capped)
 		return 0;
-	if (!may_eject(ej, p->member, p->client, now)) {
+	if (!may_eject(ej, p)) {
 		p->capped = now + CAPPED_MS;
 		vnimesh_count(ej->mesh, VNIMESH_A_STATS_EJECT_CAPPED);
 		return 0;
 	}
 	WRITE_ONCE(p->back, 0);
-	vnimesh_count(ej->mesh, VNIMESH_A_STATS_EJECT_PRIVATE);
-	return vnimesh_evidence_eject(&p->e, now, longest(ej),
-				      get_random_u32());
+	vnimesh_count(ej->mesh, p->client ? VNIMESH_A_STATS_EJECT_PRIVATE :
+					    VNIMESH_A_STATS_EJECT);
+	return vnimesh_evidence_eject(&p->e, now, longest, get_random_u32());
+}
+
+/* Under the lock. A client has put the member out for itself; two make it so
+ * for all, and must both speak anew for the next time.
+ */
+static u32 confirm(struct vnimesh_eject *ej, const struct entry *own, u64 sent,
+		   u64 now)
+{
+	struct vnimesh_member *member = own->member;
+	struct entry *p = get(ej, member, NULL, own->port);
+	u32 id = own->client->id, ms;
+
+	if (!p || (p->e.standing == VNIMESH_STANDING_OUT &&
+		   now < p->e.until))
+		return 0;
+	if (!vnimesh_vote_cast(&p->vote, id,
+			       p->e.standing == VNIMESH_STANDING_IN, now)) {
+		/* Its trial is over; the next one is another client's. */
+		if (p->e.standing == VNIMESH_STANDING_TRIAL && p->tried == id)
+			WRITE_ONCE(p->e.until, now);
+		return 0;
+	}
+	vnimesh_evidence_bad(&p->e, VNIMESH_EVIDENCE_REFUSED, sent, now);
+	ms = eject(ej, p, now);
+	if (ms) {
+		WRITE_ONCE(member->ejections, member->ejections + 1);
+		WRITE_ONCE(member->out_until, p->e.until);
+	}
+	return ms;
 }
 
 static void tell(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
@@ -376,29 +406,30 @@ static u64 sent_ms(u32 sent, u64 now)
 	return now > age ? now - age : 0;
 }
 
+static bool is_clean(const struct entry *p, u64 now)
+{
+	return vnimesh_evidence_clean(&p->e, now) &&
+	       !vnimesh_vote_pending(&p->vote, now) &&
+	       (!p->back || now > p->back + RAMP_KEEP_MS);
+}
+
 void vnimesh_eject_bad(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 		       enum vnimesh_evidence_kind kind, u32 clock)
 {
-	struct vnimesh_eject *ej = mesh->eject;
+	__be16 port = flow->link[VNIMESH_FORWARD].tuple.dport;
 	u64 now = now_ms(), sent = sent_ms(clock, now);
+	struct vnimesh_eject *ej = mesh->eject;
 	u32 own = 0, all = 0;
-	struct private *p;
-	u16 port = 0;
+	struct entry *p;
 
-	/* Who says nothing says nothing on any port. */
-	if (kind == VNIMESH_EVIDENCE_KIND_REFUSED ||
-	    kind == VNIMESH_EVIDENCE_KIND_RESET)
-		port = (__force u16)flow->link[VNIMESH_FORWARD].tuple.dport;
 	vnimesh_count(mesh, VNIMESH_A_STATS_EVIDENCE);
 	spin_lock_bh(&ej->lock);
-	p = get(ej, flow->member, flow->client);
-	if (!p)
-		vnimesh_count(mesh, VNIMESH_A_STATS_EVIDENCE_LOST);
-	else if (vnimesh_evidence_bad(&p->e, weight_of(kind), port, sent, now))
+	p = get(ej, flow->member, flow->client, port);
+	if (p && vnimesh_evidence_bad(&p->e, weight_of(kind), sent, now))
 		own = eject(ej, p, now);
-	if (own)
-		all = confirm(ej, flow->member, flow->client, p->e.port, sent,
-			      now);
+	/* A server resets who talks nonsense: that is between the two. */
+	if (own && kind != VNIMESH_EVIDENCE_KIND_RESET)
+		all = confirm(ej, p, sent, now);
 	spin_unlock_bh(&ej->lock);
 
 	if (may_tell(mesh, flow->client, now))
@@ -408,35 +439,42 @@ void vnimesh_eject_bad(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 		tell(mesh, flow, VNIMESH_EVENT_EJECTED, kind, true, all);
 }
 
+/* Under the lock. True: it is in again. */
+static bool clear(struct vnimesh_eject *ej, struct entry *p, bool byte, u64 now)
+{
+	bool back;
+
+	if (!p)
+		return false;
+	back = vnimesh_evidence_good(&p->e, byte, now);
+	vnimesh_vote_withdraw(&p->vote);
+	if (back) {
+		WRITE_ONCE(p->back, now);
+		WRITE_ONCE(p->tried, 0);
+		if (!p->client)
+			WRITE_ONCE(p->member->out_until, 0);
+	}
+	if (is_clean(p, now))
+		forget(ej, p);
+	return back;
+}
+
 void vnimesh_eject_good(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 			bool byte)
 {
+	__be16 port = flow->link[VNIMESH_FORWARD].tuple.dport;
 	struct vnimesh_member *member = flow->member;
-	struct vnimesh_ejected *x = &member->ejected;
 	struct vnimesh_eject *ej = mesh->eject;
-	bool own = false, all = false;
-	struct private *p;
+	bool own, all;
 	u64 now;
 
-	if (!READ_ONCE(member->penalized) && !READ_ONCE(member->n_private))
+	if (!find(ej, member, NULL, port) &&
+	    !find(ej, member, flow->client, port))
 		return;
 	now = now_ms();
 	spin_lock_bh(&ej->lock);
-	p = find(ej, member, flow->client);
-	if (p) {
-		own = vnimesh_evidence_good(&p->e, byte, now);
-		if (own)
-			WRITE_ONCE(p->back, now);
-		if (vnimesh_evidence_clean(&p->e, now))
-			forget(ej, p);
-	}
-	if (member->penalized && vnimesh_evidence_good(&x->e, byte, now)) {
-		all = true;
-		x->vote = 0;
-		WRITE_ONCE(member->penalized, 0);
-		WRITE_ONCE(x->tried, 0);
-		WRITE_ONCE(x->back, now);
-	}
+	own = clear(ej, find(ej, member, flow->client, port), byte, now);
+	all = clear(ej, find(ej, member, NULL, port), byte, now);
 	spin_unlock_bh(&ej->lock);
 	if (own || all) {
 		vnimesh_count(mesh, VNIMESH_A_STATS_EJECT_BACK);
@@ -454,14 +492,14 @@ static void gc(struct work_struct *work)
 	struct vnimesh_eject *ej = container_of(to_delayed_work(work),
 						struct vnimesh_eject, gc);
 	struct hlist_node *tmp;
-	struct private *p;
+	struct entry *p;
 	u64 now = now_ms();
 	int i;
 
 	for (i = 0; i < HASH_SIZE(ej->entries); i++) {
 		spin_lock_bh(&ej->lock);
 		hlist_for_each_entry_safe(p, tmp, &ej->entries[i], node)
-			if (vnimesh_evidence_clean(&p->e, now))
+			if (is_clean(p, now))
 				forget(ej, p);
 		spin_unlock_bh(&ej->lock);
 	}
@@ -490,7 +528,7 @@ void vnimesh_eject_exit(struct vnimesh_mesh *mesh)
 {
 	struct vnimesh_eject *ej = mesh->eject;
 	struct hlist_node *tmp;
-	struct private *p;
+	struct entry *p;
 	int i;
 
 	if (!ej)

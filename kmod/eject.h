@@ -4,9 +4,11 @@
  *
  * A container with CAP_NET_RAW can make up what looks like a failing member. So
  * what the flows of one client VNI show is held against the member for that
- * client only: an entry per (client, member). When two clients have put a member
- * out within a minute, it is out for the whole host. A client that is the only
- * one needs no more than its own.
+ * client only: an entry per (client, member, port of the service). When two
+ * clients have put a member out at the same port within half a minute, and nobody
+ * was answered there in between, it is out there for the whole host. A client
+ * that is the only one needs no more than its own. What fails at one port says
+ * nothing of the next: anybody can ask for a port where nobody listens.
  *
  * One lock per mesh, taken only when something fails, or succeeds where
  * something failed; the choice reads without it.
@@ -55,7 +57,9 @@ void vnimesh_eject_bad(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 void vnimesh_eject_good(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 			bool byte);
 
-/* RCU or mesh->lock. Clients that hold something of their own against it. */
+/* ms that it is out for all, at the port where it was put out last. */
+u32 vnimesh_eject_left(const struct vnimesh_member *member);
+/* RCU or mesh->lock. What clients hold of their own against it. */
 u32 vnimesh_eject_clients(const struct vnimesh_member *member);
 
 #endif /* _VNIMESH_EJECT_H */

@@ -24,9 +24,9 @@ static bool serves(const struct vnimesh_evidence *e, u64 now)
 }
 
 enum vnimesh_standing vnimesh_evidence_ask(const struct vnimesh_evidence *e,
-					   u16 port, u64 now)
+					   u64 now)
 {
-	if (e->standing == VNIMESH_STANDING_IN || (e->port && e->port != port))
+	if (e->standing == VNIMESH_STANDING_IN)
 		return VNIMESH_STANDING_IN;
 	return now < e->until ? VNIMESH_STANDING_OUT : VNIMESH_STANDING_TRIAL;
 }
@@ -37,28 +37,20 @@ void vnimesh_evidence_claim(struct vnimesh_evidence *e, u64 now)
 	e->until = now + VNIMESH_TRIAL_PATIENCE;
 }
 
-bool vnimesh_evidence_bad(struct vnimesh_evidence *e, u8 weight, u16 port,
-			  u64 sent, u64 now)
+bool vnimesh_evidence_bad(struct vnimesh_evidence *e, u8 weight, u64 sent,
+			  u64 now)
 {
 	/* Flows from before the penalty fail late, and those that went there
-	 * because too many are out; they say nothing new. But a second port
-	 * that fails speaks against all of it.
+	 * because too many are out; they say nothing new.
 	 */
 	if (e->standing != VNIMESH_STANDING_IN &&
-	    (sent <= e->out || serves(e, now))) {
-		if (port != e->port)
-			e->port = 0;
+	    (sent <= e->out || serves(e, now)))
 		return false;
-	}
 	if (e->standing == VNIMESH_STANDING_IN &&
 	    clean_ms(e, now) > VNIMESH_EVIDENCE_KEEP) {
 		e->connect = 0;
 		e->early = 0;
 	}
-	if (!e->connect && !e->early)
-		e->port = port;
-	else if (e->port != port)
-		e->port = 0;
 	e->n = doublings(e, now);
 	e->last = now;
 	if (weight == VNIMESH_EVIDENCE_RESET)
@@ -112,4 +104,28 @@ bool vnimesh_evidence_clean(const struct vnimesh_evidence *e, u64 now)
 		       !e->early && !e->n;
 	/* Nobody tried it for long: that is forgotten, too. */
 	return !doublings(e, now);
+}
+
+bool vnimesh_vote_cast(struct vnimesh_vote *v, u32 client, bool first, u64 now)
+{
+	if (!v->client || now > v->at + VNIMESH_VOTE_KEEP) {
+		v->client = client;
+		v->at = now;
+		return false;
+	}
+	if (v->client == client ||
+	    (first && now < v->at + VNIMESH_VOTE_SETTLE))
+		return false;
+	v->client = 0;
+	return true;
+}
+
+void vnimesh_vote_withdraw(struct vnimesh_vote *v)
+{
+	v->client = 0;
+}
+
+bool vnimesh_vote_pending(const struct vnimesh_vote *v, u64 now)
+{
+	return v->client && now <= v->at + VNIMESH_VOTE_KEEP;
 }

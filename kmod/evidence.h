@@ -8,6 +8,9 @@
  * time and is spread by half to either side, so that hosts do not come back as
  * one. Then one trial flow may go to it: an answer ends the matter, another
  * failure begins the next penalty at once.
+ *
+ * A client can make its own connections fail. So one client's word is a vote,
+ * and it takes a second client's to hold something against the member for all.
  */
 #ifndef _VNIMESH_EVIDENCE_H
 #define _VNIMESH_EVIDENCE_H
@@ -47,25 +50,23 @@ struct vnimesh_evidence {
 	u64 until;	/* ms: OUT: of the penalty; TRIAL: of patience */
 	u64 out;	/* ms: when that penalty began */
 	u64 last;	/* ms of the last evidence, or end of penalty */
-	u16 port;	/* of the service, 0: any; opaque */
 	u8 connect;	/* sum: of SYNs */
 	u8 early;	/* sum: of resets before the first byte */
 	u8 n;		/* doublings */
 	u8 standing;	/* enum vnimesh_standing */
 };
 
-/* May a flow to @port go there? IN, OUT, or TRIAL: one may, by claim. */
+/* May a flow go there? IN, OUT, or TRIAL: one may, by claim. */
 enum vnimesh_standing vnimesh_evidence_ask(const struct vnimesh_evidence *e,
-					   u16 port, u64 now);
+					   u64 now);
 /* After TRIAL was the answer. */
 void vnimesh_evidence_claim(struct vnimesh_evidence *e, u64 now);
 
-/* Adds @weight. @port: the one that failed, 0: all of it. @sent: when the flow
- * went there. True: it is due to be put out, by vnimesh_evidence_eject() or, if
- * that must not be, later.
+/* Adds @weight. @sent: when the flow went there. True: it is due to be put out,
+ * by vnimesh_evidence_eject() or, if that must not be, later.
  */
-bool vnimesh_evidence_bad(struct vnimesh_evidence *e, u8 weight, u16 port,
-			  u64 sent, u64 now);
+bool vnimesh_evidence_bad(struct vnimesh_evidence *e, u8 weight, u64 sent,
+			  u64 now);
 /* A penalty of at most @max ms. Returns its length, in ms. */
 u32 vnimesh_evidence_eject(struct vnimesh_evidence *e, u64 now, u32 max,
 			   u32 random);
@@ -74,5 +75,22 @@ u32 vnimesh_evidence_eject(struct vnimesh_evidence *e, u64 now, u32 max,
 bool vnimesh_evidence_good(struct vnimesh_evidence *e, bool byte, u64 now);
 /* Nothing is left in it that matters. */
 bool vnimesh_evidence_clean(const struct vnimesh_evidence *e, u64 now);
+
+#define VNIMESH_VOTE_KEEP	30000	/* ms that a first vote counts */
+#define VNIMESH_VOTE_SETTLE	1000	/* ms in which others may contradict */
+
+struct vnimesh_vote {
+	u64 at;		/* ms */
+	u32 client;	/* whose it is; 0: none */
+};
+
+/* @client has put the member out for itself. @first: it is in for the others;
+ * then they have some time to show that it answers them. True: another client
+ * had done so before.
+ */
+bool vnimesh_vote_cast(struct vnimesh_vote *v, u32 client, bool first, u64 now);
+/* Somebody was answered. */
+void vnimesh_vote_withdraw(struct vnimesh_vote *v);
+bool vnimesh_vote_pending(const struct vnimesh_vote *v, u64 now);
 
 #endif /* _VNIMESH_EVIDENCE_H */

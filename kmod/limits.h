@@ -39,7 +39,7 @@
 #define VNIMESH_RESTEER_FLOOR	32	/* moves of one VNI at once, for nothing */
 #define VNIMESH_EJECT_TIME_FIRST	1	/* s; VNIMESH_PENALTY_BASE */
 #define VNIMESH_EJECT_TIME_MAX	60	/* s, before jitter */
-#define VNIMESH_EJECT_MAX	8192	/* (client, member) with evidence */
+#define VNIMESH_EJECT_MAX	8192	/* (client, member, port) with evidence */
 #define VNIMESH_EJECT_VNI_MAX	1024	/* ... of one client VNI */
 #define VNIMESH_SYN_MAX		16384	/* kept SYNs of 128 bytes: 2 MiB */
 

@@ -40,17 +40,14 @@ const struct nla_policy vnimesh_nl_member_del_policy[] = {
 	[VNIMESH_A_MEMBER_MAX]		= { .type = NLA_REJECT },
 };
 
-static int put_penalty(struct sk_buff *skb, struct vnimesh_mesh *mesh,
+static int put_penalty(struct sk_buff *skb,
 		       const struct vnimesh_member *member)
 {
-	struct vnimesh_penalty p;
+	u32 left = vnimesh_eject_left(member);
 
-	rcu_read_lock();
-	vnimesh_eject_view(mesh, member, NULL, 0, &p);
-	rcu_read_unlock();
-	if ((p.left && nla_put_u32(skb, VNIMESH_A_MEMBER_PENALTY, p.left)) ||
+	if ((left && nla_put_u32(skb, VNIMESH_A_MEMBER_PENALTY, left)) ||
 	    nla_put_u32(skb, VNIMESH_A_MEMBER_EJECTED,
-			READ_ONCE(member->ejected.ejections)) ||
+			READ_ONCE(member->ejections)) ||
 	    nla_put_u32(skb, VNIMESH_A_MEMBER_HOLDERS,
 			vnimesh_eject_clients(member)))
 		return -EMSGSIZE;
@@ -83,7 +80,7 @@ static int fill(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 	    nla_put_u64_64bit(skb, VNIMESH_A_MEMBER_FLOWS,
 			      (u32)atomic_read(&member->bound),
 			      VNIMESH_A_MEMBER_PAD) ||
-	    put_penalty(skb, mesh, member) ||
+	    put_penalty(skb, member) ||
 	    vnimesh_nl_put_row(skb, VNIMESH_A_MEMBER_ORIGIN, &member->row))
 		return -EMSGSIZE;
 	return 0;

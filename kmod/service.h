@@ -16,7 +16,6 @@
 #include <linux/refcount.h>
 
 #include "addr.h"
-#include "evidence.h"
 #include "row.h"
 
 struct vnimesh_count;
@@ -38,20 +37,6 @@ struct vnimesh_ports {
 	struct vnimesh_port p[];
 };
 
-/* What is held against a member by the whole host. Written under the lock of
- * eject.c, READ_ONCE.
- */
-struct vnimesh_ejected {
-	struct vnimesh_evidence e;
-	u64 back;		/* ms it passed its trial, 0: not */
-	u64 voted;		/* ms: a first client has put it out */
-	u64 tried_at;		/* ms: somebody was to try it */
-	u32 vote;		/* VNI id of the former, 0: none */
-	u32 tried;		/* ... of the latter */
-	u16 vote_port;
-	u32 ejections;
-};
-
 struct vnimesh_member {
 	/* What the choice reads and flows write, one cache line. */
 	u32 weight;		/* 0: no new flows; READ_ONCE */
@@ -70,15 +55,16 @@ struct vnimesh_member {
 	u8 priority;		/* READ_ONCE */
 	bool stale;		/* READ_ONCE */
 	bool dead;		/* not in the set any more; READ_ONCE */
-	bool penalized;		/* ->ejected matters; READ_ONCE */
-	u32 n_private;		/* clients with something of their own against
-				 * it, eject.c; READ_ONCE
+	u32 n_shared;		/* ports with something against it, for all,
+				 * eject.c; READ_ONCE
 				 */
+	u32 n_private;		/* ... for one client; READ_ONCE */
 
 	struct vnimesh_service *service ____cacheline_aligned;	/* referenced */
 	struct vnimesh_ports __rcu *ports;	/* overrides, may be NULL */
 	refcount_t refs;
-	struct vnimesh_ejected ejected;
+	u64 out_until;		/* ms, out for all; eject.c; READ_ONCE */
+	u32 ejections;		/* ... so often; READ_ONCE */
 	spinlock_t flows_lock;	/* BH; within bucket locks */
 	struct list_head flows;	/* bound to it, by flow->chain */
 	struct list_head vni_link;	/* in vni->members, under mesh->lock */

@@ -70,8 +70,14 @@ for vni in $clients; do
 	diag "VNI $vni: first after $((first - start)) ms, last after $((last - start)) ms"
 done
 check_rose "each was counted" 1 flow_aborted "$flows"
-nobody_at() { [ -z "$(ss -N "$1" -Htn state established | head -n 1)" ]; }
-check "the server is told" waitfor 20 nobody_at c210
+established() { ss -N "$1" -Htnoi state established; }
+nobody_at() { [ -z "$(established "$1" | head -n 1)" ]; }
+check "the server is told" waitfor 20 nobody_at c210 || {
+	left=$(established c210)
+	diag "$(wc -l <<<"$left") are left"
+	tail -n 5 <<<"$left" >"$work/.output"
+	tap_output
+}
 stat_of 1 reset_lost
 check_is "no reset was lost" 0 "$REPLY"
 stop serve210

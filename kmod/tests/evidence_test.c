@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Evidence and penalties: weights, what counts and how long, growth and decay,
- * trials, ports.
+ * trials, whose word it takes.
  */
 #include "../evidence.c"
 #include "fixture.h"
 
 #define MAX	60000	/* ms: cap of a penalty */
 #define MIDDLE	0x80000000	/* random: the penalty as it stands */
-#define PORT	7000
 
 static bool refused(struct vnimesh_evidence *e, u64 now)
 {
-	return vnimesh_evidence_bad(e, VNIMESH_EVIDENCE_REFUSED, PORT, now,
-				    now);
+	return vnimesh_evidence_bad(e, VNIMESH_EVIDENCE_REFUSED, now, now);
 }
 
 static bool weigh(struct vnimesh_evidence *e, u8 weight, u64 now)
 {
-	return vnimesh_evidence_bad(e, weight, PORT, now, now);
+	return vnimesh_evidence_bad(e, weight, now, now);
 }
 
 static void evidence_weights(struct kunit *test)
@@ -124,7 +122,7 @@ static void evidence_growth(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, vnimesh_evidence_eject(&e, now, MAX,
 							     MIDDLE), want);
 		now = e.until;
-		KUNIT_ASSERT_EQ(test, vnimesh_evidence_ask(&e, PORT, now),
+		KUNIT_ASSERT_EQ(test, vnimesh_evidence_ask(&e, now),
 				VNIMESH_STANDING_TRIAL);
 		vnimesh_evidence_claim(&e, now);
 		/* Any failure of a trial ends it. */
@@ -154,21 +152,21 @@ static void evidence_trial(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, refused(&e, 1000));
 	vnimesh_evidence_eject(&e, 1000, MAX, MIDDLE);
 	until = e.until;
-	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, PORT, until - 1),
+	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, until - 1),
 			VNIMESH_STANDING_OUT);
 	/* An answer to what was sent before. */
 	KUNIT_EXPECT_FALSE(test, vnimesh_evidence_good(&e, true, until - 1));
-	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, PORT, until),
+	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, until),
 			VNIMESH_STANDING_TRIAL);
 	vnimesh_evidence_claim(&e, until);
-	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, PORT, until),
+	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, until),
 			VNIMESH_STANDING_OUT);
 	/* No result: another one may. */
-	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, PORT, until +
-						   VNIMESH_TRIAL_PATIENCE),
+	KUNIT_EXPECT_EQ(test,
+			vnimesh_evidence_ask(&e, until + VNIMESH_TRIAL_PATIENCE),
 			VNIMESH_STANDING_TRIAL);
 	KUNIT_EXPECT_TRUE(test, vnimesh_evidence_good(&e, false, until + 1));
-	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, PORT, until + 1),
+	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, until + 1),
 			VNIMESH_STANDING_IN);
 }
 
@@ -199,14 +197,11 @@ static void evidence_late_failures(struct kunit *test)
 	until = e.until;
 	for (i = 0; i < 1000; i++)
 		KUNIT_ASSERT_FALSE(test,
-				   vnimesh_evidence_bad(&e, 3, PORT, i + 1,
-							1000 + i));
+				   vnimesh_evidence_bad(&e, 3, i + 1, 1000 + i));
 	vnimesh_evidence_claim(&e, until);
-	KUNIT_EXPECT_FALSE(test, vnimesh_evidence_bad(&e, 3, PORT, 999,
-						      until + 1));
+	KUNIT_EXPECT_FALSE(test, vnimesh_evidence_bad(&e, 3, 999, until + 1));
 	KUNIT_EXPECT_EQ(test, e.n, 1);
-	KUNIT_EXPECT_TRUE(test, vnimesh_evidence_bad(&e, 3, PORT, until,
-						     until + 1));
+	KUNIT_EXPECT_TRUE(test, vnimesh_evidence_bad(&e, 3, until, until + 1));
 }
 
 /* Panic: flows go there though it is out. That they fail is no news; it must
@@ -226,32 +221,55 @@ static void evidence_panic(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, refused(&e, 2000));
 }
 
-/* What fails at one port is out there; what fails at two, or says nothing, is
- * out everywhere.
- */
-static void evidence_ports(struct kunit *test)
+/* Two clients, a second apart, nobody answered in between. */
+static void evidence_vote(struct kunit *test)
 {
-	struct vnimesh_evidence e = {};
+	struct vnimesh_vote v = {};
+	u64 now = 1000;
 
-	KUNIT_ASSERT_TRUE(test, refused(&e, 1000));
-	vnimesh_evidence_eject(&e, 1000, MAX, MIDDLE);
-	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, PORT, 1001),
-			VNIMESH_STANDING_OUT);
-	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, PORT + 1, 1001),
-			VNIMESH_STANDING_IN);
-	vnimesh_evidence_bad(&e, VNIMESH_EVIDENCE_REFUSED, PORT + 1, 1001,
-			     1002);
-	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, PORT + 1, 1003),
-			VNIMESH_STANDING_OUT);
-	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, PORT + 2, 1003),
-			VNIMESH_STANDING_OUT);
+	KUNIT_EXPECT_FALSE(test, vnimesh_vote_pending(&v, now));
+	KUNIT_EXPECT_FALSE(test, vnimesh_vote_cast(&v, 1, true, now));
+	KUNIT_EXPECT_TRUE(test, vnimesh_vote_pending(&v, now));
+	now += VNIMESH_VOTE_SETTLE;
+	/* One client may say it as often as it likes. */
+	KUNIT_EXPECT_FALSE(test, vnimesh_vote_cast(&v, 1, true, now));
+	KUNIT_EXPECT_TRUE(test, vnimesh_vote_cast(&v, 2, true, now));
+	/* For the next time both speak anew. */
+	KUNIT_EXPECT_FALSE(test, vnimesh_vote_pending(&v, now));
+	KUNIT_EXPECT_FALSE(test, vnimesh_vote_cast(&v, 2, false, now));
+	KUNIT_EXPECT_TRUE(test, vnimesh_vote_cast(&v, 1, false, now));
+}
 
-	e = (struct vnimesh_evidence){};
-	vnimesh_evidence_bad(&e, VNIMESH_EVIDENCE_SILENT, 0, 1000, 1000);
-	vnimesh_evidence_bad(&e, VNIMESH_EVIDENCE_SILENT, 0, 2000, 2000);
-	vnimesh_evidence_eject(&e, 2000, MAX, MIDDLE);
-	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, PORT, 2001),
-			VNIMESH_STANDING_OUT);
+/* Two that act as one are not faster than a third that is answered. */
+static void evidence_vote_withdrawn(struct kunit *test)
+{
+	struct vnimesh_vote v = {};
+	u64 now = 1000;
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		KUNIT_ASSERT_FALSE(test, vnimesh_vote_cast(&v, 1, true, now));
+		KUNIT_ASSERT_FALSE(test, vnimesh_vote_cast(&v, 2, true, now));
+		now += VNIMESH_VOTE_SETTLE - 1;
+		KUNIT_ASSERT_FALSE(test, vnimesh_vote_cast(&v, 2, true, now));
+		vnimesh_vote_withdraw(&v);
+		KUNIT_ASSERT_FALSE(test, vnimesh_vote_pending(&v, now++));
+	}
+}
+
+static void evidence_vote_expires(struct kunit *test)
+{
+	struct vnimesh_vote v = {};
+	u64 now = 1000;
+
+	KUNIT_EXPECT_FALSE(test, vnimesh_vote_cast(&v, 1, true, now));
+	now += VNIMESH_VOTE_KEEP;
+	KUNIT_EXPECT_TRUE(test, vnimesh_vote_pending(&v, now));
+	now++;
+	KUNIT_EXPECT_FALSE(test, vnimesh_vote_pending(&v, now));
+	KUNIT_EXPECT_FALSE(test, vnimesh_vote_cast(&v, 2, true, now));
+	now += VNIMESH_VOTE_KEEP;
+	KUNIT_EXPECT_TRUE(test, vnimesh_vote_cast(&v, 1, true, now));
 }
 
 /* Whatever comes: nobody is out for longer than the cap allows, and in the end
@@ -262,18 +280,16 @@ static void evidence_walk(struct kunit *test)
 	struct vnimesh_evidence e = {};
 	u64 random = 7, now = 1, sent;
 	u32 i, max;
-	u16 port;
 
 	for (i = 0; i < 200000; i++) {
 		now += test_below(&random, 8) ? test_below(&random, 500) :
 						test_below(&random, 100000);
 		sent = now - min_t(u64, now, test_below(&random, 5000));
 		max = 1 + test_below(&random, MAX);
-		port = test_below(&random, 3);
 		switch (test_below(&random, 3)) {
 		case 0:
 			if (vnimesh_evidence_bad(&e, 1 + test_below(&random, 3),
-						 port, sent, now))
+						 sent, now))
 				vnimesh_evidence_eject(&e, now, max,
 						       test_random(&random));
 			break;
@@ -281,7 +297,7 @@ static void evidence_walk(struct kunit *test)
 			vnimesh_evidence_good(&e, test_below(&random, 2), now);
 			break;
 		default:
-			if (vnimesh_evidence_ask(&e, port, now) ==
+			if (vnimesh_evidence_ask(&e, now) ==
 			    VNIMESH_STANDING_TRIAL)
 				vnimesh_evidence_claim(&e, now);
 		}
@@ -292,7 +308,7 @@ static void evidence_walk(struct kunit *test)
 		KUNIT_ASSERT_LE(test, e.early, VNIMESH_EVIDENCE_LIMIT);
 		if (vnimesh_evidence_clean(&e, now))
 			KUNIT_ASSERT_NE(test,
-					vnimesh_evidence_ask(&e, e.port, now),
+					vnimesh_evidence_ask(&e, now),
 					VNIMESH_STANDING_OUT);
 	}
 	now += MAX * 2 + (SHIFT_MAX + 1) * VNIMESH_EVIDENCE_DECAY;
@@ -309,7 +325,9 @@ static struct kunit_case evidence_cases[] = {
 	KUNIT_CASE(evidence_late_trial),
 	KUNIT_CASE(evidence_late_failures),
 	KUNIT_CASE(evidence_panic),
-	KUNIT_CASE(evidence_ports),
+	KUNIT_CASE(evidence_vote),
+	KUNIT_CASE(evidence_vote_withdrawn),
+	KUNIT_CASE(evidence_vote_expires),
 	KUNIT_CASE(evidence_walk),
 	{}
 };

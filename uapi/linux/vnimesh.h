@@ -394,8 +394,9 @@ enum {
 					 * host so long; absent: none
 					 */
 	VNIMESH_A_MEMBER_EJECTED,	/* u32, read only: times this host put it out */
-	VNIMESH_A_MEMBER_HOLDERS,	/* u32, read only: clients that hold
-					 * something against it of their own
+	VNIMESH_A_MEMBER_HOLDERS,	/* u32, read only: clients, each port by
+					 * itself, that hold something against
+					 * it
 					 */
 	VNIMESH_A_MEMBER_PRIORITY,	/* u8, for failover: the lowest first */
 	VNIMESH_A_MEMBER_LATENCY_KIND,	/* u8, enum vnimesh_latency */
