@@ -3,7 +3,8 @@
  * What a packet costs: the time from sending it until it is taken from the
  * receiving socket, for an established UDP flow, on one processor.
  *
- *	pace [-u] [-v] [-n PACKETS] [-r ROUNDS] [-l BYTES] NAME,CLIENT,SERVER,ADDR[,PORT]...
+ *	pace [-u] [-v] [-n PACKETS] [-r ROUNDS] [-l BYTES] [-p NAME] \
+ *	     NAME,CLIENT,SERVER,ADDR[,PORT]...
  *
  * Each path is a client socket in the network namespace CLIENT, a server socket on
  * every address of the namespace SERVER at PORT (7000), and the address that the
@@ -15,7 +16,7 @@
  *
  * Prints a line per path: name, median, lowest, quartiles (ns per packet), ratio
  * of medians to the first path, ratio of the lowest, packets lost. With -v every
- * round too.
+ * round too; -p: only the path of that name.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -221,9 +222,10 @@ int main(int argc, char **argv)
 {
 	unsigned int r;
 	int opt, i, n;
+	const char *only = NULL;
 	double first = 0, least = 0;
 
-	while ((opt = getopt(argc, argv, "n:r:l:uv")) != -1) {
+	while ((opt = getopt(argc, argv, "n:r:l:p:uv")) != -1) {
 		switch (opt) {
 		case 'n':
 			packets = atoi(optarg);
@@ -233,6 +235,9 @@ int main(int argc, char **argv)
 			break;
 		case 'l':
 			bytes = atoi(optarg);
+			break;
+		case 'p':
+			only = optarg;
 			break;
 		case 'u':
 			by_calls = 1;
@@ -247,7 +252,7 @@ int main(int argc, char **argv)
 	n = argc - optind;
 	if (n < 1 || n > PATHS_MAX || !packets || !rounds ||
 	    rounds > ROUNDS_MAX || bytes < IP_UDP || bytes > BYTES_MAX)
-		errx(2, "usage: pace [-u] [-v] [-n PACKETS] [-r ROUNDS] [-l BYTES] PATH...");
+		errx(2, "usage: pace [-u] [-v] [-n PACKETS] [-r ROUNDS] [-l BYTES] [-p NAME] PATH...");
 	if (!by_calls) {
 		pump_fd = open("/proc/pump", O_RDWR | O_CLOEXEC);
 		if (pump_fd < 0)
@@ -255,9 +260,19 @@ int main(int argc, char **argv)
 	}
 	prepare();
 	for (i = 0; i < n; i++) {
-		open_path(&paths[i], argv[optind + i]);
-		establish(&paths[i]);
+		struct path *p = &paths[i];
+
+		open_path(p, argv[optind + i]);
+		if (only && strcmp(only, p->name)) {
+			close(p->client);
+			close(p->server);
+			i--, n--, optind++;
+			continue;
+		}
+		establish(p);
 	}
+	if (!n)
+		errx(2, "no path is named %s", only);
 	for (i = 0; i < n; i++)	/* caches, branch predictors */
 		run(&paths[i]);
 	for (i = 0; i < n; i++)

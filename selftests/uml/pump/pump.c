@@ -19,7 +19,7 @@
 
 #define BATCH	64
 #define BYTES	1400
-#define PATIENCE	1000
+#define PATIENCE	50
 
 static u64 took;
 static u32 arrived;
@@ -48,7 +48,10 @@ static void catch_up(struct socket *server, u32 sent)
 
 	arrived += drain(server);
 	for (i = 0; i < PATIENCE && arrived < sent; i++) {
-		schedule();
+		if (i < 10)
+			schedule();
+		else
+			schedule_timeout_uninterruptible(1);
 		arrived += drain(server);
 	}
 }
