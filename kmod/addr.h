@@ -104,7 +104,7 @@ static inline bool vnimesh_ip_host(u8 family, const union vnimesh_ip *ip)
 }
 
 /* Key of the address tables: services by service address, local VNIs by
- * their own. Padding is zero; keys are compared as memory.
+ * their own.
  */
 struct vnimesh_addr_key {
 	union vnimesh_ip ip;
@@ -118,8 +118,8 @@ struct vnimesh_addr_entry {
 	void *owner;
 };
 
-extern const struct rhashtable_params vnimesh_addr_params;
-
+/* Before first use of @table. */
+int vnimesh_addr_init(struct rhashtable *table);
 /* Context: RCU read lock. Returns the owner or NULL. */
 void *vnimesh_addr_find(struct rhashtable *table, u8 family,
 			const union vnimesh_ip *ip);

@@ -30,10 +30,32 @@ struct underlay_entry {
 	struct rcu_head rcu;
 };
 
+/* As in addr.c: inlined, no memcmp(). */
+static u32 hash_prefix(const void *data, u32 len, u32 seed)
+{
+	const struct prefix_key *key = data;
+
+	if (key->family == AF_INET)
+		return jhash_2words((__force u32)key->ip.v4, key->len, seed);
+	return jhash2((const u32 *)&key->ip, sizeof(key->ip) / sizeof(u32),
+		      seed + key->len);
+}
+
+static int cmp_entry(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const struct prefix_entry *entry = obj;
+	const struct prefix_key *key = arg->key;
+
+	return entry->key.len != key->len || entry->key.family != key->family ||
+	       !vnimesh_ip_equal(&entry->key.ip, &key->ip);
+}
+
 static const struct rhashtable_params prefix_params = {
 	.head_offset = offsetof(struct prefix_entry, head),
 	.key_offset = offsetof(struct prefix_entry, key),
 	.key_len = sizeof(struct prefix_key),
+	.hashfn = hash_prefix,
+	.obj_cmpfn = cmp_entry,
 	.automatic_shrinking = true,
 };
 

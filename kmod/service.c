@@ -321,7 +321,7 @@ int vnimesh_service_init(struct vnimesh_mesh *mesh)
 
 	xa_init_flags(&mesh->services, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	vnimesh_maglev_init(mesh);
-	err = rhashtable_init(&mesh->service_addrs, &vnimesh_addr_params);
+	err = vnimesh_addr_init(&mesh->service_addrs);
 	if (err)
 		return err;
 	err = rhashtable_init(&mesh->service_tags, &tag_params);

@@ -375,7 +375,7 @@ void vnimesh_vni_set_up(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 int vnimesh_vni_init(struct vnimesh_mesh *mesh)
 {
 	xa_init_flags(&mesh->vnis, XA_FLAGS_ACCOUNT);
-	return rhashtable_init(&mesh->local_addrs, &vnimesh_addr_params);
+	return vnimesh_addr_init(&mesh->local_addrs);
 }
 
 /* Before the nodes, after the members. */
