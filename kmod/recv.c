@@ -62,14 +62,19 @@ static int rewrite_error(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 /* The reverse rewrite, if a flow owns the packet or what it complains of. 1: the
  * packet is not for the client.
  */
-static int rewrite(struct vnimesh_mesh *mesh, struct sk_buff *skb,
-		   struct vnimesh_packet *pkt)
+static int rewrite(struct vnimesh_mesh *mesh, const struct vnimesh_vni *vni,
+		   struct sk_buff *skb, struct vnimesh_packet *pkt)
 {
 	enum vnimesh_track found;
 	struct vnimesh_flow *flow;
 
 	if (unlikely(!pkt->has_ports))
 		return rewrite_error(mesh, skb, pkt);
+	/* Replies come to the client of a flow, which is counted before anybody
+	 * can find it and until nobody can: who is none has nothing to find.
+	 */
+	if (!atomic_read(&vni->share.live))
+		return 0;
 	flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
 	if (!flow)
 		return 0;
@@ -143,7 +148,7 @@ static int first_fragment(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	to.dst = flow->link[VNIMESH_FORWARD].tuple.src;
 	vnimesh_frag_first(mesh, vni, pkt, VNIMESH_FRAG_RX, VNIMESH_FRAG_TO,
 			   &to, held);
-	return rewrite(mesh, skb, pkt);
+	return rewrite(mesh, vni, skb, pkt);
 }
 
 /* Returns as rewrite(), or 2: @skb is not the caller's any more. */
@@ -197,7 +202,7 @@ void vnimesh_deliver(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 		deliver_fragment(mesh, vni, dev, skb, pkt, remote);
 		return;
 	}
-	finish(mesh, dev, skb, pkt, remote, rewrite(mesh, skb, pkt));
+	finish(mesh, dev, skb, pkt, remote, rewrite(mesh, vni, skb, pkt));
 }
 
 /* Where the outer header, @offset into the head, says it comes from. */
