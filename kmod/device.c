@@ -74,6 +74,7 @@ static int init_dev(struct net_device *dev)
 	int err;
 
 	netdev_lockdep_set_classes(dev);
+	vdev->bulk = jiffies - HZ;
 	err = vnimesh_compat_alloc_tstats(dev);
 	if (err)
 		return err;

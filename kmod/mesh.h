@@ -128,6 +128,7 @@ struct vnimesh_dev {
 	struct vnimesh_vni *vni;
 	struct net_device *dev;
 	struct gro_cells gro_cells;
+	unsigned long bulk;	/* jiffies of the last large datagram received */
 	netdevice_tracker mesh_tracker;
 	struct list_head mesh_node;	/* in mesh->devs, under rtnl */
 	u32 held;			/* packets held for a miss; misses->lock */

@@ -88,6 +88,48 @@ static int rewrite(struct vnimesh_mesh *mesh, const struct vnimesh_vni *vni,
 	return vnimesh_nat(skb, pkt, flow, VNIMESH_REVERSE);
 }
 
+/* GRO merges the segments of a stream and, for a socket that wants it (UDP_GRO),
+ * large datagrams of one size, at the price of a queue and a poll. Small ones do
+ * without, unless GRO of datagrams was asked of the device or large ones came just
+ * now: those would be overtaken.
+ */
+static bool wants_gro(struct net_device *dev, const struct sk_buff *skb,
+		      const struct vnimesh_packet *pkt)
+{
+	const netdev_features_t asked = NETIF_F_GRO_UDP_FWD |
+					NETIF_F_GRO_FRAGLIST;
+	struct vnimesh_dev *vdev = netdev_priv(dev);
+	unsigned long now = jiffies;
+
+	if (pkt->tuple.proto != IPPROTO_UDP || dev->features & asked)
+		return true;
+	if (skb->len <= READ_ONCE(dev->mtu) / 2)
+		return time_before(now, READ_ONCE(vdev->bulk) + HZ);
+	if (READ_ONCE(vdev->bulk) != now)
+		WRITE_ONCE(vdev->bulk, now);
+	return true;
+}
+
+/* What a container receives may be encapsulated once more, for a mesh of its own:
+ * only the outermost layer is received on this stack, others have a queue between
+ * them. BH is off, so per CPU is enough.
+ */
+static DEFINE_PER_CPU(bool, receiving);
+
+static void receive_remote(struct net_device *dev, struct sk_buff *skb,
+			   const struct vnimesh_packet *pkt)
+{
+	struct vnimesh_dev *vdev = netdev_priv(dev);
+
+	if (__this_cpu_read(receiving) || wants_gro(dev, skb, pkt)) {
+		gro_cells_receive(&vdev->gro_cells, skb);
+		return;
+	}
+	__this_cpu_write(receiving, true);
+	netif_receive_skb(skb);
+	__this_cpu_write(receiving, false);
+}
+
 static void hand_over(struct net_device *dev, struct sk_buff *skb,
 		      const struct vnimesh_packet *pkt, bool remote)
 {
@@ -101,13 +143,10 @@ static void hand_over(struct net_device *dev, struct sk_buff *skb,
 	skb->dev = dev;
 	skb->pkt_type = PACKET_HOST;
 	dev_sw_netstats_rx_add(dev, skb->len);
-	if (remote) {
-		struct vnimesh_dev *vdev = netdev_priv(dev);
-
-		gro_cells_receive(&vdev->gro_cells, skb);
-	} else {
+	if (remote)
+		receive_remote(dev, skb, pkt);
+	else
 		netif_rx(skb);
-	}
 }
 
 /* With what the rewrite said. */

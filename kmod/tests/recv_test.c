@@ -205,11 +205,52 @@ static void recv_source(struct kunit *test)
 	receive(test, f, whole(f), 16, VNIMESH_A_STATS_RX_UNKNOWN_NODE);
 }
 
+/* Small datagrams take the short way, but do not overtake large ones. */
+static void recv_gro(struct kunit *test)
+{
+	struct vnimesh_packet pkt = { .tuple.proto = IPPROTO_UDP };
+	struct sk_buff *small, *large;
+	struct vnimesh_dev *vdev;
+	struct net_device *dev;
+
+	dev = alloc_netdev(sizeof(*vdev), "kunit%d", NET_NAME_UNKNOWN,
+			   ether_setup);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	vdev = netdev_priv(dev);
+	vdev->bulk = jiffies - HZ;
+	small = alloc_skb(dev->mtu, GFP_KERNEL);
+	large = alloc_skb(dev->mtu, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, small);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, large);
+	skb_put(small, dev->mtu / 2);
+	skb_put(large, dev->mtu / 2 + 1);
+
+	KUNIT_EXPECT_FALSE(test, wants_gro(dev, small, &pkt));
+	dev->features |= NETIF_F_GRO_UDP_FWD;
+	KUNIT_EXPECT_TRUE(test, wants_gro(dev, small, &pkt));
+	dev->features ^= NETIF_F_GRO_UDP_FWD | NETIF_F_GRO_FRAGLIST;
+	KUNIT_EXPECT_TRUE(test, wants_gro(dev, small, &pkt));
+	dev->features &= ~NETIF_F_GRO_FRAGLIST;
+	pkt.tuple.proto = IPPROTO_TCP;
+	KUNIT_EXPECT_TRUE(test, wants_gro(dev, small, &pkt));
+	pkt.tuple.proto = IPPROTO_UDP;
+	KUNIT_EXPECT_FALSE(test, wants_gro(dev, small, &pkt));
+	KUNIT_EXPECT_TRUE(test, wants_gro(dev, large, &pkt));
+	KUNIT_EXPECT_TRUE(test, wants_gro(dev, small, &pkt));
+	vdev->bulk -= 2 * HZ;
+	KUNIT_EXPECT_FALSE(test, wants_gro(dev, small, &pkt));
+
+	kfree_skb(small);
+	kfree_skb(large);
+	free_netdev(dev);
+}
+
 static struct kunit_case recv_cases[] = {
 	KUNIT_CASE(recv_truncated),
 	KUNIT_CASE(recv_truncated_options),
 	KUNIT_CASE(recv_header),
 	KUNIT_CASE(recv_source),
+	KUNIT_CASE(recv_gro),
 	{}
 };
 
