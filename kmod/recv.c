@@ -133,9 +133,13 @@ static void receive_remote(struct net_device *dev, struct sk_buff *skb,
 static void hand_over(struct net_device *dev, struct sk_buff *skb,
 		      const struct vnimesh_packet *pkt, bool remote)
 {
-	/* Each side of the crossing has its own conntrack, marks and routes. */
-	skb_scrub_packet(skb, remote || !net_eq(dev_net(skb->dev), dev_net(dev)));
-	skb_clear_tstamp(skb);
+	/* Each side of the crossing has its own conntrack, marks and routes;
+	 * decapsulation has scrubbed already.
+	 */
+	if (!remote) {
+		skb_scrub_packet(skb, !net_eq(dev_net(skb->dev), dev_net(dev)));
+		skb_clear_tstamp(skb);
+	}
 	skb->priority = 0;
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
@@ -306,7 +310,8 @@ static void recv_inner(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	struct vnimesh_vni *vni;
 	unsigned int what;
 
-	if (iptunnel_pull_header(skb, hlen, proto, false)) {
+	/* The VNI is another host, also when its netns is this one. */
+	if (iptunnel_pull_header(skb, hlen, proto, true)) {
 		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);
 		return;
 	}
