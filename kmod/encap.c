@@ -183,7 +183,8 @@ void vnimesh_encap_send(struct vnimesh_dev *from, struct sk_buff *skb,
 	 */
 	tos = ip_tunnel_get_dsfield(ip_hdr(skb), skb) & INET_ECN_MASK;
 
-	skb_scrub_packet(skb, xnet);
+	if (six)	/* iptunnel_xmit() does it for IPv4 */
+		skb_scrub_packet(skb, xnet);
 	if (xnet)	/* a class of the container's is none of the host's */
 		skb->priority = 0;
 	if (skb_cow_head(skb, LL_RESERVED_SPACE(dst->dev) + dst->header_len +
