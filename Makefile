@@ -9,6 +9,7 @@
 #   make check, demo     all tests, a demonstration; both in a virtual machine
 #   make check-kernels   those that depend on the kernel, on 6.12 and Debian's newest
 #   make check-debug     all tests on a kernel with KASAN, lockdep, failing memory, ...
+#   make check-static    W=1 of gcc and clang, sparse, coccicheck, checkpatch, shellcheck
 #   make soak            many flows and VNIs on one member that dies
 #   make kunit           unit tests, in User Mode Linux
 #   make bench-quick     what a packet costs, beside other ways, likewise
@@ -71,6 +72,9 @@ soak:
 check-debug:
 	selftests/check -d
 
+check-static:
+	selftests/static
+
 kunit:
 	selftests/uml/kunit
 
@@ -84,5 +88,5 @@ clean:
 	+@$(call subdir,selftests/sim,clean)
 
 .PHONY: all module tools selftests pump install install-module install-tools \
-	sim check demo check-kernels check-debug soak kunit bench-quick \
+	sim check demo check-kernels check-debug check-static soak kunit bench-quick \
 	clean
