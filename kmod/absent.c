@@ -20,7 +20,7 @@ struct entry {
 };
 
 struct vnimesh_absent {
-	spinlock_t lock;
+	spinlock_t lock;		/* who changes the table and order */
 	DECLARE_HASHTABLE(table, BITS);
 	struct list_head order;
 	u32 seed;

@@ -484,7 +484,8 @@ static int newlink_mesh(struct net *link_net, struct net_device *dev,
 		return refuse_attr(data[IFLA_VNIMESH_FLOW_MAX], extack,
 				   "vnimesh: flow-max: more than the default needs privilege over the machine");
 	if (!net_eq(link_net, dev_net(dev))) {
-		NL_SET_ERR_MSG_MOD(extack, "netns: a mesh device lives in the netns of its underlay");
+		NL_SET_ERR_MSG_MOD(extack,
+				   "netns: a mesh device lives in the netns of its underlay");
 		return -EINVAL;
 	}
 	mesh = new_mesh(dev, data);
@@ -501,7 +502,8 @@ static int newlink_mesh(struct net *link_net, struct net_device *dev,
 		goto err_mesh;
 	}
 	if (vnimesh_sock_find(mesh->sock, mesh->id)) {
-		NL_SET_ERR_MSG_MOD(extack, "mesh-id: there is such a mesh on this local address and port");
+		NL_SET_ERR_MSG_MOD(extack,
+				   "mesh-id: there is such a mesh on this local address and port");
 		err = -EEXIST;
 		goto err_sock;
 	}

@@ -13,7 +13,8 @@ static const struct {
 	const char *name;
 	enum skb_drop_reason reason;	/* 0: not the end of a packet */
 } counters[VNIMESH_A_STATS_MAX + 1] = {
-#define COUNTER(what, text)		[VNIMESH_A_STATS_##what] = { text }
+#define COUNTER(what, text)						\
+	[VNIMESH_A_STATS_##what] = { text }
 #define DROP(what, text, why)						\
 	[VNIMESH_A_STATS_##what] = { text, SKB_DROP_REASON_##why }
 	COUNTER(FLOW_NEW, "flow-new"),

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/minmax.h>
+
 #include "fate.h"
 
 static enum vnimesh_live live_of(u8 state)
@@ -19,12 +21,10 @@ enum vnimesh_live vnimesh_live_of(const struct vnimesh_live_facts *facts)
 	enum vnimesh_live member = live_of(facts->member);
 	enum vnimesh_live vni = live_of(facts->vni);
 	enum vnimesh_live node = live_of(facts->node);
-	enum vnimesh_live least;
 
 	if (facts->gone)
 		return VNIMESH_LIVE_DOWN;
-	least = member > vni ? member : vni;
-	return least > node ? least : node;
+	return max3(member, vni, node);
 }
 
 enum vnimesh_fate vnimesh_fate_of(enum vnimesh_live live, u8 on_down,

@@ -17,9 +17,10 @@
 #include "fate.h"
 #include "mesh.h"
 
-/* Any context. What was written before is seen by who sees the generation. */
+/* Any context. */
 static inline void vnimesh_liveness_changed(struct vnimesh_mesh *mesh)
 {
+	/* What was written before is seen by who sees the generation. */
 	smp_mb__before_atomic();
 	atomic_inc(&mesh->liveness);
 }

@@ -102,7 +102,7 @@ struct vnimesh_mesh {
 	u64 generation;			/* bumped by each change, under ->lock */
 	atomic_t liveness;		/* generation of who is up; liveness.h */
 
-	struct mutex lock;
+	struct mutex lock;		/* who changes, and all that says so */
 	bool dying;			/* under ->lock: no more changes */
 
 	u32 agent;			/* port id that answers misses, 0: none.

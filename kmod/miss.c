@@ -26,7 +26,7 @@ struct hold {
 };
 
 struct vnimesh_misses {
-	spinlock_t lock;
+	spinlock_t lock;		/* all below, BH off */
 	DECLARE_HASHTABLE(holds, BITS);
 	struct list_head order;
 	struct timer_list timer;
@@ -406,7 +406,7 @@ static void answer(struct vnimesh_mesh *mesh,
 }
 
 void vnimesh_miss_service(struct vnimesh_mesh *mesh,
-			   const struct vnimesh_service *service)
+			  const struct vnimesh_service *service)
 {
 	struct vnimesh_absent_key absent;
 

@@ -34,7 +34,7 @@ void vnimesh_miss_flush_dev(struct vnimesh_mesh *mesh,
  * entries and, once it is complete, send what waits for its addresses.
  */
 void vnimesh_miss_service(struct vnimesh_mesh *mesh,
-			   const struct vnimesh_service *service);
+			  const struct vnimesh_service *service);
 /* Process context, mesh->lock held. Negative answer. @ttl in ms, 0: no entry.
  * -ENOMEM: none either (the packets are refused all the same).
  */

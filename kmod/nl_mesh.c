@@ -10,16 +10,20 @@ static struct netlink_range_validation hold_range = { .max = 65536 };
 static struct netlink_range_validation moves_range = {
 	.max = VNIMESH_RESTEER_MAX_MAX,
 };
+
 static struct netlink_range_validation penalty_range = { .max = 3600 };
 static struct netlink_range_validation timeout_range = {
 	.min = 10, .max = 10000,
 };
+
 static struct netlink_range_validation established_range = {
 	.min = 1, .max = 30 * 86400,
 };
+
 static struct netlink_range_validation hour_range = {
 	.min = 1, .max = 3600,
 };
+
 static struct netlink_range_validation day_range = {
 	.min = 1, .max = 86400,
 };

@@ -27,8 +27,8 @@ void vnimesh_parked_agent_lost(struct vnimesh_mesh *mesh);
 
 /* mesh->lock. Parks the request of @asker and asks the agent, unless somebody
  * waits for @tag already. -EBUSY: budget of the mesh; -EUSERS: of the netns;
- * -EMFILE: of the socket; -EDQUOT: questions of the VNI, a second; -ENOTCONN and -EAGAIN as vnimesh_netlink_miss();
- * -ENODEV, -ENOMEM.
+ * -EMFILE: of the socket; -EDQUOT: questions of the VNI, a second; -ENOTCONN and
+ * -EAGAIN as vnimesh_netlink_miss(); -ENODEV, -ENOMEM.
  */
 int vnimesh_parked_add(struct vnimesh_mesh *mesh,
 		       const struct vnimesh_nl_asker *asker, const char *tag,

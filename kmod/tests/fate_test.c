@@ -100,4 +100,5 @@ static struct kunit_suite fate_suite = {
 	.name = "fate",
 	.test_cases = fate_cases,
 };
+
 kunit_test_suite(fate_suite);

@@ -49,6 +49,7 @@ enum {
 	IFLA_VNIMESH_FLOW_MAX,	/* u32, flow table size; mesh only, at creation */
 	__IFLA_VNIMESH_MAX,
 };
+
 #define IFLA_VNIMESH_MAX	(__IFLA_VNIMESH_MAX - 1)
 
 /* Who wrote a row. A weaker origin never touches a row of a stronger one;
@@ -168,6 +169,7 @@ enum {
 	VNIMESH_A_PREFIX_LEN,		/* u8 */
 	__VNIMESH_A_PREFIX_MAX,
 };
+
 #define VNIMESH_A_PREFIX_MAX	(__VNIMESH_A_PREFIX_MAX - 1)
 
 /* A port rule. In a service: flows to (PROTO, PORT) go to TARGET of the
@@ -181,6 +183,7 @@ enum {
 	VNIMESH_A_PORT_TARGET,		/* be16, 1..65535, default PORT */
 	__VNIMESH_A_PORT_MAX,
 };
+
 #define VNIMESH_A_PORT_MAX	(__VNIMESH_A_PORT_MAX - 1)
 
 enum {
@@ -209,6 +212,7 @@ enum {
 	VNIMESH_A_MESH_EJECT_MAX,	/* u32, 0..3600 s; 0: none is put out */
 	__VNIMESH_A_MESH_MAX,
 };
+
 #define VNIMESH_A_MESH_MAX	(__VNIMESH_A_MESH_MAX - 1)
 
 /* Counters of a mesh, all u64. Gauges first. */
@@ -259,7 +263,7 @@ enum {
 	VNIMESH_A_STATS_ICMP_NO_FLOW,	/* ICMP error to a service address about no flow */
 	VNIMESH_A_STATS_ICMP_ANSWER,	/* ICMP errors sent to other hosts */
 	VNIMESH_A_STATS_ICMP_LIMITED,	/* ... not sent: too many to one sender */
-	VNIMESH_A_STATS_TX_OUTER_FRAGMENT,	/* minimum IPv6 packet, smaller underlay: outer fragments */
+	VNIMESH_A_STATS_TX_OUTER_FRAGMENT,	/* minimum IPv6 packet, smaller underlay */
 	VNIMESH_A_STATS_FRAGMENT_HOLD,	/* later fragments that waited for their first */
 	VNIMESH_A_STATS_FRAGMENT_LOST,	/* ... and it did not come in time */
 	VNIMESH_A_STATS_FRAGMENT_FULL,	/* fragment dropped, or datagram forgotten: no room */
@@ -290,6 +294,7 @@ enum {
 	VNIMESH_A_STATS_HOLD_REPEAT,	/* SYN dropped: it waits already */
 	__VNIMESH_A_STATS_MAX,
 };
+
 #define VNIMESH_A_STATS_MAX	(__VNIMESH_A_STATS_MAX - 1)
 
 enum {
@@ -314,6 +319,7 @@ enum {
 	VNIMESH_A_NODE_PAD,
 	__VNIMESH_A_NODE_MAX,
 };
+
 #define VNIMESH_A_NODE_MAX	(__VNIMESH_A_NODE_MAX - 1)
 
 enum {
@@ -339,6 +345,7 @@ enum {
 	VNIMESH_A_VNI_PAD,
 	__VNIMESH_A_VNI_MAX,
 };
+
 #define VNIMESH_A_VNI_MAX	(__VNIMESH_A_VNI_MAX - 1)
 
 enum {
@@ -369,6 +376,7 @@ enum {
 					 */
 	__VNIMESH_A_SERVICE_MAX,
 };
+
 #define VNIMESH_A_SERVICE_MAX	(__VNIMESH_A_SERVICE_MAX - 1)
 
 enum {
@@ -402,6 +410,7 @@ enum {
 	VNIMESH_A_MEMBER_LATENCY_KIND,	/* u8, enum vnimesh_latency */
 	__VNIMESH_A_MEMBER_MAX,
 };
+
 #define VNIMESH_A_MEMBER_MAX	(__VNIMESH_A_MEMBER_MAX - 1)
 
 enum {
@@ -423,6 +432,7 @@ enum {
 	VNIMESH_A_FLOW_PAD,
 	__VNIMESH_A_FLOW_MAX,
 };
+
 #define VNIMESH_A_FLOW_MAX	(__VNIMESH_A_FLOW_MAX - 1)
 
 /* route-get: request TAG or DST, and optionally SRC, PROTO, DPORT, SEED.
@@ -456,6 +466,7 @@ enum {
 	VNIMESH_A_ROUTE_TIERS_AGE,	/* u32 ms since the tiers were counted */
 	__VNIMESH_A_ROUTE_MAX,
 };
+
 #define VNIMESH_A_ROUTE_MAX	(__VNIMESH_A_ROUTE_MAX - 1)
 
 enum {
@@ -492,6 +503,7 @@ enum {
 	VNIMESH_A_CAND_SLOT,		/* u32, place among what is sampled */
 	__VNIMESH_A_CAND_MAX,
 };
+
 #define VNIMESH_A_CAND_MAX	(__VNIMESH_A_CAND_MAX - 1)
 
 /* A tier of candidates, as it was counted. */
@@ -504,6 +516,7 @@ enum {
 	VNIMESH_A_TIER_N,		/* u32, ... how many */
 	__VNIMESH_A_TIER_MAX,
 };
+
 #define VNIMESH_A_TIER_MAX	(__VNIMESH_A_TIER_MAX - 1)
 
 /* agent-bind: IFINDEX, and RELEASE to give the claim back.
@@ -523,6 +536,7 @@ enum {
 	VNIMESH_A_MISS_RELEASE,		/* flag */
 	__VNIMESH_A_MISS_MAX,
 };
+
 #define VNIMESH_A_MISS_MAX	(__VNIMESH_A_MISS_MAX - 1)
 
 /* sweep: delete all rows of ORIGIN (agent or learned, never static) and, if
@@ -547,6 +561,7 @@ enum {
 	VNIMESH_A_SWEEP_PAD,
 	__VNIMESH_A_SWEEP_MAX,
 };
+
 #define VNIMESH_A_SWEEP_MAX	(__VNIMESH_A_SWEEP_MAX - 1)
 
 enum {
@@ -561,6 +576,7 @@ enum {
 	VNIMESH_A_EVENT_COUNT,		/* u32 */
 	__VNIMESH_A_EVENT_MAX,
 };
+
 #define VNIMESH_A_EVENT_MAX	(__VNIMESH_A_EVENT_MAX - 1)
 
 enum vnimesh_cmd {
@@ -598,6 +614,7 @@ enum vnimesh_cmd {
 	VNIMESH_CMD_EVENT_NTF,		/* group events */
 	__VNIMESH_CMD_MAX,
 };
+
 #define VNIMESH_CMD_MAX		(__VNIMESH_CMD_MAX - 1)
 
 #endif /* _UAPI_LINUX_VNIMESH_H */
