@@ -592,6 +592,9 @@ static void warm_up(void)
 
 int main(int argc, char **argv)
 {
+	static const struct step vni = {
+		.name = "newlink of a VNI", .make = new_vni, .undo = del_link, .link = true,
+	};
 	unsigned int i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -615,8 +618,7 @@ int main(int argc, char **argv)
 		run(&steps[i]);
 
 	warm_up();
-	run(&(struct step){ .name = "newlink of a VNI", .make = new_vni,
-			    .undo = del_link, .link = true });
+	run(&vni);
 	printf("1..%u\n", n_tests);
 	return n_failed ? 1 : 0;
 }

@@ -233,12 +233,23 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "d:D:a:t:L")) != -1)
 		switch (opt) {
-		case 'd': dev = optarg; break;
-		case 'D': delay = atoi(optarg); break;
-		case 'a': answer = optarg; break;
-		case 't': ttl = (uint32_t)atoi(optarg); break;
-		case 'L': loading = 1; break;
-		default: return 2;
+		case 'd':
+			dev = optarg;
+			break;
+		case 'D':
+			delay = atoi(optarg);
+			break;
+		case 'a':
+			answer = optarg;
+			break;
+		case 't':
+			ttl = (uint32_t)atoi(optarg);
+			break;
+		case 'L':
+			loading = 1;
+			break;
+		default:
+			return 2;
 		}
 	for (; argv[optind]; optind++)
 		if (n_rules == MAX || add_rule(argv[optind]))

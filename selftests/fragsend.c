@@ -146,14 +146,29 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "l:f:o:n:i:sx")) != -1)
 		switch (opt) {
-		case 'l': length = (size_t)atoi(optarg); break;
-		case 'f': piece = (size_t)atoi(optarg); break;
-		case 'o': order = optarg; break;
-		case 'n': count = atoi(optarg); break;
-		case 'i': id = (unsigned int)atoi(optarg); break;
-		case 's': overlap = true; break;
-		case 'x': option = true; break;
-		default: return 2;
+		case 'l':
+			length = (size_t)atoi(optarg);
+			break;
+		case 'f':
+			piece = (size_t)atoi(optarg);
+			break;
+		case 'o':
+			order = optarg;
+			break;
+		case 'n':
+			count = atoi(optarg);
+			break;
+		case 'i':
+			id = (unsigned int)atoi(optarg);
+			break;
+		case 's':
+			overlap = true;
+			break;
+		case 'x':
+			option = true;
+			break;
+		default:
+			return 2;
 		}
 	argv += optind;
 	if (argc - optind != 4 || length > 60000)

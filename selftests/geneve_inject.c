@@ -125,10 +125,11 @@ static int open_outer(const char *src, const char *dst, int tos, bool no_sum)
 
 	if (fd < 0 || !len)
 		return -1;
-	if (six ? setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos)) ||
-		  setsockopt(fd, IPPROTO_UDP, UDP_NO_CHECK6_TX, &on, sizeof(on)) :
-		  setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos)) ||
-		  setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)))
+	if (six && (setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos)) ||
+		    setsockopt(fd, IPPROTO_UDP, UDP_NO_CHECK6_TX, &on, sizeof(on))))
+		return -1;
+	if (!six && (setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos)) ||
+		     setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on))))
 		return -1;
 	if (src) {
 		struct sockaddr_storage from;
@@ -154,27 +155,68 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "s:d:m:S:D:q:P:V:ocO:Cx:X:T:t:n:L:p:Z")) != -1)
 		switch (opt) {
-		case 's': osrc = optarg; break;
-		case 'd': odst = optarg; break;
-		case 'm': mesh = (uint32_t)strtoul(optarg, NULL, 0); break;
-		case 'S': src = optarg; break;
-		case 'D': dst = optarg; break;
-		case 'q': dport = atoi(optarg); break;
-		case 'P': proto = (int)strtol(optarg, NULL, 0); break;
-		case 'V': ver = atoi(optarg); break;
-		case 'o': oam = true; break;
-		case 'c': crit = true; break;
-		case 'O': opts = atoi(optarg); break;
-		case 'C': crit_opt = true; break;
-		case 'x': cut = atoi(optarg); break;
-		case 'X': upto = atoi(optarg); break;
-		case 'T': outer_tos = (int)strtol(optarg, NULL, 0); break;
-		case 't': tos = (int)strtol(optarg, NULL, 0); break;
-		case 'n': count = (uint32_t)atoi(optarg); break;
-		case 'L': bad_len = atoi(optarg); break;
-		case 'p': text = optarg; break;
-		case 'Z': no_sum = true; break;
-		default: return 2;
+		case 's':
+			osrc = optarg;
+			break;
+		case 'd':
+			odst = optarg;
+			break;
+		case 'm':
+			mesh = (uint32_t)strtoul(optarg, NULL, 0);
+			break;
+		case 'S':
+			src = optarg;
+			break;
+		case 'D':
+			dst = optarg;
+			break;
+		case 'q':
+			dport = atoi(optarg);
+			break;
+		case 'P':
+			proto = (int)strtol(optarg, NULL, 0);
+			break;
+		case 'V':
+			ver = atoi(optarg);
+			break;
+		case 'o':
+			oam = true;
+			break;
+		case 'c':
+			crit = true;
+			break;
+		case 'O':
+			opts = atoi(optarg);
+			break;
+		case 'C':
+			crit_opt = true;
+			break;
+		case 'x':
+			cut = atoi(optarg);
+			break;
+		case 'X':
+			upto = atoi(optarg);
+			break;
+		case 'T':
+			outer_tos = (int)strtol(optarg, NULL, 0);
+			break;
+		case 't':
+			tos = (int)strtol(optarg, NULL, 0);
+			break;
+		case 'n':
+			count = (uint32_t)atoi(optarg);
+			break;
+		case 'L':
+			bad_len = atoi(optarg);
+			break;
+		case 'p':
+			text = optarg;
+			break;
+		case 'Z':
+			no_sum = true;
+			break;
+		default:
+			return 2;
 		}
 	if (strlen(text) > 2000 || opts > 63)
 		return 2;

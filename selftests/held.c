@@ -13,9 +13,9 @@
  *	One connection; blocks in recv(), and says the same.
  *   held -f NETNS IFINDEX NODE VNI ADDR PORT
  *	Asks ADDR by datagrams from NETNS, each from a new port, and takes node NODE
- *	of the mesh device down as soon as one was answered. Says "ack US", and "N wrong MS": how many
- *	datagrams that were sent after the acknowledgement did not go to server VNI,
- *	and when the last of them was sent.
+ *	of the mesh device down as soon as one was answered. Says "ack US", and
+ *	"N wrong MS": how many datagrams that were sent after the acknowledgment did
+ *	not go to server VNI, and when the last of them was sent.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -304,11 +304,20 @@ int main(int argc, char **argv)
 	setvbuf(stdin, NULL, _IONBF, 0);	/* for epoll */
 	while ((opt = getopt(argc, argv, "+bf:n:p:")) != -1)
 		switch (opt) {
-		case 'b': block = true; break;
-		case 'f': netns = optarg; break;
-		case 'n': number = atoi(optarg); break;
-		case 'p': parallel = atoi(optarg); break;
-		default: return 2;
+		case 'b':
+			block = true;
+			break;
+		case 'f':
+			netns = optarg;
+			break;
+		case 'n':
+			number = atoi(optarg);
+			break;
+		case 'p':
+			parallel = atoi(optarg);
+			break;
+		default:
+			return 2;
 		}
 	argv += optind;
 	if (netns)

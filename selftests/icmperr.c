@@ -422,16 +422,35 @@ int main(int argc, char **argv)
 	optind = 2;
 	while ((opt = getopt(argc, argv, "+p:l:t:T:C:m:f:n:x")) != -1)
 		switch (opt) {
-		case 'p': source_port = atoi(optarg); break;
-		case 'l': length = atoi(optarg); break;
-		case 't': timeout = atoi(optarg); break;
-		case 'T': type = atoi(optarg); break;
-		case 'C': code = atoi(optarg); break;
-		case 'm': mtu = atoi(optarg); break;
-		case 'f': offset = atoi(optarg); break;
-		case 'n': count = atoi(optarg); break;
-		case 'x': extended = true; break;
-		default: return 2;
+		case 'p':
+			source_port = atoi(optarg);
+			break;
+		case 'l':
+			length = atoi(optarg);
+			break;
+		case 't':
+			timeout = atoi(optarg);
+			break;
+		case 'T':
+			type = atoi(optarg);
+			break;
+		case 'C':
+			code = atoi(optarg);
+			break;
+		case 'm':
+			mtu = atoi(optarg);
+			break;
+		case 'f':
+			offset = atoi(optarg);
+			break;
+		case 'n':
+			count = atoi(optarg);
+			break;
+		case 'x':
+			extended = true;
+			break;
+		default:
+			return 2;
 		}
 	argv += optind;
 	if (!strcmp(cmd, "ask"))

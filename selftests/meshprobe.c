@@ -311,7 +311,8 @@ static int run_echo(const struct options *o, char **argv)
 
 	p[0].fd = serve(SOCK_STREAM, argv[0]);
 	p[1].fd = serve(SOCK_DGRAM, argv[0]);
-	p[0].events = p[1].events = POLLIN;
+	p[0].events = POLLIN;
+	p[1].events = POLLIN;
 	for (;;) {
 		if (poll(p, n, -1) < 0)
 			die("poll");

@@ -139,7 +139,7 @@ static int open_socket(void)
 	    setsockopt(s, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one)) ||
 	    setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)))
 		die("socket");
-	/* A thousand candidates of route-get and the acknowledgement. */
+	/* A thousand candidates of route-get and the acknowledgment. */
 	setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
 	return s;
 }

@@ -493,7 +493,9 @@ static int flood(char **args)
 
 	for (; args[0] && args[1] && n < MAX_CONNS; args += 2, n++)
 		conns[n].len = parse(args[0], atoi(args[1]), &conns[n].to);
-	for (i = 0; n; i = (i + 1) % n) {
+	if (!n)
+		return 0;
+	for (i = 0; ; i = (i + 1) % n) {
 		c = &conns[i];
 		udp = true;
 		if (c->to.ss_family == AF_INET)
@@ -512,7 +514,6 @@ static int flood(char **args)
 		at = (at + 1) % 16;
 		nanosleep(&pause, NULL);
 	}
-	return 0;
 }
 
 static int send_file(char **args)
@@ -573,18 +574,42 @@ int main(int argc, char **argv)
 	optind = 2;
 	while ((opt = getopt(argc, argv, "+uvsizn:l:b:p:r:t:")) != -1)
 		switch (opt) {
-		case 'u': udp = true; break;
-		case 'v': verbose = true; break;
-		case 's': serial = true; break;
-		case 'i': interactive = true; break;
-		case 'z': unsummed = true; break;
-		case 'n': name = optarg; number = atoi(optarg); break;
-		case 'l': length = atoi(optarg); break;
-		case 'b': source = optarg; break;
-		case 'p': source_port = atoi(optarg); break;
-		case 'r': rounds = atoi(optarg); break;
-		case 't': timeout = atoi(optarg); break;
-		default: return 2;
+		case 'u':
+			udp = true;
+			break;
+		case 'v':
+			verbose = true;
+			break;
+		case 's':
+			serial = true;
+			break;
+		case 'i':
+			interactive = true;
+			break;
+		case 'z':
+			unsummed = true;
+			break;
+		case 'n':
+			name = optarg;
+			number = atoi(optarg);
+			break;
+		case 'l':
+			length = atoi(optarg);
+			break;
+		case 'b':
+			source = optarg;
+			break;
+		case 'p':
+			source_port = atoi(optarg);
+			break;
+		case 'r':
+			rounds = atoi(optarg);
+			break;
+		case 't':
+			timeout = atoi(optarg);
+			break;
+		default:
+			return 2;
 		}
 	argv += optind;
 	if (!strcmp(cmd, "serve"))

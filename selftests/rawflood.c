@@ -57,7 +57,8 @@ static double now_ms(void)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: rawflood [-n N] [-t KIND] [-S SRC[/LEN]] [-r PPS] DST[/LEN] [PORT]\n");
+	fprintf(stderr, "usage: rawflood [-n N] [-t KIND] [-S SRC[/LEN]] [-r PPS] "
+		"DST[/LEN] [PORT]\n");
 	exit(2);
 }
 
@@ -225,11 +226,20 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "n:t:S:r:")) != -1)
 		switch (opt) {
-		case 'n': n = strtoul(optarg, NULL, 0); break;
-		case 't': kind = optarg; break;
-		case 'S': src = parse(optarg); break;
-		case 'r': pps = strtoul(optarg, NULL, 0); break;
-		default: usage();
+		case 'n':
+			n = strtoul(optarg, NULL, 0);
+			break;
+		case 't':
+			kind = optarg;
+			break;
+		case 'S':
+			src = parse(optarg);
+			break;
+		case 'r':
+			pps = strtoul(optarg, NULL, 0);
+			break;
+		default:
+			usage();
 		}
 	if (optind >= argc || !src.addr)
 		usage();

@@ -382,7 +382,8 @@ static void test_tiers(void)
 		bad += want ? !near(local, want, 8) : local != 0;
 	}
 	ok(!bad, "0..10 healthy of 10: 1.4 times that share stays");
-	cand[1].excluded = cand[0].excluded = VNIMESH_EXCLUDE_VNI_STATE;
+	cand[0].excluded = VNIMESH_EXCLUDE_VNI_STATE;
+	cand[1].excluded = VNIMESH_EXCLUDE_VNI_STATE;
 	recount();
 	ok(agg.tier[0].share == VNIMESH_SHARE_ONE, "8 of 10 is all");
 	for (i = 0; i < 5; i++)
@@ -430,7 +431,8 @@ static void test_policies(void)
 	ok(near(won[0], 6000, 5) && near(won[1], 2000, 8),
 	   "random: by weight alone");
 	fill(4, VNIMESH_POLICY_FAILOVER);
-	cand[0].priority = cand[1].priority = 5;
+	cand[0].priority = 5;
+	cand[1].priority = 5;
 	cand[2].priority = 7;
 	cand[3].priority = 9;
 	cand[3].lp = 60;
@@ -639,7 +641,8 @@ static void test_median(void)
 	}
 	ok(!bad, "the median is right within an eighth");
 	fill(3, VNIMESH_POLICY_OPTIMAL);
-	cand[0].lp_kind = cand[1].lp_kind = VNIMESH_LATENCY_RESPONSE;
+	cand[0].lp_kind = VNIMESH_LATENCY_RESPONSE;
+	cand[1].lp_kind = VNIMESH_LATENCY_RESPONSE;
 	recount();
 	ok(agg.kind == VNIMESH_LATENCY_RESPONSE, "the kind of the most is compared");
 }

@@ -210,7 +210,7 @@ static void test_noise(void)
 	};
 	unsigned int i, k, good = 0;
 	uint64_t x = 88172645463325252ULL;
-	_Alignas(8) uint8_t bytes[512];
+	uint8_t bytes[512] __attribute__((aligned(8)));
 	FILE *out = fopen("/dev/null", "w");
 	const struct vnm_type *t;
 	struct nlattr *nla;

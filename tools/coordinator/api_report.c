@@ -153,8 +153,6 @@ static int plan_services(struct work *work)
 		memset(&def, 0, sizeof(def));
 		strcpy(def.tag, work->rep.members[i].def.tag);
 		def.policy = VNIMESH_POLICY_OPTIMAL;
-		def.on_down = VNIMESH_ON_DOWN_ABORT;
-		def.load = VNIMESH_LOAD_CONNECTIONS;
 		def.creator = work->node->def.id;
 		snprintf(item, sizeof(item), "members[%u]", i);
 		status = service_plan_create(&work->services, work->rq, &def,
@@ -220,16 +218,17 @@ static void apply(struct work *work)
 	service_plan_apply(&work->services);
 	for (i = 0; i < work->nr_steps; i++) {
 		struct step *step = &work->steps[i];
+		struct service *svc;
 
 		if (!step->said) {
 			registry_drop_member(reg, step->m);
 			continue;
 		}
-		if (!step->m)
-			step->m = registry_add_member(
-				reg,
-				registry_service(reg, step->said->def.tag),
-				work->node, &step->said->def);
+		if (!step->m) {
+			svc = registry_service(reg, step->said->def.tag);
+			step->m = registry_add_member(reg, svc, work->node,
+						      &step->said->def);
+		}
 		apply_member(work, step->m, step->said, step->store);
 	}
 	work->node->seq = work->rep.seq;

@@ -261,8 +261,8 @@ static enum MHD_Result reply(struct request *rq)
 		text = mem_resize(text, n + 1, 1);
 		text[n++] = '\n';
 	}
-	response = mem_checked(MHD_create_response_from_buffer(
-		n, text, MHD_RESPMEM_MUST_FREE));
+	response = MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE);
+	mem_checked(response);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
 				rq->status >= 400 ? "application/problem+json" :
 						    "application/json");
@@ -480,20 +480,22 @@ static int listen_socket(const struct config *cfg, uint16_t *port)
 
 static bool start_daemon(struct http *http, int fd)
 {
+	const unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+				   MHD_USE_ERROR_LOG;
 	const union MHD_DaemonInfo *info;
 
-	http->mhd = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-		NULL, NULL, on_request, http,
-		MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
-		MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-		MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S,
-		MHD_OPTION_END);
+	http->mhd = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,
+				     MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+				     MHD_OPTION_LISTEN_SOCKET, fd,
+				     MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+				     MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+				     MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
+				     MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+				     CONNECTIONS_PER_IP,
+				     MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+				     (size_t)CONNECTION_MEMORY,
+				     MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S,
+				     MHD_OPTION_END);
 	if (!http->mhd)
 		return false;
 	info = MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD);

@@ -62,7 +62,6 @@ struct request {
 	const char *allow;
 };
 
-
 /* Listens. NULL with a message in @err. @routes ends with a NULL path. */
 struct http *http_start(struct loop *loop, const struct config *cfg,
 			struct registry *reg, const struct route *routes,

@@ -31,7 +31,6 @@ struct report {
 	unsigned int nr_services;
 };
 
-
 /* Reads and checks the form; false with the error in @rd. */
 bool report_read(struct report *rep, struct jread *rd);
 

@@ -44,6 +44,7 @@ static void read_groups(struct vnm_genl *g, struct nlattr *list)
 {
 	struct nlattr *tb[CTRL_ATTR_MCAST_GRP_MAX + 1], *item;
 	const char *name;
+	uint32_t id;
 	size_t i;
 	int rem;
 
@@ -53,10 +54,10 @@ static void read_groups(struct vnm_genl *g, struct nlattr *list)
 		    !tb[CTRL_ATTR_MCAST_GRP_ID])
 			continue;
 		name = nla_get_string(tb[CTRL_ATTR_MCAST_GRP_NAME]);
+		id = nla_get_u32(tb[CTRL_ATTR_MCAST_GRP_ID]);
 		for (i = 0; i < 2; i++)
 			if (!strcmp(g->groups[i].name, name))
-				g->groups[i].id = nla_get_u32(
-					tb[CTRL_ATTR_MCAST_GRP_ID]);
+				g->groups[i].id = id;
 	}
 }
 

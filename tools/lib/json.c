@@ -40,9 +40,9 @@ static void path_build(struct jread *rd, const struct jobj *obj)
 }
 
 /* The place of an error: @key in @up, element @index of it. */
-static void __attribute__((format(printf, 5, 0)))
-fail(struct jread *rd, const struct jobj *up, const char *key, int index,
-     const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0)))
+static void fail(struct jread *rd, const struct jobj *up, const char *key, int index,
+		 const char *fmt, va_list ap)
 {
 	if (rd->failed)
 		return;

@@ -66,7 +66,7 @@ int vnm_nl_join(struct vnm_nl *nl, uint32_t group, struct vnm_error *e);
 
 /* The functions below own @msg and free it in every case.
  *
- * request: asks for an acknowledgement and waits for it; data that comes
+ * request: asks for an acknowledgment and waits for it; data that comes
  *	before it goes to @cb (may be NULL).
  * query: asks for none, and waits for one data message or an error.
  * dump: @cb sees the messages only when the whole dump arrived and was

@@ -22,7 +22,7 @@ struct exchange {
 	bool			done;
 };
 
-/* The attributes behind an acknowledgement: what was wrong, and where. */
+/* The attributes behind an acknowledgment: what was wrong, and where. */
 static void read_extack(struct exchange *x, const char *p, int len)
 {
 	const struct nlattr *tlv = (const struct nlattr *)p;
@@ -73,7 +73,7 @@ static int take_ack(struct exchange *x, const struct nlmsghdr *nh)
 	    nh->nlmsg_len > NLMSG_LENGTH(skip))
 		read_extack(x, (const char *)ne + skip,
 			    nh->nlmsg_len - NLMSG_LENGTH(skip));
-	/* A query goes on after a mere acknowledgement: its data follow. */
+	/* A query goes on after a mere acknowledgment: its data follow. */
 	x->done = ne->error || x->mode != MODE_QUERY;
 	return ne->error;
 }

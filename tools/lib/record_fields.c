@@ -498,6 +498,7 @@ const struct vnm_type vnm_prefix_type = {
 	"prefix", prefix_fields, COUNT(prefix_fields) - 1,
 	sizeof(struct ip_prefix)
 };
+
 const struct vnm_type vnm_port_type = TYPE(port, "port");
 const struct vnm_type vnm_mesh_type = TYPE(mesh, "mesh");
 const struct vnm_type vnm_node_type = TYPE(node, "node");

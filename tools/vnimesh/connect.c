@@ -101,8 +101,8 @@ static int find_port(struct tool *t, struct target *c)
 	ret = rows_query(t, &rows, &vnm_service_type, VNIMESH_CMD_SERVICE_GET,
 			 &filter, true, &e);
 	if (ret || !rows.n) {
-		fputs("Error: the ports of the service cannot be read here, give PORT as a number.\n",
-		      stderr);
+		fputs("Error: the ports of the service cannot be read here, "
+		      "give PORT as a number.\n", stderr);
 		rows_free(&rows);
 		return EXIT_LOCAL;
 	}
@@ -221,8 +221,10 @@ static bool drain(struct flow *f)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	f->at += (size_t)n;
-	if (f->at == f->len)
-		f->at = f->len = 0;
+	if (f->at == f->len) {
+		f->at = 0;
+		f->len = 0;
+	}
 	return true;
 }
 

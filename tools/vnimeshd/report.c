@@ -35,13 +35,7 @@ static void arm(struct report *r)
 
 static json_t *pack_definition(const struct service_conf *c)
 {
-	struct definition def = {
-		.policy = c->policy,
-		.on_down = c->on_down,
-		.load = c->load,
-		.drain_time_ms = c->drain_time_ms,
-		.ports = c->ports,
-	};
+	struct definition def = { .policy = c->policy, .ports = c->ports };
 
 	return wire_pack_service(c->tag, &def);
 }
@@ -87,8 +81,9 @@ static void pack_gone(struct local *l, json_t *removed)
 	for (i = 0; i < l->n_gone; i++) {
 		g = &l->gone[i];
 		g->sent = true;
-		json_array_append_new(removed, json_pack("{s:s, s:I}", "tag",
-			g->tag, "vni", (json_int_t)g->vni));
+		json_array_append_new(removed,
+				      json_pack("{s:s, s:I}", "tag", g->tag,
+						"vni", (json_int_t)g->vni));
 	}
 }
 

@@ -453,7 +453,7 @@ static void on_answer(void *data, const struct http_reply *reply)
 	char text[512];
 	bool news = false;
 	json_t *json;
-	bool ok;
+	bool idle, ok;
 
 	w->req = NULL;
 	mesh_reached(w->m, reply->status);
@@ -479,9 +479,9 @@ static void on_answer(void *data, const struct http_reply *reply)
 		return;
 	}
 	w->failures = 0;
-	again(w, before == w->m->facts.index &&
-		 reply->took_us < IDLE_PAUSE_MS * LOOP_USEC_PER_MSEC ?
-		 IDLE_PAUSE_MS : 0);
+	idle = before == w->m->facts.index &&
+	       reply->took_us < IDLE_PAUSE_MS * LOOP_USEC_PER_MSEC;
+	again(w, idle ? IDLE_PAUSE_MS : 0);
 }
 
 static void on_timer(void *data, uint64_t now_us)
