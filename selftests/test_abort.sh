@@ -277,7 +277,10 @@ vn member set both vni 211 weight 100
 # Policies. Times are the wall clock's.
 start events vnimesh -n h1 -j monitor
 is_open() { ! has_ended "$1" && [ -n "$(established c210)" ]; }
-drain=3000
+# Long enough for the two commands that have to come before it is over.
+drain=$((VNIMESH_SLOW * 300))
+drain=$((drain < 3000 ? 3000 : drain))
+part=$((drain / 3000)).$((drain / 3 % 1000 / 100))
 check_fails "drain needs a time" vn service set far on-down drain
 check "far keeps" vn service set far on-down keep
 check "a connection" chat kept 8 10.96.0.1 7000
@@ -304,7 +307,7 @@ ends_after() {
 	stop "$1"
 }
 check "far drains" vn service set far on-down drain drain-time ${drain}ms
-check_match "... it says so" '"on_down":"drain".*"drain_time_ms":3000' vnimesh -n h1 -j service show far
+check_match "... it says so" "\"on_down\":\"drain\".*\"drain_time_ms\":$drain" vnimesh -n h1 -j service show far
 check "a connection" hold drained c110 10.96.0.1
 now_ms
 from=$REPLY
@@ -315,14 +318,14 @@ check "it comes back" vn member set far vni 210 state up
 
 check "a connection" hold flaps c110 10.96.0.1
 check "its member is set down" vn member set far vni 210 state down
-nap 1
+nap "$part"
 check "... and comes back in time" vn member set far vni 210 state up
-nap 4
+nap $((drain / 1000 + 1))
 check "it is still there" is_open flaps
 now_ms
 from=$REPLY
 check "its VNI drains" vn vni set 210 state drain
-nap 1
+nap "$part"
 check "... and its member goes down besides" vn member set far vni 210 state down
 ends_after flaps $drain "$from"
 check "they come back" bash -c 'vnimesh -n h1 member set far vni 210 state up && vnimesh -n h1 vni set 210 state up'
