@@ -16,9 +16,8 @@
  * one of them at most.
  */
 struct vnimesh_transitions {
-	spinlock_t lock;	/* BH; all of it, and arming ->work; innermost,
-				 * within member->flows_lock
-				 */
+	/* BH; all of it, and arming ->work; innermost, within member->flows_lock */
+	spinlock_t lock;
 	struct list_head nodes;	/* by their ->transit, to be looked at */
 	struct list_head vnis;
 	struct list_head members;

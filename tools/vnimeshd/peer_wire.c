@@ -63,8 +63,10 @@ enum peer_refusal peer_open(const uint8_t key[PEER_KEY], const uint8_t *buf,
 	unsigned long long n = 0;
 
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain, &n, NULL,
-			buf + PEER_HEADER, len - PEER_HEADER, buf, PEER_HEADER,
-			buf + 40, key))
+						       buf + PEER_HEADER,
+						       len - PEER_HEADER,
+						       buf, PEER_HEADER,
+						       buf + 40, key))
 		return PEER_FORGED;
 	*plain_len = n;
 	return PEER_OK;
@@ -86,8 +88,9 @@ size_t peer_seal(const uint8_t key[PEER_KEY], const struct peer_header *h,
 	put64(buf + 24, h->epoch);
 	put64(buf + 32, h->seq);
 	memcpy(buf + 40, h->salt, PEER_SALT);
-	crypto_aead_xchacha20poly1305_ietf_encrypt(buf + PEER_HEADER, &n,
-			o->buf, o->len, buf, PEER_HEADER, NULL, buf + 40, key);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(buf + PEER_HEADER, &n, o->buf,
+						   o->len, buf, PEER_HEADER, NULL,
+						   buf + 40, key);
 	return PEER_HEADER + n;
 }
 
