@@ -110,7 +110,7 @@ break_down() {
 	local a6=$REPLY
 	ip4 "$1"
 	ip -n "c$1" -batch - <<-END
-		addr replace $a6/48 dev vni$1
+		addr replace $a6/48 dev vni$1 nodad
 		route replace $prefix4 dev vni$1 src $REPLY
 		route replace $prefix6 dev vni$1 src $a6
 	END
