@@ -25,31 +25,23 @@ struct error {
 
 void vnimesh_answer_init(struct vnimesh_mesh *mesh)
 {
-	spin_lock_init(&mesh->answers.lock);
 	mesh->answers.seed = get_random_u32();
 }
 
-bool vnimesh_bucket_take(struct vnimesh_bucket *b, u32 now)
+bool vnimesh_answer_take(u32 *paid, u32 now)
 {
-	u32 more;
+	const u32 price = MSEC_PER_SEC / VNIMESH_ANSWER_RATE;
+	const u32 credit = VNIMESH_ANSWER_BURST * price;
+	u32 old = READ_ONCE(*paid), ahead;
 
-	if (!b->stamp) {
-		b->tokens = VNIMESH_ANSWER_BURST;
-		b->stamp = now ?: 1;
-	}
-	/* Whole tokens only, and the stamp moves by what they took. */
-	more = (now - b->stamp) / (MSEC_PER_SEC / VNIMESH_ANSWER_RATE);
-	if (more >= VNIMESH_ANSWER_BURST) {
-		b->tokens = VNIMESH_ANSWER_BURST;
-		b->stamp = now ?: 1;
-	} else if (more) {
-		b->tokens = min(b->tokens + more, (u32)VNIMESH_ANSWER_BURST);
-		b->stamp += more * (MSEC_PER_SEC / VNIMESH_ANSWER_RATE);
-		b->stamp = b->stamp ?: 1;
-	}
-	if (!b->tokens)
-		return false;
-	b->tokens--;
+	do {
+		ahead = old - now;
+		/* More is never owed: it was paid long ago. */
+		if (ahead > credit)
+			ahead = 0;
+		if (ahead + price > credit)
+			return false;
+	} while (!try_cmpxchg(paid, &old, now + ahead + price));
 	return true;
 }
 
@@ -58,15 +50,12 @@ static bool may_answer(struct vnimesh_mesh *mesh,
 {
 	struct vnimesh_answers *a = &mesh->answers;
 	u32 hash = jhash(&pkt->tuple.src, sizeof(pkt->tuple.src), a->seed);
-	bool may;
 
-	spin_lock(&a->lock);
-	may = vnimesh_bucket_take(&a->buckets[hash % VNIMESH_ANSWER_BUCKETS],
-				  jiffies_to_msecs(jiffies));
-	spin_unlock(&a->lock);
-	if (!may)
-		vnimesh_count(mesh, VNIMESH_A_STATS_ICMP_LIMITED);
-	return may;
+	if (vnimesh_answer_take(&a->paid[hash % VNIMESH_ANSWER_BUCKETS],
+				jiffies_to_msecs(jiffies)))
+		return true;
+	vnimesh_count(mesh, VNIMESH_A_STATS_ICMP_LIMITED);
+	return false;
 }
 
 static void push4(struct sk_buff *skb, const struct error *e, __be32 src,

@@ -7,7 +7,6 @@
 #ifndef _VNIMESH_ANSWER_H
 #define _VNIMESH_ANSWER_H
 
-#include <linux/spinlock.h>
 #include <linux/types.h>
 
 struct sk_buff;
@@ -16,20 +15,18 @@ struct vnimesh_packet;
 
 #define VNIMESH_ANSWER_BUCKETS	256
 
-/* A token bucket per sender, or for those of one hash. */
+/* A budget per sender, or for those of one hash: the ms when all that it had is
+ * paid for. By cmpxchg, so that who floods costs no lock.
+ */
 struct vnimesh_answers {
-	spinlock_t lock;	/* BH */
 	u32 seed;
-	struct vnimesh_bucket {
-		u32 stamp;	/* ms; 0: never used, full */
-		u32 tokens;
-	} buckets[VNIMESH_ANSWER_BUCKETS];
+	u32 paid[VNIMESH_ANSWER_BUCKETS];
 };
 
 void vnimesh_answer_init(struct vnimesh_mesh *mesh);
 
-/* Pure. May one more pass at @now (ms)? */
-bool vnimesh_bucket_take(struct vnimesh_bucket *b, u32 now);
+/* May one more pass at @now (ms)? */
+bool vnimesh_answer_take(u32 *paid, u32 now);
 
 /* BH, RCU. @skb came from another host, unchanged and described by @pkt, and its
  * destination is not here or is down. @skb stays the caller's. Counts.
