@@ -95,7 +95,8 @@ static void expire(struct work_struct *work)
 			soonest = entry->deadline;
 	}
 	if (soonest && !parked->stopped)
-		mod_delayed_work(system_wq, &parked->expire, soonest - now);
+		mod_delayed_work(system_power_efficient_wq, &parked->expire,
+				 soonest - now);
 	spin_unlock(&lock);
 	refuse(&taken, -ETIMEDOUT);
 }
@@ -181,7 +182,7 @@ int vnimesh_parked_add(struct vnimesh_mesh *mesh,
 	parked->n++;
 	atomic_inc(&total);
 	/* If it runs for an earlier one, it starts itself again. */
-	queue_delayed_work(system_wq, &parked->expire, delay);
+	queue_delayed_work(system_power_efficient_wq, &parked->expire, delay);
 	spin_unlock(&lock);
 	return 0;
 }
