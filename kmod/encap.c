@@ -14,7 +14,9 @@
 
 /* A tunnel whose underlay route leads through another tunnel that leads back
  * here would recurse until the stack is gone. The kernels differ in whether
- * iptunnel_xmit() counts; this counts always. BH is off, so per CPU is enough.
+ * iptunnel_xmit() counts; this counts always. BH is off, so per CPU is enough:
+ * where that does not keep others from this CPU (PREEMPT_RT), who is preempted
+ * here counts for them, and each step is one that cannot be torn.
  */
 static DEFINE_PER_CPU(unsigned int, depth);
 
@@ -172,7 +174,7 @@ void vnimesh_encap_send(struct vnimesh_dev *from, struct sk_buff *skb,
 	__be16 sport;
 	u8 tos;
 
-	if (__this_cpu_read(depth) >= VNIMESH_DEPTH_MAX) {
+	if (this_cpu_read(depth) >= VNIMESH_DEPTH_MAX) {
 		what = VNIMESH_A_STATS_TX_LOOP;
 		goto drop;
 	}
@@ -196,12 +198,12 @@ void vnimesh_encap_send(struct vnimesh_dev *from, struct sk_buff *skb,
 	push_geneve(skb, mesh->id);
 	skb_set_inner_protocol(skb, skb->protocol);
 
-	__this_cpu_inc(depth);
+	this_cpu_inc(depth);
 	if (six)
 		xmit6(from, skb, path, tos, sport);
 	else
 		xmit4(from, skb, path, tos, sport, xnet);
-	__this_cpu_dec(depth);
+	this_cpu_dec(depth);
 	return;
 drop:
 	vnimesh_encap_release(path);
