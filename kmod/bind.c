@@ -7,7 +7,6 @@
 #include "eject.h"
 #include "icmp.h"
 #include "resteer.h"
-#include "syn.h"
 
 /* A source port that is taken at the member is replaced by a random one: this
  * often, before the flow is refused.
@@ -196,7 +195,6 @@ struct vnimesh_flow *vnimesh_bind_again(struct vnimesh_mesh *mesh,
 	flow->end[VNIMESH_FORWARD] = ntohl(old->isn) + 1;
 	flow->plain = old->plain;
 	flow->moves = old->moves + 1;
-	vnimesh_syn_move(flow, old);
 	err = insert(mesh, flow, old);
 	if (!err)
 		return flow;

@@ -340,12 +340,11 @@ int vnimesh_flow_replace(struct vnimesh_mesh *mesh, struct vnimesh_flow *old,
 	struct vnimesh_flow_link *fwd = &new->link[VNIMESH_FORWARD];
 	struct vnimesh_flow_link *rev = &new->link[VNIMESH_REVERSE];
 	struct vnimesh_flows *flows = mesh->flows;
-	struct hlist_head *fhead, *rhead;
 	u32 f = bucket_of(flows, &fwd->tuple);
 	u32 r = bucket_of(flows, &rev->tuple);
 	int err = 0;
 
-	fhead = &flows->buckets[VNIMESH_FORWARD][f];
+	struct hlist_head *rhead;
 	rhead = &flows->buckets[VNIMESH_REVERSE][r];
 	spin_lock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
 	spin_lock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
@@ -359,7 +358,10 @@ int vnimesh_flow_replace(struct vnimesh_mesh *mesh, struct vnimesh_flow *old,
 	} else {
 		count_load(new);
 		atomic_inc(&flows->moved);
-		hlist_add_head_rcu(&fwd->node, fhead);
+		/* Whoever replies to it finds its SYN. */
+		vnimesh_syn_move(new, old);
+		/* In its place: a reader meets one of the two. */
+		hlist_replace_rcu(&old->link[VNIMESH_FORWARD].node, &fwd->node);
 		hlist_add_head_rcu(&rev->node, rhead);
 		hlist_del_rcu(&old->link[VNIMESH_FORWARD].node);
 		unchain(mesh, old);	/* waits for nothing but a late reply */

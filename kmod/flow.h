@@ -114,7 +114,8 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
 void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client);
 
 /* BH, RCU. @new, complete and never inserted, takes the forward tuple of @old,
- * which must be its own; @old stays in the reverse chain as MOVED. -ESTALE:
+ * which must be its own, and its copy of the SYN; @old stays in the reverse
+ * chain as MOVED. If it fails, @old has what it had. -ESTALE:
  * @old is not a NEW flow any more; -EADDRINUSE: the reverse tuple of @new is
  * taken.
  */

@@ -455,7 +455,84 @@ static void flow_walk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&f->client->share.live), 0);
 }
 
+/* A flow in the place of another one: nothing of that is lost if it cannot be,
+ * and who was on his way along the chain finds one of them.
+ */
+static void flow_replaced(struct kunit *test)
+{
+	struct vnimesh_flow *old, *new, *other;
+	struct vnimesh_flow_link *link;
+	struct vnimesh_service *service;
+	struct vnimesh_member *m;
+	struct flow_fixture *f;
+	struct vnimesh_syn *syn;
+	u16 sport;
+
+	flow_start(test, 64);
+	f = test->priv;
+	service = vnimesh_service_alloc("db", NULL, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, service);
+	m = vnimesh_member_alloc(service, f->client);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m);
+	KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_TCP, 1, 1), 0);
+	KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_TCP, 2, 2), 0);
+	syn = kzalloc(128, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, syn);
+	atomic_inc(&f->mesh->syns);
+	atomic_inc(&f->client->syns);
+
+	local_bh_disable();
+	rcu_read_lock();
+	old = find_forward(f, IPPROTO_TCP, 1);
+	old->syn = syn;
+	/* Others in front of it: new ones come first. */
+	for (sport = 3; sport < 1000; sport++) {
+		if (insert_flow(f, IPPROTO_TCP, sport, sport))
+			break;
+		other = find_forward(f, IPPROTO_TCP, sport);
+		if (other->link[0].node.next == &old->link[0].node)
+			break;
+		vnimesh_flow_remove(f->mesh, other);
+		if (!(sport % 32)) {
+			rcu_read_unlock();
+			local_bh_enable();
+			rcu_barrier();
+			local_bh_disable();
+			rcu_read_lock();
+		}
+	}
+	KUNIT_ASSERT_PTR_EQ(test, other->link[0].node.next,
+			    &old->link[0].node);
+
+	new = vnimesh_flow_open(f->mesh, f->client, m);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, new);
+	new->link[0].tuple = old->link[0].tuple;
+	tuple(&new->link[1].tuple, IPPROTO_TCP, SERVER, 8080, CLIENT, 2);
+	KUNIT_EXPECT_EQ(test, vnimesh_flow_replace(f->mesh, old, new),
+			-EADDRINUSE);
+	KUNIT_EXPECT_PTR_EQ(test, old->syn, syn);
+	KUNIT_EXPECT_PTR_EQ(test, new->syn, NULL);
+
+	new->link[1].tuple.dport = htons(2000);
+	KUNIT_EXPECT_EQ(test, vnimesh_flow_replace(f->mesh, old, new), 0);
+	KUNIT_EXPECT_PTR_EQ(test, old->syn, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, new->syn, syn);
+	KUNIT_EXPECT_PTR_EQ(test, find_forward(f, IPPROTO_TCP, 1), new);
+	/* From @other on, as a reader that stood there. */
+	link = hlist_entry(other->link[0].node.next, struct vnimesh_flow_link,
+			   node);
+	KUNIT_EXPECT_TRUE(test, equal(&link->tuple, &new->link[0].tuple));
+	rcu_read_unlock();
+	local_bh_enable();
+	vnimesh_flow_flush(f->mesh, f->client);
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->mesh->syns), 0);
+	vnimesh_member_put(m);
+	vnimesh_service_put(service);
+}
+
 static struct kunit_case flow_cases[] = {
+	KUNIT_CASE(flow_replaced),
 	KUNIT_CASE(flow_model),
 	KUNIT_CASE(flow_distinct),
 	KUNIT_CASE(flow_early_drop),
