@@ -97,11 +97,12 @@ static struct vnimesh_member *choose(struct vnimesh_mesh *mesh,
 	if (!m || args->tuple->proto != IPPROTO_TCP ||
 	    vnimesh_eject_claim(mesh, m, client, args->tuple->dport))
 		return m;
-	if (args->avoid)
-		return m;
-	args->avoid = m;
+	args->avoid[1] = m;
 	other = vnimesh_choose(mesh, args);
-	return other ?: m;
+	if (other)
+		vnimesh_eject_claim(mesh, other, client, args->tuple->dport);
+	/* Who has a member already stays there. */
+	return other || args->avoid[0] ? other : m;
 }
 
 /* A new flow to @m, not in the table. ERR_PTR as vnimesh_bind(). */
@@ -176,7 +177,7 @@ struct vnimesh_flow *vnimesh_bind_again(struct vnimesh_mesh *mesh,
 	struct vnimesh_choose_args args = {
 		.service = old->member->service,
 		.client = old->client,
-		.avoid = old->member,
+		.avoid = { old->member },
 		.tuple = t,
 		.seed = get_random_u64(),
 	};

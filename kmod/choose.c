@@ -23,7 +23,7 @@ static u8 exclude(struct vnimesh_mesh *mesh,
 	const struct vnimesh_vni *vni = m->vni;
 	const struct vnimesh_node *node = vni->node;
 
-	if (m == args->avoid)
+	if (m == args->avoid[0] || m == args->avoid[1])
 		return VNIMESH_EXCLUDE_AVOID;
 	if (!vnimesh_vni_ip(vni, args->tuple->family))
 		return VNIMESH_EXCLUDE_FAMILY;

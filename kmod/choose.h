@@ -15,7 +15,7 @@
 struct vnimesh_choose_args {
 	const struct vnimesh_service *service;
 	const struct vnimesh_vni *client;	/* local; NULL: nobody's own view */
-	const struct vnimesh_member *avoid;	/* not this one, or NULL */
+	const struct vnimesh_member *avoid[2];	/* not these, or NULL */
 	const struct vnimesh_tuple *tuple;	/* as the client sends */
 	u64 seed;
 };
