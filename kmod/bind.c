@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/ktime.h>
 #include <linux/random.h>
+#include <net/ip.h>
 
 #include "bind.h"
 #include "choose.h"
@@ -12,6 +13,39 @@
  * often, before the flow is refused.
  */
 #define PORT_TRIES	32
+
+/* Fewer ports than this are no choice. */
+#define PORTS_FEW	1024
+
+/* A source port that the client's sockets do not take by themselves, which have
+ * @low to @high: nothing here knows of their datagrams to VNIs, which have no
+ * flows, and whose answers have to find no flow either. If there is room, above
+ * @high, where no servers listen; @any: they are all taken.
+ */
+static u16 draw_port(u32 low, u32 high, bool any, u32 random)
+{
+	u32 first = 1024, n = 65536 - 1024, below, above;
+
+	below = low > 1024 ? low - 1024 : 0;
+	above = high < 65535 ? 65535 - high : 0;
+	if (!any && above >= PORTS_FEW) {
+		first = max(high + 1, 1024U);
+		n = 65536 - first;
+	} else if (!any && below >= PORTS_FEW) {
+		n = below;
+	}
+	return first + (((u64)random * n) >> 32);
+}
+
+static __be16 other_port(const struct vnimesh_flow *flow, bool any)
+{
+	struct net_device *dev = rcu_dereference(flow->client->dev);
+	int low = 32768, high = 60999;
+
+	if (dev)
+		inet_get_local_port_range(dev_net(dev), &low, &high);
+	return htons(draw_port(low, high, any, get_random_u32()));
+}
 
 /* Into the table or, with @old, into its place. */
 static int insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
@@ -31,7 +65,7 @@ static int insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 		if (!tries)
 			vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_CONFLICT);
 		flow->link[VNIMESH_REVERSE].tuple.dport =
-			htons(1024 + get_random_u32() % (65536 - 1024));
+			other_port(flow, tries >= PORT_TRIES / 2);
 	}
 	return err;
 }
