@@ -124,7 +124,9 @@ static bool refused(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 {
 	struct vnimesh_flow *new;
 
-	vnimesh_eject_bad(mesh, flow, kind, READ_ONCE(flow->tried));
+	/* What it refuses may be something about the SYN. */
+	if (flow->plain)
+		vnimesh_eject_bad(mesh, flow, kind, READ_ONCE(flow->tried));
 	if (!may_move(mesh, flow))
 		return READ_ONCE(flow->state) == VNIMESH_FLOW_MOVED;
 	if (!READ_ONCE(flow->syn)) {

@@ -26,10 +26,17 @@ static bool plain_option(u8 kind)
 	case TCPOPT_WINDOW:
 	case TCPOPT_SACK_PERM:
 	case TCPOPT_TIMESTAMP:
-	case TCPOPT_MPTCP:
 		return true;
 	}
 	return false;
+}
+
+/* A new MPTCP connection is for any listener. MP_JOIN has a token that one server
+ * knows, the others answer it by RST.
+ */
+static bool plain_mptcp(const u8 *p)
+{
+	return p[0] == TCPOPT_MPTCP && p[1] >= 3 && !(p[2] >> 4);
 }
 
 static bool plain_options(const u8 *p, unsigned int len)
@@ -37,14 +44,14 @@ static bool plain_options(const u8 *p, unsigned int len)
 	while (len) {
 		if (*p == TCPOPT_EOL)
 			return true;
-		if (!plain_option(*p))
-			return false;
 		if (*p == TCPOPT_NOP) {
 			p++;
 			len--;
 			continue;
 		}
 		if (len < 2 || p[1] < 2 || p[1] > len)
+			return false;
+		if (!plain_option(*p) && !plain_mptcp(p))
 			return false;
 		len -= p[1];
 		p += p[1];
