@@ -9,6 +9,7 @@
 #include "eject.h"
 #include "evidence.h"
 #include "netlink.h"
+#include "trace.h"
 
 #define EJECT_BITS	10
 #define GC_INTERVAL	(10 * HZ)
@@ -432,6 +433,11 @@ void vnimesh_eject_bad(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 		all = confirm(ej, p, sent, now);
 	spin_unlock_bh(&ej->lock);
 
+	if (own)
+		trace_vnimesh_eject(mesh, flow->member, flow->client->id, kind,
+				    own);
+	if (all)
+		trace_vnimesh_eject(mesh, flow->member, 0, kind, all);
 	if (may_tell(mesh, flow->client, now))
 		tell(mesh, flow, own ? VNIMESH_EVENT_EJECTED :
 		     VNIMESH_EVENT_EVIDENCE, kind, false, own);
@@ -478,6 +484,8 @@ void vnimesh_eject_good(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 	spin_unlock_bh(&ej->lock);
 	if (own || all) {
 		vnimesh_count(mesh, VNIMESH_A_STATS_EJECT_BACK);
+		trace_vnimesh_eject(mesh, member, all ? 0 : flow->client->id,
+				    0, 0);
 		tell(mesh, flow, VNIMESH_EVENT_RETURNED, 0, all, 0);
 	}
 }

@@ -10,6 +10,7 @@
 #include "resteer.h"
 #include "route.h"
 #include "syn.h"
+#include "trace.h"
 
 /* 0.9 of the initial RTO (RFC 6298): what comes earlier is a duplicate. */
 #define SILENCE_US	900000
@@ -66,9 +67,10 @@ static struct vnimesh_flow *move(struct vnimesh_mesh *mesh,
 	struct vnimesh_flow *new = vnimesh_bind_again(mesh, flow);
 
 	if (new)
-		return new;
-	vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_ALONE);
-	return NULL;
+		trace_vnimesh_resteer(mesh, new, why);
+	else
+		vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_ALONE);
+	return new;
 }
 
 struct vnimesh_flow *vnimesh_resteer_again(struct vnimesh_mesh *mesh,
@@ -93,7 +95,7 @@ struct vnimesh_flow *vnimesh_resteer_again(struct vnimesh_mesh *mesh,
 	if (!may_move(mesh, flow))
 		return flow;
 	/* The client sends it anyway: no budget but the flow's own. */
-	new = move(mesh, flow);
+	new = move(mesh, flow, "silent");
 	if (!new)
 		return flow;
 	vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_SILENT);
@@ -137,7 +139,8 @@ static bool refused(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 		vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_BUDGET);
 		return false;
 	}
-	new = move(mesh, flow);
+	new = move(mesh, flow, kind == VNIMESH_EVIDENCE_KIND_ICMP ? "icmp" :
+								    "refused");
 	if (!new)
 		return false;
 	vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_REFUSED);
@@ -152,7 +155,7 @@ bool vnimesh_resteer_down(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	/* No budget: nobody but who takes members down can spend it. */
 	if (!may_move(mesh, flow) || !READ_ONCE(flow->syn))
 		return false;
-	new = move(mesh, flow);
+	new = move(mesh, flow, "down");
 	if (!new)
 		return false;
 	vnimesh_count(mesh, VNIMESH_A_STATS_RESTEER_DOWN);

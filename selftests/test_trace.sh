@@ -18,6 +18,9 @@ check "a service" topo_service 1 web 1
 check "... with a member far away" topo_member 1 web 210
 check "a service with ports" topo_service 1 ports 2 port tcp/7000
 check "... with a member" topo_member 1 ports 111
+check "a service whose members refuse a port" topo_service 1 refuses 5
+check "... one" topo_member 1 refuses 111
+check "... and the other" topo_member 1 refuses 210
 check "a service without members" topo_service 1 empty 3
 topo_serve 111 7000
 topo_serve 210 7000
@@ -49,6 +52,7 @@ in110 peer talk -r 1 10.96.0.2 7000
 in110 peer talk -r 0 -p 4000 10.77.2.10 7000 10.96.0.1 7000 # two of one tuple
 in110 peer talk -r 0 10.96.0.2 7001
 in110 peer talk -r 0 10.96.0.3 7000
+in110 peer talk -r 0 10.96.0.5 7005 # re-steered, set aside
 in110 peer talk -r 0 10.77.1.99 7000
 in110 peer talk -r 0 10.99.0.1 7000
 udp 239.1.2.3 7000
@@ -138,6 +142,10 @@ event "... or nobody" "choose: .* tag=empty client=110 server=0 "
 event "a flow names its ends" \
 	"flow_new: .* client=110 server=210 proto=6 state=1 src=10.77.1.10:[0-9]+ dst=10.96.0.1:7000 to=10.77.2.10:7000"
 event "... when it goes, too" "flow_end: .* client=110 server=210 proto=6"
+event "a SYN that goes elsewhere, where and why" \
+	"resteer: mesh=77 node=1 client=110 server=(111|210) proto=6 .* dst=10.96.0.5:7005 .* why=refused"
+event "a member is set aside, for whom and for how long" \
+	"eject: mesh=77 node=1 tag=refuses server=(111|210) client=110 evidence=[0-9]+ ms=[1-9]"
 event "a miss names who asked for what" "miss: .* vni=110 dst=10.96.1.2 tag= err=0"
 event "a packet that waits, how many there are" "hold: .* vni=110 .* dst=10.96.0.4:7000 held=1 own=1"
 event "a dropped packet is told whole" \
