@@ -142,23 +142,39 @@ struct vnimesh_flow *vnimesh_icmp_flow(struct vnimesh_mesh *mesh,
 	return vnimesh_flow_find(mesh, dir, &t);
 }
 
-/* The sender as far as this host can tell: who can send from the node's prefixes
- * besides the member would have to guess the sequence.
+/* The other end of @flow or its node, as far as this host can tell: a VNI sends
+ * only errors about what it got itself, if its node is one of ours; other routers
+ * are not on the way.
  */
-static bool member_or_node(struct vnimesh_mesh *mesh,
+bool vnimesh_icmp_believed(struct vnimesh_mesh *mesh,
 			   const struct vnimesh_packet *pkt,
 			   const struct vnimesh_flow *flow)
 {
-	const struct vnimesh_node *node = flow->member->vni->node;
+	const union vnimesh_ip *peer = &flow->link[VNIMESH_REVERSE].tuple.src;
 	const struct vnimesh_tuple *t = &pkt->tuple;
+	const struct vnimesh_node *node;
 	const struct vnimesh_dev *own;
 
-	if (vnimesh_ip_equal(&t->src, &flow->link[VNIMESH_REVERSE].tuple.src))
+	if (vnimesh_ip_equal(&t->src, peer))
 		return true;
-	if (!node->self)
-		return vnimesh_node_route(mesh, t->family, &t->src) == node;
+	node = flow->member ? flow->member->vni->node :
+			      vnimesh_node_route(mesh, t->family, peer);
+	if (!node || !node->self)
+		return node && vnimesh_node_route(mesh, t->family,
+						  &t->src) == node;
 	own = netdev_priv(mesh->dev);
 	return own->vni == vnimesh_vni_local(mesh, t->family, &t->src);
+}
+
+bool vnimesh_icmp_own(struct vnimesh_dev *from, struct sk_buff *skb,
+		      const struct vnimesh_packet *pkt)
+{
+	struct vnimesh_quote q;
+
+	/* The host's own VNI answers for what is not here. */
+	if (vnimesh_dev_is_mesh(from) || !parse_quote(skb, pkt, &q))
+		return true;
+	return vnimesh_ip_equal(&q.tuple.dst, &pkt->tuple.src);
 }
 
 bool vnimesh_icmp_heal(struct vnimesh_mesh *mesh, struct sk_buff *skb,
@@ -180,8 +196,7 @@ bool vnimesh_icmp_heal(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	    icmp_code(skb, pkt) == ICMP_FRAG_NEEDED :
 	    type != ICMPV6_DEST_UNREACH)
 		return false;
-	return vnimesh_heal_icmp(mesh, flow, q.seq,
-				 member_or_node(mesh, pkt, flow));
+	return vnimesh_heal_icmp(mesh, flow, q.seq);
 }
 
 int vnimesh_icmp_nat(struct vnimesh_mesh *mesh, struct sk_buff *skb,

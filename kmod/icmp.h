@@ -26,8 +26,20 @@ struct vnimesh_flow *vnimesh_icmp_flow(struct vnimesh_mesh *mesh,
 				       const struct vnimesh_packet *pkt,
 				       enum vnimesh_dir dir);
 
-/* BH, RCU. The error @skb travels towards the client of @flow: if it says that the
- * flow's SYN did not arrive, that is evidence. True: another member has the SYN,
+/* RCU. May the sender of the error @pkt complain of what the client of @flow sent:
+ * the other end or its node?
+ */
+bool vnimesh_icmp_believed(struct vnimesh_mesh *mesh,
+			   const struct vnimesh_packet *pkt,
+			   const struct vnimesh_flow *flow);
+/* RCU. May @from send @skb? An error is about a packet that its sender got: no VNI
+ * complains in the name of another.
+ */
+bool vnimesh_icmp_own(struct vnimesh_dev *from, struct sk_buff *skb,
+		      const struct vnimesh_packet *pkt);
+
+/* BH, RCU. The error @skb travels towards the client of @flow, and is believed: if
+ * it says that the flow's SYN did not arrive, that is evidence. True: another member has the SYN,
  * the client need not know.
  */
 bool vnimesh_icmp_heal(struct vnimesh_mesh *mesh, struct sk_buff *skb,

@@ -53,6 +53,8 @@ static int rewrite_error(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	flow = vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_REVERSE);
 	if (!flow)
 		return 0;
+	if (!vnimesh_icmp_believed(mesh, pkt, flow))
+		return -EPERM;
 	if (vnimesh_icmp_heal(mesh, skb, pkt, flow) ||
 	    unlikely(vnimesh_flow_is_dying(flow)))
 		return 1;
@@ -166,6 +168,9 @@ static void finish(struct vnimesh_mesh *mesh, struct net_device *dev,
 		consume_skb(skb);
 		return;
 	case 2:
+		return;
+	case -EPERM:	/* who complains has no part in it */
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_RX_BAD_SOURCE);
 		return;
 	default:
 		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_TX_ERROR);

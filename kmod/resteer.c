@@ -62,7 +62,7 @@ static bool may_move(struct vnimesh_mesh *mesh, const struct vnimesh_flow *flow)
 
 /* NULL: it stays where it is. */
 static struct vnimesh_flow *move(struct vnimesh_mesh *mesh,
-				 struct vnimesh_flow *flow)
+				 struct vnimesh_flow *flow, const char *why)
 {
 	struct vnimesh_flow *new = vnimesh_bind_again(mesh, flow);
 
@@ -164,9 +164,9 @@ bool vnimesh_resteer_down(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 }
 
 bool vnimesh_heal_icmp(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
-		       __be32 seq, bool from_member_or_node)
+		       __be32 seq)
 {
-	if (!from_member_or_node || !flow->member ||
+	if (!flow->member ||
 	    flow->link[VNIMESH_FORWARD].tuple.proto != IPPROTO_TCP ||
 	    READ_ONCE(flow->state) != VNIMESH_FLOW_NEW || seq != flow->isn)
 		return false;

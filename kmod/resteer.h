@@ -37,10 +37,10 @@ bool vnimesh_resteer_reply(struct vnimesh_mesh *mesh,
 bool vnimesh_resteer_down(struct vnimesh_mesh *mesh,
 			  struct vnimesh_flow *flow);
 
-/* An ICMP error says that the flow's packet with @seq did not arrive. Only the
- * member or its node knows. True: the client need not know.
+/* An ICMP error of the member or its node says that the flow's packet with @seq
+ * did not arrive. True: the client need not know.
  */
 bool vnimesh_heal_icmp(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
-		       __be32 seq, bool from_member_or_node);
+		       __be32 seq);
 
 #endif /* _VNIMESH_RESTEER_H */

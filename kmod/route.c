@@ -339,6 +339,10 @@ static void to_vni(struct vnimesh_dev *from, struct sk_buff *skb,
 	struct vnimesh_node *node;
 	struct vnimesh_vni *vni;
 
+	if (unlikely(!pkt->has_ports) && !vnimesh_icmp_own(from, skb, pkt)) {
+		vnimesh_drop(from, skb, VNIMESH_A_STATS_TX_BAD_SOURCE);
+		return;
+	}
 	node = vnimesh_node_route(mesh, pkt->tuple.family, &pkt->tuple.dst);
 	if (!node) {
 		vnimesh_unreachable(from, skb, pkt,

@@ -71,7 +71,7 @@ by_hand() {
 	rm -f "$work/ask"
 	start ask in_ns c110 icmperr ask -p "$port" -t "$patience" "$dst" 7000
 	waitfor 2 grep -q "^udp 210 .* $port 7000 " "$work/serve210"
-	in_ns h2 icmperr forge "$@"
+	in_ns "${forger:-h2}" icmperr forge "$@"
 	waitfor 5 grep -q . "$work/ask"
 	stop ask
 	check_match "$name" "$want" cat "$work/ask"
@@ -102,6 +102,21 @@ by_hand "... a wrong port" "^nothing" 10.96.0.1 32109 \
 	-C 1 10.77.1.10 udp 10.77.1.10 32100 10.77.2.10 7000
 by_hand "an error quotes a fragment, its first" "^EHOSTUNREACH .* to fd77:96::1 7000 " \
 	fd77:96::1 32110 -C 3 -x fd77:0:0:1::10 udp fd77:0:0:1::10 32110 fd77:0:0:2::10 7000
+# Who has no part in it, and knows the ports: a neighbour of the member's, of the
+# client's, the client's host.
+count_from 2 tx_bad_source
+forger=c211 by_hand "another container of the member's host is not believed" "^nothing" \
+	10.96.0.1 32111 -C 1 10.77.1.10 udp 10.77.1.10 32111 10.77.2.10 7000
+check_rose "... counted where it is" 2 tx_bad_source 1
+count_from 1 tx_bad_source rx_bad_source
+forger=c111 by_hand "... nor one of the client's host" "^nothing" \
+	10.96.0.1 32112 -C 1 10.77.1.10 udp 10.77.1.10 32112 10.77.2.10 7000
+forger=c111 by_hand "... IPv6, too big" "^nothing" fd77:96::1 32113 \
+	-T 2 -m 1300 fd77:0:0:1::10 udp fd77:0:0:1::10 32113 fd77:0:0:2::10 7000
+check_rose "... counted" 1 tx_bad_source 2
+forger=h1 by_hand "... nor the host itself, of a member of another host" "^nothing" \
+	10.96.0.1 32114 -C 1 10.77.1.10 udp 10.77.1.10 32114 10.77.2.10 7000
+check_rose "... counted" 1 rx_bad_source 1
 in_ns c210 nft delete table inet mute
 
 # The client's stack complains of the server's packet.

@@ -58,7 +58,8 @@ static inline struct vnimesh_mesh *test_mesh(struct kunit *test, u32 flow_max)
 
 	mesh = kunit_kzalloc(test, sizeof(*mesh), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mesh);
-	mesh->dev = alloc_netdev(0, "kunit%d", NET_NAME_UNKNOWN, ether_setup);
+	mesh->dev = alloc_netdev(sizeof(struct vnimesh_dev), "kunit%d",
+				 NET_NAME_UNKNOWN, ether_setup);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mesh->dev);
 	mesh->net = &init_net;
 	mesh->id = 77;
