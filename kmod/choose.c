@@ -47,7 +47,7 @@ static u8 exclude(struct vnimesh_mesh *mesh,
 
 static u32 since(u32 risen)
 {
-	return risen ? jiffies_to_msecs((u32)jiffies - risen) : U32_MAX;
+	return risen ? vnimesh_tick_age(vnimesh_tick(), risen) : U32_MAX;
 }
 
 /* ms since it came up, or passed its trial. */
@@ -73,16 +73,16 @@ void vnimesh_choose_snapshot(struct vnimesh_mesh *mesh,
 			     struct vnimesh_candidate *c)
 {
 	const struct vnimesh_vni *vni = member->vni;
-	u32 now = (u32)jiffies;
+	u32 now = vnimesh_tick();
 
 	c->path = READ_ONCE(vni->latency) ?: READ_ONCE(vni->node->latency);
 	c->lp = c->path + READ_ONCE(member->latency);
 	c->lp_kind = READ_ONCE(member->latency_kind);
 	c->lk = READ_ONCE(member->klat);
-	c->lk_age = c->lk ? jiffies_to_msecs(now - READ_ONCE(member->kstamp)) :
+	c->lk_age = c->lk ? vnimesh_tick_age(now, READ_ONCE(member->kstamp)) :
 			    0;
 	c->lr = READ_ONCE(member->rlat);
-	c->lr_age = c->lr ? jiffies_to_msecs(now - READ_ONCE(member->rstamp)) :
+	c->lr_age = c->lr ? vnimesh_tick_age(now, READ_ONCE(member->rstamp)) :
 			    0;
 	c->inflight = max(atomic_read(&member->inflight), 0);
 	c->weight = READ_ONCE(member->weight);

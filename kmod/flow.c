@@ -8,6 +8,7 @@
 #include "flow.h"
 #include "liveness.h"
 #include "syn.h"
+#include "tick.h"
 #include "trace.h"
 
 #define LOCKS		256
@@ -271,6 +272,7 @@ struct vnimesh_flow *vnimesh_flow_open(struct vnimesh_mesh *mesh,
 	INIT_LIST_HEAD(&flow->queue);
 	flow->state = VNIMESH_FLOW_NEW;
 	flow->last = jiffies;
+	flow->born = vnimesh_tick();
 	return flow;
 free:
 	kmem_cache_free(cache, flow);
@@ -342,9 +344,9 @@ int vnimesh_flow_replace(struct vnimesh_mesh *mesh, struct vnimesh_flow *old,
 	struct vnimesh_flows *flows = mesh->flows;
 	u32 f = bucket_of(flows, &fwd->tuple);
 	u32 r = bucket_of(flows, &rev->tuple);
+	struct hlist_head *rhead;
 	int err = 0;
 
-	struct hlist_head *rhead;
 	rhead = &flows->buckets[VNIMESH_REVERSE][r];
 	spin_lock_bh(&flows->locks[VNIMESH_FORWARD][f % LOCKS]);
 	spin_lock(&flows->locks[VNIMESH_REVERSE][r % LOCKS]);
@@ -363,7 +365,6 @@ int vnimesh_flow_replace(struct vnimesh_mesh *mesh, struct vnimesh_flow *old,
 		/* In its place: a reader meets one of the two. */
 		hlist_replace_rcu(&old->link[VNIMESH_FORWARD].node, &fwd->node);
 		hlist_add_head_rcu(&rev->node, rhead);
-		hlist_del_rcu(&old->link[VNIMESH_FORWARD].node);
 		unchain(mesh, old);	/* waits for nothing but a late reply */
 		chain(new);
 		vnimesh_room_enter(new);
@@ -549,6 +550,7 @@ void vnimesh_flow_exit(struct vnimesh_mesh *mesh)
 
 int __init vnimesh_flow_module_init(void)
 {
+	BUILD_BUG_ON(sizeof(struct vnimesh_flow) > 256);	/* limits.h */
 	cache = KMEM_CACHE(vnimesh_flow, SLAB_HWCACHE_ALIGN);
 	return cache ? 0 : -ENOMEM;
 }

@@ -78,6 +78,7 @@ struct vnimesh_flow {
 	struct vnimesh_syn *syn;	/* NEW: its copy; owned by who xchgs it */
 	u32 asked;			/* ... of the first request; 0 none */
 	bool measured;			/* its first response was seen */
+	u32 born;			/* tick */
 	struct list_head chain;		/* in member->flows */
 	struct list_head queue;		/* in client->share.queue */
 	struct rcu_head rcu;

@@ -16,6 +16,7 @@
 
 #include "fate.h"
 #include "mesh.h"
+#include "tick.h"
 
 /* Any context. */
 static inline void vnimesh_liveness_changed(struct vnimesh_mesh *mesh)
@@ -26,11 +27,11 @@ static inline void vnimesh_liveness_changed(struct vnimesh_mesh *mesh)
 }
 
 /* Any context. A member, VNI or node was down and is up: slow start begins, at
- * the jiffies in @risen, 0 for none.
+ * the tick in @risen, 0 for none.
  */
 static inline void vnimesh_rise(u32 *risen)
 {
-	WRITE_ONCE(*risen, (u32)jiffies ?: 1);
+	WRITE_ONCE(*risen, vnimesh_tick());
 }
 
 /* The generation; what is read after it is as new. */

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <net/tcp.h>
 
 #include "measure.h"
 #include "score.h"
+#include "tick.h"
 
 /* us. Longer is no work of the server: it waits for something to tell. */
 #define RESPONSE_MAX	10000000
+
+/* Packets of a client without a response: it sends something, and does not ask.
+ * No clock is read for each of them.
+ */
+#define REQUEST_MAX	16
 
 /* Of the us clock; never 0, which means none. */
 static u32 clock(void)
@@ -18,8 +23,8 @@ static u32 clock(void)
 /* Racy by design: one sample more or less does not matter. */
 static void observe(u32 *lat, u32 *stamp, u32 us)
 {
-	u32 now = (u32)jiffies;
-	u32 age = jiffies_to_msecs(now - READ_ONCE(*stamp));
+	u32 now = vnimesh_tick();
+	u32 age = vnimesh_tick_age(now, READ_ONCE(*stamp));
 
 	WRITE_ONCE(*lat, vnimesh_select_observe(READ_ONCE(*lat), age, us));
 	WRITE_ONCE(*stamp, now);
@@ -47,6 +52,10 @@ void vnimesh_measure_request(struct vnimesh_flow *flow,
 {
 	u32 end = ntohl(pkt->seq) + pkt->payload;
 
+	if (READ_ONCE(flow->packets) > REQUEST_MAX) {
+		WRITE_ONCE(flow->measured, true);
+		return;
+	}
 	if (pkt->tuple.proto != IPPROTO_TCP) {
 		if (READ_ONCE(flow->asked))
 			WRITE_ONCE(flow->measured, true);

@@ -42,9 +42,9 @@ struct vnimesh_member {
 	u32 weight;		/* 0: no new flows; READ_ONCE */
 	u32 latency;		/* us, of the service; READ_ONCE */
 	u32 klat;		/* us, peak-EWMA of handshakes; READ_ONCE */
-	u32 kstamp;		/* jiffies of klat, low word; READ_ONCE */
+	u32 kstamp;		/* tick of klat; READ_ONCE */
 	u32 rlat;		/* us, of first responses; READ_ONCE */
-	u32 rstamp;		/* jiffies of rlat; READ_ONCE */
+	u32 rstamp;		/* tick of rlat; READ_ONCE */
 	u32 risen;		/* see vnimesh_rise(); READ_ONCE */
 	atomic_t inflight;	/* flows from this host that load it */
 	atomic_t bound;		/* flows ever bound, wraps */

@@ -5,7 +5,10 @@
 #include "eject.h"
 #include "measure.h"
 #include "syn.h"
+#include "tick.h"
 #include "track.h"
+
+#define EARLY_MS	60000	/* until then a RST throws away, later it ends */
 
 /* flow->fin when both ends are done. */
 #define BOTH		(BIT(VNIMESH_FORWARD) | BIT(VNIMESH_REVERSE))
@@ -87,9 +90,12 @@ static void reset(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 		vnimesh_count(mesh, VNIMESH_A_STATS_RST_IGNORED);
 		return;
 	}
-	/* The member took the connection and threw it away, unasked. */
+	/* The member took the connection and threw it away, unasked. What comes
+	 * late, it had other reasons for; and the clock of ->tried wraps.
+	 */
 	if (dir == VNIMESH_REVERSE && flow->member && !flow->byte &&
-	    !READ_ONCE(flow->fin))
+	    !READ_ONCE(flow->fin) &&
+	    vnimesh_tick_age(vnimesh_tick(), flow->born) < EARLY_MS)
 		vnimesh_eject_bad(mesh, flow, VNIMESH_EVIDENCE_KIND_RESET,
 				  READ_ONCE(flow->tried));
 	close_flow(flow, VNIMESH_FLOW_ESTABLISHED);
