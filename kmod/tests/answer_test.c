@@ -21,7 +21,7 @@ static void answer_budget(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(begins); i++) {
 		now = begins[i];
-		paid = 0;
+		paid = now;
 		KUNIT_EXPECT_EQ(test, take_all(&paid, now), VNIMESH_ANSWER_BURST);
 		for (s = 0; s < 20; s++) {
 			now += 100;

@@ -135,7 +135,10 @@ static bool own(struct kunit *test, struct icmp_fixture *f,
 	iph->protocol = IPPROTO_ICMP;
 	iph->saddr = htonl(from);
 	iph->daddr = htonl(FAR);
+	iph->ttl = 64;
+	iph->check = ip_fast_csum(iph, iph->ihl);
 	skb = test_skb(test, data, len, len);
+	skb->protocol = htons(ETH_P_IP);
 	KUNIT_ASSERT_EQ(test, vnimesh_packet_parse(skb, &pkt), 0);
 	rcu_read_lock();
 	is = vnimesh_icmp_own(&vdev, skb, &pkt);
