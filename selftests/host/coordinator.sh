@@ -252,13 +252,39 @@ report 1 10 false '' '"services": [{"tag": "database", "ports": [{"proto": "tcp"
 check_is "its creator does" 5433 "$(get /v1/services/database '.service.ports[0].port')"
 
 version() { get /v1/services/database '.members[0] | "\(.stale) \(.epoch) \(.seq)"'; }
-report 1 11 false "$(member database 260 11)"
-check_is "a member's version" 'false 5 11' "$(version)"
+
+# What clients do with connections, and who of the members is asked first.
+settings='"policy": "failover", "on_down": "drain", "drain_time_ms": 60000, "load": "pool"'
+flows='"\(.policy) \(.on_down) \(.drain_time_ms) \(.load)"'
+check_is "a service's settings unless given" 'optimal abort 0 connections' "$(get /v1/services/database ".service | $flows")"
+report 1 11 false "$(member set 262 11 '"priority": 7, "latency_kind": "response", "latency_us": 9')" \
+	"\"services\": [{\"tag\": \"set\", $settings}]"
+check_is "and as its creator says" '200 failover drain 60000 pool' "$status $(get /v1/services/set ".service | $flows")"
+check_is "a member's priority and what its latency is of" '7 response' \
+	"$(get /v1/services/set '.members[0] | "\(.priority) \(.latency_kind)"')"
+ok PUT /v1/services/set '{"on_down": "keep"}'
+check_is "as an operator says" 'optimal keep 0 connections' "$(get /v1/services/set ".service | $flows")"
+ok PUT /v1/services/set "{$settings}"
+stop KILL
+start
+check_is "they survive kill -9; what was measured does not" 'failover drain 60000 pool 7 connect' \
+	"$(get /v1/services/set "(.service | $flows) + (.members[0] | \" \(.priority) \(.latency_kind)\")")"
+join host1 11
+join host2 12
+report 1 12 true "$(member database 260 11)"
+ok DELETE /v1/services/set
+report 2 1 true "$(member database 513 1)" '"services": [{"tag": "database", "ports": []}]'
+for i in 13 14 15; do
+	report 1 "$i" false ''
+done
+
+report 1 16 false "$(member database 260 16)"
+check_is "a member's version" 'false 5 16' "$(version)"
 
 # Unless an operator said otherwise.
 ok PUT /v1/services/database '{"ports": [{"proto": "tcp", "port": 5434}]}'
 mine='"services": [{"tag": "database", "ports": [{"proto": "tcp", "port": 5433}]}]'
-report 1 12 true "$(member database 260 12)" "$mine"
+report 1 17 true "$(member database 260 12)" "$mine"
 check_is "an operator's change stands against its creator" '200 5434' "$status $(get /v1/services/database '.service.ports[0].port')"
 stop KILL
 start
@@ -363,6 +389,13 @@ bad_report "another node" 'members[0].node' 403 "$(member a 261 1 '"node": 2')"
 bad_report "removal of another's member" 'removed[0].vni' 403 "$m" '"removed": [{"tag": "database", "vni": 513}]'
 bad_report "bad service" 'services[0].ports[0].port' 400 "$m" '"services": [{"tag": "b", "ports": [{"proto": "udp", "port": 70000}]}]'
 bad_report "unknown policy" 'services[0].policy' 400 "$m" '"services": [{"tag": "b", "policy": "magic"}]'
+bad_report "unknown end of connections" 'services[0].on_down' 400 "$m" '"services": [{"tag": "b", "on_down": "pray"}]'
+bad_report "draining without a time" 'services[0].drain_time_ms' 400 "$m" '"services": [{"tag": "b", "on_down": "drain"}]'
+bad_report "draining for more than a day" 'services[0].drain_time_ms' 400 "$m" '"services": [{"tag": "b", "drain_time_ms": 86400001}]'
+bad_report "unknown load" 'services[0].load' 400 "$m" '"services": [{"tag": "b", "load": 1}]'
+bad_report "priority out of range" 'members[0].priority' 400 "$(member a 261 1 '"priority": 256')"
+bad_report "unknown kind of latency" 'members[0].latency_kind' 400 "$(member a 261 1 '"latency_kind": "ping"')"
+refused "service that drains for ever" PUT /v1/services/web 400 drain_time_ms '{"on_down": "drain", "drain_time_ms": 0}'
 bad_report "full not a boolean" full 400 "$m" '"full": 1'
 refused "service with a bad tag" PUT /v1/services/A_b 400 tag '{}'
 refused "service with bad ports" PUT /v1/services/web 400 ports '{"ports": 80}'
@@ -830,7 +863,7 @@ elif ! ${CC:-cc} -shared -fPIC -O1 -o "$preload" "$(dirname "$0")/coordinator_ti
 	tap_skip "the end of a rest" "no compiler"
 else
 	word() { od -An -td8 -j $(($1 * 8)) -N8 "$clock" | tr -d ' '; }
-	resting() { [ "$(sqlite3 "$db" 'SELECT count(*) FROM resting')" = "$1" ]; }
+	resting() { [ "$(sqlite3 "$db" "SELECT count(*) FROM records WHERE key LIKE 'resting/%'")" = "$1" ]; }
 	head -c 16 /dev/zero >"$clock"
 	db=$work/rest.db
 	lease=$((800 * VNIMESH_SLOW))
@@ -861,19 +894,48 @@ else
 	stop
 fi
 
-# A file of the first version goes on.
+# A store of the first version is taken over, one of the second with its keys.
 db=$work/first.db
+lease=600000
 config
-start
-join host1 11
-stop
-sqlite3 "$db" 'ALTER TABLE nodes DROP COLUMN key; ALTER TABLE nodes DROP COLUMN peer_port; PRAGMA user_version = 1'
-check "a store of version 1 is brought up" start
-check_is "... with what it has" host1 "$(get /v1/nodes '.nodes[0].name')"
-check "... and takes a key" join_key "$key1"
+sqlite3 "$db" <<-SQL
+	CREATE TABLE mesh (field TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+	CREATE TABLE nodes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, zone TEXT NOT NULL,
+		underlay TEXT NOT NULL, port INTEGER NOT NULL, prefix4 TEXT NOT NULL UNIQUE,
+		prefix6 TEXT NOT NULL UNIQUE, address4 TEXT NOT NULL, address6 TEXT NOT NULL,
+		vni INTEGER NOT NULL, vni_first INTEGER NOT NULL UNIQUE, vni_count INTEGER NOT NULL,
+		epoch INTEGER NOT NULL) STRICT;
+	CREATE TABLE services (tag TEXT PRIMARY KEY, address4 TEXT NOT NULL UNIQUE,
+		address6 TEXT NOT NULL UNIQUE, policy INTEGER NOT NULL, creator INTEGER NOT NULL,
+		ports TEXT NOT NULL) STRICT;
+	CREATE TABLE members (tag TEXT NOT NULL REFERENCES services(tag), vni INTEGER NOT NULL,
+		node INTEGER NOT NULL REFERENCES nodes(id), address4 TEXT NOT NULL, address6 TEXT NOT NULL,
+		weight INTEGER NOT NULL, state INTEGER NOT NULL, ports TEXT NOT NULL,
+		PRIMARY KEY (tag, vni)) STRICT;
+	CREATE TABLE resting (tag TEXT PRIMARY KEY, address4 TEXT NOT NULL UNIQUE) STRICT;
+	INSERT INTO mesh VALUES ('uuid', '00000000-0000-4000-8000-000000000001'), ('id', '77'),
+		('port', '6081'), ('prefix4', '10.77.0.0/16'), ('prefix6', 'fd77::/48'),
+		('block4', '24'), ('block6', '64'), ('vni_block', '256'),
+		('service_prefix4', '10.96.0.0/16'), ('service_prefix6', 'fd77:0:0:ffff::/64');
+	INSERT INTO nodes VALUES (3, 'host3', 'b', '192.0.2.13', 6081, '10.77.3.0/24', 'fd77:0:0:3::/64',
+		'10.77.3.1', 'fd77:0:0:3::1', 768, 768, 256, 5);
+	INSERT INTO services VALUES ('a', '10.96.0.9', 'fd77:0:0:ffff::9', 3, 3,
+		'[{"name": "x", "proto": "udp", "port": 53, "target": 54}]');
+	INSERT INTO members VALUES ('a', 769, 3, '10.77.3.2', '', 42, 2, '[]');
+	INSERT INTO resting VALUES ('b', '10.96.0.10');
+	PRAGMA user_version = 1;
+SQL
+check "a store of the first version" start
+check_is "is taken over" \
+	'00000000-0000-4000-8000-000000000001 3 host3 b 10.77.3.0/24 a 10.96.0.9 random 54 769 42 drain false' \
+	"$(get /v1/mesh '"\(.mesh.uuid) \(.nodes[0] | "\(.node) \(.name) \(.zone) \(.prefixes[0])") \(.services[0] |
+		"\(.tag) \(.address4) \(.policy) \(.ports[0].target)") \(.members.a[0] |
+		"\(.vni) \(.weight) \(.state) \(has("address6"))")"')"
+check "a node takes a key" join_key "$key1"
+check_is "with the addresses that rest" 10.96.0.10 "$(ok PUT /v1/services/b '{}'; j .service.address4)"
 stop
 check "... durably" start
-check_is "..." "$key1 7901" "$(key_of)"
+check_is "..." "$key1 7901" "$(get /v1/nodes '.nodes[] | select(.node == 1) | "\(.key) \(.peer_port)"')"
 stop
 
 # A damaged file is not used.

@@ -153,6 +153,8 @@ static int plan_services(struct work *work)
 		memset(&def, 0, sizeof(def));
 		strcpy(def.tag, work->rep.members[i].def.tag);
 		def.policy = VNIMESH_POLICY_OPTIMAL;
+		def.on_down = VNIMESH_ON_DOWN_ABORT;
+		def.load = VNIMESH_LOAD_CONNECTIONS;
 		def.creator = work->node->def.id;
 		snprintf(item, sizeof(item), "members[%u]", i);
 		status = service_plan_create(&work->services, work->rq, &def,

@@ -80,6 +80,9 @@
 /* Removed services remembered for watchers; who is further behind relists. */
 #define TOMBSTONES_MAX		1024
 
+/* What the kernel takes: a day. */
+#define DRAIN_TIME_MAX		86400000
+
 /* A check's answer in words is for a person's eyes. */
 #define OUTPUT_MAX		255
 

@@ -11,6 +11,9 @@ _Static_assert(TAG_MAX == VNIMESH_TAG_MAX && JNAME_MAX == VNIMESH_NAME_MAX &&
 const char *const record_states[] = { "up", "drain", "maint", "down", NULL };
 const char *const record_policies[] = { "optimal", "maglev", "random",
 					 "failover", NULL };
+const char *const record_on_downs[] = { "abort", "drain", "keep", NULL };
+const char *const record_loads[] = { "connections", "pool", NULL };
+const char *const record_latencies[] = { "connect", "response", NULL };
 
 bool record_same_ports(const struct jport *a, unsigned int nr_a,
 		       const struct jport *b, unsigned int nr_b)
@@ -29,23 +32,47 @@ bool record_same_ports(const struct jport *a, unsigned int nr_a,
 bool record_same_member(const struct member_def *a, const struct member_def *b)
 {
 	return a->weight == b->weight && a->state == b->state &&
+	       a->priority == b->priority &&
 	       ip_equal(&a->address4, &b->address4) &&
 	       ip_equal(&a->address6, &b->address6) &&
+	       record_same_ports(a->ports, a->nr_ports, b->ports, b->nr_ports);
+}
+
+/* All that somebody may say of it; addresses are handed out. */
+bool record_same_service(const struct service_def *a,
+			 const struct service_def *b)
+{
+	return a->policy == b->policy && a->creator == b->creator &&
+	       a->on_down == b->on_down && a->load == b->load &&
+	       a->drain_time_ms == b->drain_time_ms &&
 	       record_same_ports(a->ports, a->nr_ports, b->ports, b->nr_ports);
 }
 
 bool record_same_soft(const struct member_soft *a, const struct member_soft *b)
 {
 	return a->health == b->health && a->latency_us == b->latency_us &&
+	       a->latency_kind == b->latency_kind &&
 	       !strcmp(a->output, b->output);
 }
 
 void record_read_service(struct jobj *obj, struct service_def *svc)
 {
+	unsigned int on_down = 0;
 	unsigned int policy = 0;
+	unsigned int load = 0;
 
 	jget_word(obj, "policy", JOPT, record_policies, &policy);
 	svc->policy = policy + 1;
+	jget_word(obj, "on_down", JOPT, record_on_downs, &on_down);
+	svc->on_down = on_down + 1;
+	jget_u32(obj, "drain_time_ms", JOPT, 0, DRAIN_TIME_MAX,
+		 &svc->drain_time_ms);
+	if (jread_ok(obj->rd) && svc->on_down == VNIMESH_ON_DOWN_DRAIN &&
+	    !svc->drain_time_ms)
+		jread_fail(obj, "drain_time_ms",
+			   "required with on_down drain, above 0");
+	jget_word(obj, "load", JOPT, record_loads, &load);
+	svc->load = load + 1;
 	jget_ports(obj, "ports", JOPT, svc->ports, &svc->nr_ports);
 }
 
@@ -67,6 +94,7 @@ void record_read_member(struct jobj *obj, struct member_def *def,
 			struct member_soft *soft)
 {
 	const char *output = "";
+	unsigned int kind = 0;
 	unsigned int state = 0;
 
 	def->weight = VNIMESH_WEIGHT_DEFAULT;
@@ -81,11 +109,14 @@ void record_read_member(struct jobj *obj, struct member_def *def,
 		jread_fail(obj, "address4", "address4 or address6 is required");
 	jget_ports(obj, "ports", JOPT, def->ports, &def->nr_ports);
 	jget_u32(obj, "weight", JOPT, 0, VNIMESH_WEIGHT_MAX, &def->weight);
+	jget_u32(obj, "priority", JOPT, 0, UINT8_MAX, &def->priority);
 	jget_word(obj, "state", JOPT, record_states, &state);
 	def->state = state + 1;
 	jget_u32(obj, "health", JOPT, 0, VNIMESH_HEALTH_MAX, &soft->health);
 	jget_u32(obj, "latency_us", JOPT, 0, VNIMESH_LATENCY_MAX,
 		 &soft->latency_us);
+	jget_word(obj, "latency_kind", JOPT, record_latencies, &kind);
+	soft->latency_kind = kind + 1;
 	jget_str(obj, "output", JOPT, SIZE_MAX, &output);
 	copy_text(soft->output, sizeof(soft->output), output);
 	jget_int(obj, "epoch", JOPT, 0, JINT_MAX, &soft->epoch);
@@ -136,7 +167,7 @@ json_t *record_mesh(const struct mesh *mesh)
 	return obj;
 }
 
-json_t *record_node(const struct node_def *node, bool stale, uint64_t age_ms)
+json_t *record_node_def(const struct node_def *node)
 {
 	json_t *obj = mem_checked(json_object());
 	char buf4[IP_TEXT_MAX];
@@ -160,6 +191,13 @@ json_t *record_node(const struct node_def *node, bool stale, uint64_t age_ms)
 		record_set(obj, "key", json_string(node->key));
 	if (node->peer_port)
 		record_set(obj, "peer_port", json_integer(node->peer_port));
+	return obj;
+}
+
+json_t *record_node(const struct node_def *node, bool stale, uint64_t age_ms)
+{
+	json_t *obj = record_node_def(node);
+
 	record_set(obj, "stale", json_boolean(stale));
 	record_set(obj, "age_ms", json_integer(age_ms));
 	return obj;
@@ -174,13 +212,15 @@ json_t *record_service(const struct service_def *svc)
 	set_addr(obj, "address6", &svc->address6);
 	record_set(obj, "policy",
 		   json_string(record_policies[svc->policy - 1]));
+	record_set(obj, "on_down",
+		   json_string(record_on_downs[svc->on_down - 1]));
+	record_set(obj, "drain_time_ms", json_integer(svc->drain_time_ms));
+	record_set(obj, "load", json_string(record_loads[svc->load - 1]));
 	record_set(obj, "ports", jports_pack(svc->ports, svc->nr_ports));
 	return obj;
 }
 
-json_t *record_member(const struct member_def *def,
-		      const struct member_soft *soft, bool stale,
-		      uint64_t age_ms)
+json_t *record_member_def(const struct member_def *def)
 {
 	json_t *obj = mem_checked(json_object());
 
@@ -191,9 +231,23 @@ json_t *record_member(const struct member_def *def,
 	set_addr(obj, "address6", &def->address6);
 	record_set(obj, "ports", jports_pack(def->ports, def->nr_ports));
 	record_set(obj, "weight", json_integer(def->weight));
+	record_set(obj, "priority", json_integer(def->priority));
 	record_set(obj, "state", json_string(record_states[def->state - 1]));
+	return obj;
+}
+
+json_t *record_member(const struct member_def *def,
+		      const struct member_soft *soft, bool stale,
+		      uint64_t age_ms)
+{
+	unsigned int kind = soft->latency_kind ? soft->latency_kind :
+						 VNIMESH_LATENCY_CONNECT;
+	json_t *obj = record_member_def(def);
+
 	record_set(obj, "health", json_integer(soft->health));
 	record_set(obj, "latency_us", json_integer(soft->latency_us));
+	record_set(obj, "latency_kind",
+		   json_string(record_latencies[kind - 1]));
 	record_set(obj, "output", json_string(soft->output));
 	record_set(obj, "stale", json_boolean(stale));
 	if (soft->epoch) {

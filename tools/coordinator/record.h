@@ -36,6 +36,9 @@ struct service_def {
 	struct ip_addr address4;
 	struct ip_addr address6;
 	enum vnimesh_policy policy;
+	enum vnimesh_on_down on_down;
+	uint32_t drain_time_ms;		/* 0: without end */
+	enum vnimesh_load load;
 	uint32_t creator;		/* node id; 0: through the API */
 	unsigned int nr_ports;
 	struct jport ports[JPORTS_MAX];
@@ -48,6 +51,7 @@ struct member_def {
 	struct ip_addr address4;	/* at least one of the two */
 	struct ip_addr address6;
 	uint32_t weight;
+	uint32_t priority;		/* of policy failover, the lowest first */
 	enum vnimesh_state state;
 	unsigned int nr_ports;
 	struct jport ports[JPORTS_MAX];
@@ -56,6 +60,7 @@ struct member_def {
 struct member_soft {
 	uint32_t health;
 	uint32_t latency_us;
+	enum vnimesh_latency latency_kind;
 	int64_t epoch;			/* 0: none is known, nor a seq */
 	int64_t seq;
 	char output[OUTPUT_MAX + 1];
@@ -64,19 +69,34 @@ struct member_soft {
 /* Words in the order of the enums, the first one standing for value 1. */
 extern const char *const record_states[];
 extern const char *const record_policies[];
+extern const char *const record_on_downs[];
+extern const char *const record_loads[];
+extern const char *const record_latencies[];
 
 bool record_same_ports(const struct jport *a, unsigned int nr_a,
 		       const struct jport *b, unsigned int nr_b);
 bool record_same_member(const struct member_def *a, const struct member_def *b);
 bool record_same_soft(const struct member_soft *a, const struct member_soft *b);
 
-/* Read @obj; errors go to its reader. */
+bool record_same_service(const struct service_def *a,
+			 const struct service_def *b);
+
+/* Read @obj; errors go to its reader. The _def ones read what the store has,
+ * as record_..._def() wrote it.
+ */
+void record_read_mesh(struct jobj *obj, struct mesh *mesh);
+void record_read_node_def(struct jobj *obj, struct node_def *def);
+void record_read_service_def(struct jobj *obj, struct service_def *def);
 void record_read_service(struct jobj *obj, struct service_def *svc);
 void record_read_member(struct jobj *obj, struct member_def *def,
 			struct member_soft *soft);
 
 /* New JSON objects, never NULL. */
 json_t *record_mesh(const struct mesh *mesh);
+json_t *record_mesh_def(const struct mesh *mesh);
+json_t *record_node_def(const struct node_def *node);
+json_t *record_member_def(const struct member_def *def);
+json_t *record_resting(const char *tag, const struct ip_addr *address4);
 json_t *record_node(const struct node_def *node, bool stale, uint64_t age_ms);
 json_t *record_service(const struct service_def *svc);
 json_t *record_member(const struct member_def *def,

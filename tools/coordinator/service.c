@@ -79,16 +79,11 @@ void service_plan_change(struct service_plan *plan, struct service *svc,
 {
 	struct service_step *step;
 
-	if (svc->def.policy == def->policy &&
-	    svc->def.creator == def->creator &&
-	    record_same_ports(svc->def.ports, svc->def.nr_ports, def->ports,
-			      def->nr_ports))
+	if (record_same_service(&svc->def, def))
 		return;
-	step = add(plan, &svc->def);
-	step->def.policy = def->policy;
-	step->def.creator = def->creator;
-	step->def.nr_ports = def->nr_ports;
-	memcpy(step->def.ports, def->ports, sizeof(def->ports));
+	step = add(plan, def);
+	step->def.address4 = svc->def.address4;
+	step->def.address6 = svc->def.address6;
 }
 
 void service_plan_store(struct service_plan *plan)

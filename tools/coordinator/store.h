@@ -8,14 +8,18 @@
  * nothing and fails. When the commit returns 0 the change is on disk. Callers
  * commit first and change their memory after.
  *
- * A backend is a struct store_ops; the one there is keeps an SQLite file,
- * locked against a second coordinator. Records are whole values under their
- * key (node id; tag; tag and VNI), so that a key-value store can serve too.
+ * Records are JSON objects under keys, so that any key-value store can serve:
+ *
+ *	mesh, node/ID, service/TAG, member/TAG/VNI, resting/TAG
+ *
+ * A backend is a struct store_ops and knows nothing of what is in a record.
  */
 #ifndef COORDINATOR_STORE_H
 #define COORDINATOR_STORE_H
 
 #include "record.h"
+
+#define STORE_KEY_MAX	255
 
 struct store;
 
@@ -32,20 +36,15 @@ struct store_visitor {
 };
 
 struct store_ops {
-	/* The parameters of the store's mesh; an empty store takes @mesh. */
-	int (*mesh)(struct store *store, const struct mesh *mesh,
-		    struct mesh *stored);
-	int (*load)(struct store *store, const struct store_visitor *visitor,
-		    void *data);
+	/* All records whose keys begin with @prefix, in their order; false
+	 * from @fn ends it. -EIO after an error of the store's own.
+	 */
+	int (*range)(struct store *store, const char *prefix,
+		     bool (*fn)(void *data, const char *key, const char *value),
+		     void *data);
 	void (*begin)(struct store *store);
-	void (*put_node)(struct store *store, const struct node_def *def);
-	void (*put_service)(struct store *store, const struct service_def *def);
-	void (*del_service)(struct store *store, const char *tag);
-	void (*put_member)(struct store *store, const struct member_def *def);
-	void (*del_member)(struct store *store, const char *tag, uint32_t vni);
-	void (*put_resting)(struct store *store, const char *tag,
-			    const struct ip_addr *address4);
-	void (*del_resting)(struct store *store, const char *tag);
+	/* @value: NULL deletes. */
+	void (*put)(struct store *store, const char *key, const char *value);
 	int (*commit)(struct store *store);
 	void (*close)(struct store *store);
 };
@@ -57,73 +56,23 @@ struct store {
 
 /* NULL with a message in @err. */
 struct store *store_open(const char *name, char *err, size_t len);
+void store_close(struct store *store);
 
-static inline int store_mesh(struct store *store, const struct mesh *mesh,
-			     struct mesh *stored)
-{
-	return store->ops->mesh(store, mesh, stored);
-}
+/* The parameters of the store's mesh; an empty store takes @mesh. */
+int store_mesh(struct store *store, const struct mesh *mesh,
+	       struct mesh *stored);
+int store_load(struct store *store, const struct store_visitor *visitor,
+	       void *data);
 
-static inline int store_load(struct store *store,
-			     const struct store_visitor *visitor, void *data)
-{
-	return store->ops->load(store, visitor, data);
-}
-
-static inline void store_begin(struct store *store)
-{
-	store->ops->begin(store);
-}
-
-static inline void store_put_node(struct store *store,
-				  const struct node_def *def)
-{
-	store->ops->put_node(store, def);
-}
-
-static inline void store_put_service(struct store *store,
-				     const struct service_def *def)
-{
-	store->ops->put_service(store, def);
-}
-
-static inline void store_del_service(struct store *store, const char *tag)
-{
-	store->ops->del_service(store, tag);
-}
-
-static inline void store_put_member(struct store *store,
-				    const struct member_def *def)
-{
-	store->ops->put_member(store, def);
-}
-
-static inline void store_del_member(struct store *store, const char *tag,
-				    uint32_t vni)
-{
-	store->ops->del_member(store, tag, vni);
-}
-
-static inline void store_put_resting(struct store *store, const char *tag,
-				     const struct ip_addr *address4)
-{
-	store->ops->put_resting(store, tag, address4);
-}
-
-static inline void store_del_resting(struct store *store, const char *tag)
-{
-	store->ops->del_resting(store, tag);
-}
-
-static inline int store_commit(struct store *store)
-{
-	return store->ops->commit(store);
-}
-
-static inline void store_close(struct store *store)
-{
-	if (store)
-		store->ops->close(store);
-}
+void store_begin(struct store *store);
+void store_put_node(struct store *store, const struct node_def *def);
+void store_put_service(struct store *store, const struct service_def *def);
+void store_del_service(struct store *store, const char *tag);
+void store_put_member(struct store *store, const struct member_def *def);
+void store_del_member(struct store *store, const char *tag, uint32_t vni);
+void store_put_resting(struct store *store, const char *tag,
+		       const struct ip_addr *address4);
+void store_del_resting(struct store *store, const char *tag);
+int store_commit(struct store *store);
 
 #endif

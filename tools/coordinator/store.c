@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Records to keys and values and back, for every backend. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "store.h"
+#include "store_sqlite.h"
+#include "uuid.h"
+
+struct store *store_open(const char *name, char *err, size_t len)
+{
+	return sqlite_open(name, err, len);
+}
+
+void store_close(struct store *store)
+{
+	if (store)
+		store->ops->close(store);
+}
+
+void store_begin(struct store *store)
+{
+	store->ops->begin(store);
+}
+
+int store_commit(struct store *store)
+{
+	return store->ops->commit(store);
+}
+
+/* @value is consumed; NULL: the record goes. */
+static void put(struct store *store, json_t *value, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void put(struct store *store, json_t *value, const char *fmt, ...)
+{
+	char key[STORE_KEY_MAX + 1];
+	char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(key, sizeof(key), fmt, ap);
+	va_end(ap);
+	if (value)
+		text = mem_checked(json_dumps(value, JSON_COMPACT));
+	store->ops->put(store, key, text);
+	free(text);
+	json_decref(value);
+}
+
+void store_put_node(struct store *store, const struct node_def *def)
+{
+	put(store, record_node_def(def), "node/%u", def->id);
+}
+
+void store_put_service(struct store *store, const struct service_def *def)
+{
+	json_t *value = record_service(def);
+
+	record_set(value, "creator", json_integer(def->creator));
+	put(store, value, "service/%s", def->tag);
+}
+
+void store_del_service(struct store *store, const char *tag)
+{
+	put(store, NULL, "service/%s", tag);
+}
+
+void store_put_member(struct store *store, const struct member_def *def)
+{
+	put(store, record_member_def(def), "member/%s/%u", def->tag, def->vni);
+}
+
+void store_del_member(struct store *store, const char *tag, uint32_t vni)
+{
+	put(store, NULL, "member/%s/%u", tag, vni);
+}
+
+void store_put_resting(struct store *store, const char *tag,
+		       const struct ip_addr *address4)
+{
+	put(store, record_resting(tag, address4), "resting/%s", tag);
+}
+
+void store_del_resting(struct store *store, const char *tag)
+{
+	put(store, NULL, "resting/%s", tag);
+}
+
+struct load {
+	struct store *store;
+	const struct store_visitor *visitor;
+	void *data;
+	bool (*read)(struct load *load, struct jobj *obj);
+	struct mesh *mesh;
+	unsigned int n;
+	bool failed;
+};
+
+static bool on_record(void *data, const char *key, const char *value)
+{
+	struct load *load = data;
+	struct jobj obj;
+	struct jread rd;
+	char text[600];
+	bool ok;
+
+	ok = jread_buf(&rd, value, strlen(value), JREAD_LENIENT) &&
+	     jread_root(&rd, &obj) && load->read(load, &obj);
+	if (!jread_ok(&rd))
+		snprintf(load->store->error, sizeof(load->store->error),
+			 "record \"%s\": %s", key,
+			 jread_error(&rd, text, sizeof(text)));
+	else if (!ok)
+		snprintf(load->store->error, sizeof(load->store->error),
+			 "record \"%s\" does not fit the others", key);
+	jread_free(&rd);
+	load->failed |= !ok;
+	load->n++;
+	return ok;
+}
+
+static bool read_node(struct load *load, struct jobj *obj)
+{
+	struct node_def def = { 0 };
+
+	record_read_node_def(obj, &def);
+	return jread_ok(obj->rd) && load->visitor->node(load->data, &def);
+}
+
+static bool read_service(struct load *load, struct jobj *obj)
+{
+	struct service_def def = { 0 };
+
+	record_read_service_def(obj, &def);
+	return jread_ok(obj->rd) && load->visitor->service(load->data, &def);
+}
+
+static bool read_member(struct load *load, struct jobj *obj)
+{
+	struct member_soft soft = { 0 };
+	struct member_def def = { 0 };
+
+	record_read_member(obj, &def, &soft);
+	return jread_ok(obj->rd) && load->visitor->member(load->data, &def);
+}
+
+static bool read_resting(struct load *load, struct jobj *obj)
+{
+	struct ip_addr address4 = { 0 };
+	char tag[TAG_MAX + 1];
+
+	jget_tag(obj, "tag", JREQ, tag);
+	jget_addr(obj, "address4", JREQ, AF_INET, &address4);
+	return jread_ok(obj->rd) &&
+	       load->visitor->resting(load->data, tag, &address4);
+}
+
+static bool read_mesh(struct load *load, struct jobj *obj)
+{
+	record_read_mesh(obj, load->mesh);
+	return jread_ok(obj->rd);
+}
+
+static int load_prefix(struct load *load, const char *prefix,
+		       bool (*read)(struct load *load, struct jobj *obj))
+{
+	int err;
+
+	load->read = read;
+	err = load->store->ops->range(load->store, prefix, on_record, load);
+	return err || load->failed ? -EIO : 0;
+}
+
+int store_load(struct store *store, const struct store_visitor *visitor,
+	       void *data)
+{
+	struct load load = { .store = store, .visitor = visitor, .data = data };
+
+	return load_prefix(&load, "node/", read_node) ||
+	       load_prefix(&load, "service/", read_service) ||
+	       load_prefix(&load, "member/", read_member) ||
+	       load_prefix(&load, "resting/", read_resting) ? -EIO : 0;
+}
+
+int store_mesh(struct store *store, const struct mesh *mesh,
+	       struct mesh *stored)
+{
+	struct load load = { .store = store, .mesh = stored };
+
+	*stored = *mesh;
+	if (load_prefix(&load, "mesh", read_mesh))
+		return -EIO;
+	if (load.n)
+		return 0;
+	if (!*stored->uuid)
+		uuid_make(stored->uuid);
+	store_begin(store);
+	put(store, record_mesh_def(stored), "mesh");
+	return store_commit(store);
+}
