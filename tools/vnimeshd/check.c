@@ -148,6 +148,12 @@ void check_now(struct check *c)
 		c->m->probes++;
 }
 
+uint8_t check_latency_kind(const struct check_conf *conf)
+{
+	return conf->type == CHECK_HTTP ? VNIMESH_LATENCY_RESPONSE :
+					  VNIMESH_LATENCY_CONNECT;
+}
+
 static void on_timer(void *data, uint64_t now_us)
 {
 	(void)now_us;

@@ -28,6 +28,9 @@ void check_start(struct check *c, const struct ip_addr *addr,
 		 const char *device);
 void check_stop(struct check *c);
 
+/* What its times are of, enum vnimesh_latency. */
+uint8_t check_latency_kind(const struct check_conf *conf);
+
 /* Run one now unless one is under way. */
 void check_now(struct check *c);
 

@@ -73,6 +73,10 @@ struct service_conf {
 	uint32_t vni;
 	uint32_t weight;
 	uint8_t policy;
+	uint8_t on_down;
+	uint8_t load;
+	uint8_t priority;
+	uint32_t drain_time_ms;
 	struct ports ports;
 	struct check_conf check;
 };

@@ -23,6 +23,8 @@
 /* The coordinator's run; longer ones are refused. */
 #define INCARNATION_MAX	63
 #define UUID_MAX	63
+/* What the kernel takes: a day. */
+#define DRAIN_TIME_MAX	86400000
 #define OUTPUT_MAX	200	/* bytes of a check's answer that are kept */
 
 struct ports {
@@ -63,6 +65,8 @@ struct member {
 	uint8_t state;		/* enum vnimesh_state */
 	uint8_t health;
 	uint32_t latency_us;
+	uint8_t latency_kind;	/* enum vnimesh_latency */
+	uint8_t priority;
 	bool stale;
 	uint64_t epoch, seq;
 	char output[OUTPUT_MAX + 1];
@@ -72,6 +76,9 @@ struct member {
 struct definition {
 	struct ip_addr address4, address6;
 	uint8_t policy;
+	uint8_t on_down;	/* enum vnimesh_on_down */
+	uint8_t load;		/* enum vnimesh_load */
+	uint32_t drain_time_ms;
 	struct ports ports;
 };
 

@@ -344,6 +344,10 @@ static void own_change(struct local *l, struct own *o,
 {
 	bool news = o->conf.weight != conf->weight ||
 		    o->conf.policy != conf->policy ||
+		    o->conf.on_down != conf->on_down ||
+		    o->conf.load != conf->load ||
+		    o->conf.drain_time_ms != conf->drain_time_ms ||
+		    o->conf.priority != conf->priority ||
 		    !same_ports(&o->conf.ports, &conf->ports);
 
 	/* A changed check judges by itself from here, the state holds. */
@@ -467,6 +471,8 @@ bool local_fact(const struct local *l, const struct own *o, struct member *ret)
 	ret->weight = o->conf.weight;
 	ret->state = o->health.told_up ? VNIMESH_STATE_UP : VNIMESH_STATE_DOWN;
 	ret->health = o->health.told_score;
+	ret->priority = o->conf.priority;
+	ret->latency_kind = check_latency_kind(&o->conf.check);
 	ret->latency_us = o->health.told_latency_us;
 	if (ret->latency_us > VNIMESH_LATENCY_MAX)
 		ret->latency_us = VNIMESH_LATENCY_MAX;

@@ -35,7 +35,13 @@ static void arm(struct report *r)
 
 static json_t *pack_definition(const struct service_conf *c)
 {
-	struct definition def = { .policy = c->policy, .ports = c->ports };
+	struct definition def = {
+		.policy = c->policy,
+		.on_down = c->on_down,
+		.load = c->load,
+		.drain_time_ms = c->drain_time_ms,
+		.ports = c->ports,
+	};
 
 	return wire_pack_service(c->tag, &def);
 }

@@ -81,6 +81,27 @@ static void get_check(struct jobj *root, struct service_conf *s)
 	jobj_end(&o);
 }
 
+/* What clients do with connections to a member that goes, and how many. */
+static void get_flows(struct jobj *o, struct service_conf *s)
+{
+	unsigned int on_down = 0;
+	unsigned int load = 0;
+	uint32_t priority = 0;
+
+	jget_word(o, "on_down", JOPT, wire_on_downs, &on_down);
+	jget_u32(o, "drain_time_ms", JOPT, 0, DRAIN_TIME_MAX,
+		 &s->drain_time_ms);
+	jget_word(o, "load", JOPT, wire_loads, &load);
+	jget_u32(o, "priority", JOPT, 0, UINT8_MAX, &priority);
+	s->on_down = on_down + VNIMESH_ON_DOWN_ABORT;
+	s->load = load + VNIMESH_LOAD_CONNECTIONS;
+	s->priority = priority;
+	if (jread_ok(o->rd) && s->on_down == VNIMESH_ON_DOWN_DRAIN &&
+	    !s->drain_time_ms)
+		jread_fail(o, "drain_time_ms",
+			   "required with on_down drain, above 0");
+}
+
 static bool get_service(struct jobj *o, struct service_conf *s)
 {
 	struct jport v[JPORTS_MAX];
@@ -94,6 +115,7 @@ static bool get_service(struct jobj *o, struct service_conf *s)
 	jget_u32(o, "weight", JOPT, 0, VNIMESH_WEIGHT_MAX, &s->weight);
 	jget_word(o, "policy", JOPT, wire_policies, &policy);
 	s->policy = policy + VNIMESH_POLICY_OPTIMAL;
+	get_flows(o, s);
 	if (jget_ports(o, "ports", JOPT, v, &n) && !ports_copy(&s->ports, v, n))
 		jread_fail(o, "ports", "no memory");
 	get_check(o, s);
@@ -108,7 +130,7 @@ static bool get_service(struct jobj *o, struct service_conf *s)
  */
 static size_t report_bytes(const struct service_conf *s)
 {
-	size_t n = 320 + 2 * strlen(s->tag);
+	size_t n = 448 + 2 * strlen(s->tag);
 	unsigned int i;
 
 	for (i = 0; i < s->ports.n; i++)

@@ -110,6 +110,10 @@ void row_of_service(const struct facts *f, const struct service *s,
 		VNM_SET(hard, address6, VNIMESH_A_SERVICE_ADDR6,
 			s->def.address6);
 	VNM_SET(hard, policy, VNIMESH_A_SERVICE_POLICY, s->def.policy);
+	VNM_SET(hard, on_down, VNIMESH_A_SERVICE_ON_DOWN, s->def.on_down);
+	VNM_SET(hard, drain_time_ms, VNIMESH_A_SERVICE_DRAIN_TIME,
+		s->def.drain_time_ms);
+	VNM_SET(hard, load, VNIMESH_A_SERVICE_LOAD, s->def.load);
 	set_ports(&hard->ports, &s->def.ports);
 	hard->present |= VNM_BIT(VNIMESH_A_SERVICE_PORTS);
 	SET_VERSION(&parts->soft.service, SERVICE, 0, f->stamp, s->version);
@@ -146,9 +150,12 @@ void row_of_member(const struct service *s, const struct member *m,
 	set_overrides(&hard->ports, s, m);
 	hard->present |= VNM_BIT(VNIMESH_A_MEMBER_PORTS);
 	VNM_SET(hard, weight, VNIMESH_A_MEMBER_WEIGHT, m->weight);
+	VNM_SET(hard, priority, VNIMESH_A_MEMBER_PRIORITY, m->priority);
 	VNM_SET(soft, state, VNIMESH_A_MEMBER_STATE, m->state);
 	VNM_SET(soft, health, VNIMESH_A_MEMBER_HEALTH, m->health);
 	VNM_SET(soft, latency_us, VNIMESH_A_MEMBER_LATENCY, m->latency_us);
+	VNM_SET(soft, latency_kind, VNIMESH_A_MEMBER_LATENCY_KIND,
+		m->latency_kind);
 	VNM_SET(soft, stale, VNIMESH_A_MEMBER_STALE, m->stale);
 	SET_VERSION(soft, MEMBER, m->node, m->epoch, m->seq);
 }

@@ -10,6 +10,9 @@
 const char *const wire_states[] = { "up", "drain", "maint", "down", NULL };
 const char *const wire_policies[] = { "optimal", "maglev", "random",
 					 "failover", NULL };
+const char *const wire_on_downs[] = { "abort", "drain", "keep", NULL };
+const char *const wire_loads[] = { "connections", "pool", NULL };
+const char *const wire_latencies[] = { "connect", "response", NULL };
 
 /* Each object has a reader of its own, so that its error is its own. */
 static bool begin(struct jread *rd, struct jobj *obj, json_t *json)
@@ -143,10 +146,19 @@ static unsigned int find_word(const char *const *words, const char *text)
 	return 0;
 }
 
+/* A word that this version does not have stands for the first one. */
+static uint8_t get_word(struct jobj *obj, const char *key,
+			const char *const *words)
+{
+	const char *text;
+
+	if (!jget_str(obj, key, JOPT, SIZE_MAX, &text))
+		return 1;
+	return find_word(words, text) + 1;
+}
+
 bool wire_service(json_t *json, char tag[TAG_MAX + 1], struct definition *ret)
 {
-	unsigned int policy = 0;
-	const char *text;
 	struct jread rd;
 	struct jobj o;
 
@@ -155,11 +167,18 @@ bool wire_service(json_t *json, char tag[TAG_MAX + 1], struct definition *ret)
 		jget_tag(&o, "tag", JREQ, tag);
 		get_address(&o, "address4", AF_INET, &ret->address4);
 		get_address(&o, "address6", AF_INET6, &ret->address6);
-		/* A policy that this version does not have: choose by ours. */
-		if (jget_str(&o, "policy", JOPT, SIZE_MAX, &text))
-			policy = find_word(wire_policies, text);
+		ret->policy = get_word(&o, "policy", wire_policies);
+		ret->on_down = get_word(&o, "on_down", wire_on_downs);
+		ret->load = get_word(&o, "load", wire_loads);
+		jget_u32(&o, "drain_time_ms", JOPT, 0, UINT32_MAX,
+			 &ret->drain_time_ms);
+		/* As the kernel wants it. */
+		if (ret->drain_time_ms > DRAIN_TIME_MAX)
+			ret->drain_time_ms = DRAIN_TIME_MAX;
+		if (!ret->drain_time_ms &&
+		    ret->on_down == VNIMESH_ON_DOWN_DRAIN)
+			ret->on_down = VNIMESH_ON_DOWN_ABORT;
 		get_ports(&o, &ret->ports);
-		ret->policy = policy + VNIMESH_POLICY_OPTIMAL;
 	}
 	if (end(&rd, "service"))
 		return true;
@@ -169,9 +188,9 @@ bool wire_service(json_t *json, char tag[TAG_MAX + 1], struct definition *ret)
 
 static bool member_read(json_t *json, struct member *ret)
 {
+	uint32_t health = 0, priority = 0;
 	unsigned int state = 0;
 	int64_t epoch = 0, seq = 0;
-	uint32_t health = 0;
 	struct jread rd;
 	struct jobj o;
 
@@ -183,10 +202,13 @@ static bool member_read(json_t *json, struct member *ret)
 		get_address(&o, "address6", AF_INET6, &ret->address6);
 		jget_u32(&o, "weight", JOPT, 0, VNIMESH_WEIGHT_MAX,
 			 &ret->weight);
+		jget_u32(&o, "priority", JOPT, 0, UINT8_MAX, &priority);
 		jget_word(&o, "state", JREQ, wire_states, &state);
 		jget_u32(&o, "health", JREQ, 0, VNIMESH_HEALTH_MAX, &health);
 		jget_u32(&o, "latency_us", JOPT, 0, UINT32_MAX,
 			 &ret->latency_us);
+		ret->latency_kind = get_word(&o, "latency_kind",
+					     wire_latencies);
 		jget_bool(&o, "stale", JOPT, &ret->stale);
 		/* Below 0: none is known. */
 		jget_int(&o, "epoch", JOPT, -1, JINT_MAX, &epoch);
@@ -195,6 +217,7 @@ static bool member_read(json_t *json, struct member *ret)
 		get_ports(&o, &ret->ports);
 		ret->state = state + VNIMESH_STATE_UP;
 		ret->health = health;
+		ret->priority = priority;
 		ret->epoch = epoch < 0 || seq < 0 ? 0 : epoch;
 		ret->seq = seq < 0 ? 0 : seq;
 		if (ret->latency_us > VNIMESH_LATENCY_MAX)
@@ -329,11 +352,19 @@ json_t *wire_pack_node(const struct node *node)
 	return o;
 }
 
+/* The word of @value; of none the first. */
+static const char *word_of(const char *const *words, unsigned int value)
+{
+	return words[value ? value - 1 : 0];
+}
+
 json_t *wire_pack_service(const char *tag, const struct definition *def)
 {
-	unsigned int policy = def->policy - VNIMESH_POLICY_OPTIMAL;
-	json_t *o = json_pack("{s:s, s:s, s:o}", "tag", tag,
-			      "policy", wire_policies[policy],
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "tag", tag,
+			      "policy", word_of(wire_policies, def->policy),
+			      "on_down", word_of(wire_on_downs, def->on_down),
+			      "load", word_of(wire_loads, def->load),
+			      "drain_time_ms", (json_int_t)def->drain_time_ms,
 			      "ports", jports_pack(def->ports.v,
 						   def->ports.n));
 
@@ -344,14 +375,17 @@ json_t *wire_pack_service(const char *tag, const struct definition *def)
 
 json_t *wire_pack_member(const char *tag, const struct member *m)
 {
-	json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:I, s:s, s:i, s:I, s:s, s:b, s:I, s:I}",
+	json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:I, s:i, s:s, s:i, s:I, s:s, s:s, s:b, s:I, s:I}",
 			      "tag", tag, "vni", (json_int_t)m->vni,
 			      "node", (json_int_t)m->node,
 			      "ports", jports_pack(m->ports.v, m->ports.n),
 			      "weight", (json_int_t)m->weight,
+			      "priority", m->priority,
 			      "state", wire_states[m->state - VNIMESH_STATE_UP],
 			      "health", m->health,
 			      "latency_us", (json_int_t)m->latency_us,
+			      "latency_kind",
+			      word_of(wire_latencies, m->latency_kind),
 			      "output", m->output, "stale", m->stale,
 			      "epoch", (json_int_t)m->epoch,
 			      "seq", (json_int_t)m->seq);

@@ -37,8 +37,11 @@ json_t *wire_pack_node(const struct node *node);
 json_t *wire_pack_service(const char *tag, const struct definition *def);
 json_t *wire_pack_member(const char *tag, const struct member *m);
 
-/* Words of enum vnimesh_state and vnimesh_policy. */
+/* Words of the enums, the first one standing for value 1. */
 extern const char *const wire_states[];
 extern const char *const wire_policies[];
+extern const char *const wire_on_downs[];
+extern const char *const wire_loads[];
+extern const char *const wire_latencies[];
 
 #endif
