@@ -12,19 +12,51 @@ static struct watches *watches;
 static uint32_t lease_ms;
 
 const struct route api_routes[] = {
-	{ "/v1/nodes", HTTP_POST, BODY_MAX, api_post_node },
-	{ "/v1/nodes", HTTP_GET, 0, api_get_nodes },
-	{ "/v1/nodes/*/report", HTTP_POST, REPORT_MAX, api_post_report },
-	{ "/v1/watch", HTTP_GET, 0, api_get_watch },
-	{ "/v1/services", HTTP_GET, 0, api_get_services },
-	{ "/v1/services/*", HTTP_GET, 0, api_get_service },
-	{ "/v1/services/*", HTTP_PUT, BODY_MAX, api_put_service },
-	{ "/v1/services/*", HTTP_DELETE, 0, api_delete_service },
-	{ "/v1/services/*/check", HTTP_POST, 0, api_post_check },
-	{ "/v1/mesh", HTTP_GET, 0, api_get_mesh },
-	{ "/v1/status", HTTP_GET, 0, api_get_status },
+	{ "/v1/ca", HTTP_GET, 0, api_get_ca, ROLE_NONE, true },
+	{ "/v1/join", HTTP_POST, BODY_MAX, api_post_join, ROLE_NONE, false },
+	{ "/v1/nodes", HTTP_POST, BODY_MAX, api_post_node, ROLE_REGISTER,
+	  false },
+	{ "/v1/nodes", HTTP_GET, 0, api_get_nodes, ROLE_READ, false },
+	{ "/v1/nodes/*", HTTP_DELETE, 0, api_delete_node, ROLE_ADMIN, false },
+	{ "/v1/nodes/*/report", HTTP_POST, REPORT_MAX, api_post_report,
+	  ROLE_REGISTER, false },
+	{ "/v1/nodes/*/certificate", HTTP_POST, BODY_MAX,
+	  api_post_certificate, ROLE_REGISTER, false },
+	{ "/v1/nodes/*/grant", HTTP_GET, 0, api_get_grant, ROLE_REGISTER,
+	  false },
+	{ "/v1/nodes/*/grant", HTTP_PUT, BODY_MAX, api_put_grant, ROLE_ADMIN,
+	  false },
+	{ "/v1/watch", HTTP_GET, 0, api_get_watch, ROLE_READ, false },
+	{ "/v1/services", HTTP_GET, 0, api_get_services, ROLE_READ, false },
+	{ "/v1/services/*", HTTP_GET, 0, api_get_service, ROLE_READ, false },
+	{ "/v1/services/*", HTTP_PUT, BODY_MAX, api_put_service, ROLE_REGISTER,
+	  false },
+	{ "/v1/services/*", HTTP_DELETE, 0, api_delete_service, ROLE_REGISTER,
+	  false },
+	{ "/v1/services/*/check", HTTP_POST, 0, api_post_check, ROLE_REGISTER,
+	  false },
+	{ "/v1/tokens", HTTP_GET, 0, api_get_tokens, ROLE_ADMIN, false },
+	{ "/v1/tokens", HTTP_POST, BODY_MAX, api_post_token, ROLE_ADMIN,
+	  false },
+	{ "/v1/tokens/*", HTTP_DELETE, 0, api_delete_token, ROLE_ADMIN,
+	  false },
+	{ "/v1/audit", HTTP_GET, 0, api_get_audit, ROLE_ADMIN, false },
+	{ "/v1/mesh", HTTP_GET, 0, api_get_mesh, ROLE_READ, false },
+	{ "/v1/status", HTTP_GET, 0, api_get_status, ROLE_READ, false },
 	{ 0 },
 };
+
+void api_print_routes(FILE *to)
+{
+	const struct route *r;
+
+	for (r = api_routes; r->path; r++)
+		fprintf(to, "%s %s %s %zu\n",
+			r->method == HTTP_GET ? "GET" :
+			r->method == HTTP_POST ? "POST" :
+			r->method == HTTP_PUT ? "PUT" : "DELETE", r->path,
+			r->open ? "open" : grant_roles[r->role], r->body_max);
+}
 
 void api_init(struct watches *w, uint32_t lease)
 {
@@ -49,6 +81,8 @@ struct node *api_find_node(struct request *rq, const char *text,
 
 	if (*text && strlen(text) < 10 && !text[strspn(text, "0123456789")])
 		node = registry_node(rq->reg, strtoul(text, NULL, 10));
+	else if (strlen(text) <= JNAME_MAX)
+		node = registry_node_named(rq->reg, text);
 	if (!node)
 		problem(rq, 404, field, "there is no node \"%.63s\"", text);
 	return node;
@@ -154,6 +188,6 @@ int api_get_status(struct request *rq)
 	record_set(obj, "services", json_integer(reg->nr_services));
 	record_set(obj, "members", json_integer(reg->nr_members));
 	record_set(obj, "watchers", json_integer(watches_count(watches)));
-	record_set(obj, "requests", json_integer(http_requests(rq->http)));
+	http_counters(rq->http, obj);
 	return 200;
 }

@@ -3,6 +3,8 @@
 #ifndef COORDINATOR_API_H
 #define COORDINATOR_API_H
 
+#include <stdio.h>
+
 #include "http.h"
 #include "watch.h"
 
@@ -10,6 +12,9 @@
 void api_init(struct watches *watches, uint32_t lease_ms);
 
 extern const struct route api_routes[];
+
+/* "METHOD PATH ROLE BODY-MAX" each, for what is checked against them. */
+void api_print_routes(FILE *to);
 
 struct watches *api_watches(void);
 uint32_t api_lease_ms(void);
@@ -23,6 +28,16 @@ int api_get_service(struct request *rq);
 int api_put_service(struct request *rq);
 int api_delete_service(struct request *rq);
 int api_post_check(struct request *rq);
+int api_get_ca(struct request *rq);
+int api_post_join(struct request *rq);
+int api_post_certificate(struct request *rq);
+int api_delete_node(struct request *rq);
+int api_get_audit(struct request *rq);
+int api_get_tokens(struct request *rq);
+int api_post_token(struct request *rq);
+int api_delete_token(struct request *rq);
+int api_get_grant(struct request *rq);
+int api_put_grant(struct request *rq);
 int api_get_mesh(struct request *rq);
 int api_get_status(struct request *rq);
 
@@ -34,7 +49,10 @@ json_t *api_nodes(struct registry *reg, uint64_t after);
 json_t *api_services(struct registry *reg, uint64_t after);
 json_t *api_members(const struct service *svc);
 
-/* The node that path or argument text names: NULL with a problem. */
+/* The first id from 1 that is free and usable; 0: none is left. */
+uint32_t api_free_id(struct registry *reg);
+
+/* The node that path or argument text names, by digits its id: NULL with a problem. */
 struct node *api_find_node(struct request *rq, const char *text,
 			   const char *field);
 

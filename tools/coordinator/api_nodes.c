@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 
 #include "api.h"
+#include "auth.h"
+#include "change.h"
 #include "json.h"
 #include "lease.h"
 #include "log.h"
@@ -32,14 +34,14 @@ static bool read_join(struct jread *rd, struct node_def *def)
 	return jread_ok(rd);
 }
 
-/* The first id from 1 that is free and usable; 0: none is left. */
-static uint32_t free_id(struct registry *reg)
+uint32_t api_free_id(struct registry *reg)
 {
 	uint32_t last = plan_last(&reg->mesh);
 	uint32_t id;
 
 	for (id = 1; id <= last; id++)
-		if (!registry_node(reg, id) && plan_usable(&reg->mesh, id))
+		if (!registry_node(reg, id) && !registry_forgotten(reg, id) &&
+		    plan_usable(&reg->mesh, id))
 			return id;
 	return 0;
 }
@@ -116,13 +118,14 @@ static int join_known(struct request *rq, struct node *node,
 {
 	struct registry *reg = rq->reg;
 	struct node_def merged = node->def;
+	char object[32];
 	struct member *m;
 
 	if (node->def.epoch != def->epoch &&
 	    !same_underlay(&node->def, def) && lease_live(node))
 		return problem(rq, 409, "name",
-			       "name: node %u is held by another agent, whose lease has not lapsed",
-			       node->def.id);
+			       "name: node %u \"%s\" is held by another agent, whose lease has not lapsed",
+			       node->def.id, node->def.name);
 
 	if (swaps_epochs(reg, node, def->epoch))
 		return problem(rq, 409, "name",
@@ -145,9 +148,13 @@ static int join_known(struct request *rq, struct node *node,
 	    !strcmp(merged.zone, node->def.zone))
 		return 0;
 
-	store_begin(reg->store);
+	change_begin(reg);
 	store_put_node(reg->store, &merged);
-	if (store_commit(reg->store))
+	snprintf(object, sizeof(object), "node %u", merged.id);
+	change_log(reg, rq, object,
+		   merged.epoch != node->def.epoch ? "started" : "changed",
+		   "it registered");
+	if (change_commit(reg))
 		return problem_store(rq);
 	if (merged.epoch != node->def.epoch) {
 		/* Another life of the agent: what the last one said stands,
@@ -171,16 +178,20 @@ static int join_new(struct request *rq, struct node_def *def,
 		    struct node **ret)
 {
 	struct registry *reg = rq->reg;
-	uint32_t id = free_id(reg);
+	uint32_t id = api_free_id(reg);
+	char object[32];
 
 	if (!id)
 		return problem(rq, 507, NULL,
-			       "no node id is left: all %u blocks of the mesh's prefixes are handed out",
+			       "no node id is left: all %u blocks of the mesh's prefixes are handed out, or rest",
 			       reg->nr_nodes);
 	plan_node(&reg->mesh, id, def);
-	store_begin(reg->store);
+	change_begin(reg);
 	store_put_node(reg->store, def);
-	if (store_commit(reg->store))
+	snprintf(object, sizeof(object), "node %u", id);
+	change_log(reg, rq, object, "joined", "it registered as \"%s\"",
+		   def->name);
+	if (change_commit(reg))
 		return problem_store(rq);
 	*ret = registry_add_node(reg, def);
 	log_info("node %u \"%s\": joined", id, def->name);
@@ -191,6 +202,7 @@ int api_post_node(struct request *rq)
 {
 	struct registry *reg = rq->reg;
 	struct node_def def = { .port = reg->mesh.port };
+	struct node *self = registry_node(reg, rq->who.node);
 	struct node *node;
 	struct jread rd;
 	int status = 0;
@@ -201,6 +213,12 @@ int api_post_node(struct request *rq)
 	jread_free(&rd);
 	if (status)
 		return status;
+	if (rq->who.role != ROLE_ADMIN &&
+	    (!self || strcmp(self->def.name, def.name)))
+		return problem(rq, 403, "name",
+			       "name: only node \"%s\" itself registers as that",
+			       def.name);
+	grant_default(&def.grant);
 
 	node = underlay_holder(reg, &def);
 	if (node)

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "api.h"
+#include "auth.h"
+#include "change.h"
 #include "json.h"
 #include "lease.h"
 #include "mem.h"
@@ -32,6 +34,55 @@ struct work {
 	unsigned int nr_steps;
 	unsigned int after;		/* members once all is done */
 };
+
+static unsigned int created_by(struct registry *reg, uint32_t node)
+{
+	const struct service *svc;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(svc, &reg->services_changed, changed)
+		n += svc->def.creator == node;
+	return n;
+}
+
+/* Each tag that it registers must be granted, also when it was before. */
+static int check_grant(struct work *work)
+{
+	const struct report *rep = &work->rep;
+	char field[48];
+	unsigned int i;
+	int status;
+
+	if (!auth_grant(work->rq))
+		return 0;
+	for (i = 0; i < rep->nr_members; i++) {
+		snprintf(field, sizeof(field), "members[%u].tag", i);
+		status = auth_tag(work->rq, rep->members[i].def.tag, field);
+		if (status)
+			return status;
+	}
+	for (i = 0; i < rep->nr_services; i++) {
+		snprintf(field, sizeof(field), "services[%u].tag", i);
+		status = auth_tag(work->rq, rep->services[i].tag, field);
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
+/* The first service that is one too many is told by its @item. */
+static int check_quota(struct work *work, const char *item)
+{
+	const struct grant *grant = auth_grant(work->rq);
+	uint32_t id = work->node->def.id;
+
+	if (!grant || created_by(work->reg, id) + work->services.nr <
+		      grant->services_max)
+		return 0;
+	return problem(work->rq, 507, item,
+		       "%s: node \"%s\" may create %u services", item,
+		       work->node->def.name, grant->services_max);
+}
 
 /* Who has not said all it has to say is asked to. */
 static int resync(struct work *work, const char *why)
@@ -137,6 +188,9 @@ static int plan_services(struct work *work)
 		svc = registry_service(reg, def.tag);
 		if (!svc) {
 			snprintf(item, sizeof(item), "services[%u]", i);
+			status = check_quota(work, item);
+			if (status)
+				return status;
 			status = service_plan_create(&work->services, work->rq,
 						     &def, item);
 			if (status)
@@ -157,12 +211,43 @@ static int plan_services(struct work *work)
 		def.load = VNIMESH_LOAD_CONNECTIONS;
 		def.creator = work->node->def.id;
 		snprintf(item, sizeof(item), "members[%u]", i);
+		if (!service_planned(&work->services, def.tag)) {
+			status = check_quota(work, item);
+			if (status)
+				return status;
+		}
 		status = service_plan_create(&work->services, work->rq, &def,
 					     item);
 		if (status)
 			return status;
 	}
 	return 0;
+}
+
+static void log_step(struct work *work, const struct step *step)
+{
+	const struct member_def *def = step->said ? &step->said->def :
+						    &step->m->def;
+	const char *output = step->said ? step->said->soft.output : "";
+	const char *state = record_states[def->state - 1];
+	char object[TAG_MAX + 32];
+
+	snprintf(object, sizeof(object), "member %s/%u", def->tag, def->vni);
+	if (!step->said)
+		change_log(work->reg, work->rq, object, "removed",
+			   work->rep.full ? "not in a full report" :
+					    "reported as removed");
+	else if (!step->m)
+		change_log(work->reg, work->rq, object, "added", "%s%s%s",
+			   state, *output ? ": " : "", output);
+	else if (step->m->def.state != def->state)
+		change_log(work->reg, work->rq, object, state, "was %s%s%s",
+			   record_states[step->m->def.state - 1],
+			   *output ? ": " : "", output);
+	else
+		change_log(work->reg, work->rq, object, "changed",
+			   "weight %u, priority %u", def->weight,
+			   def->priority);
 }
 
 static int store_all(struct work *work)
@@ -177,11 +262,13 @@ static int store_all(struct work *work)
 	if (!any)
 		return 0;
 
-	store_begin(store);
-	service_plan_store(&work->services);
+	change_begin(work->reg);
+	service_plan_store(&work->services, work->rq);
 	for (i = 0; i < work->nr_steps; i++) {
 		const struct step *step = &work->steps[i];
 
+		if (!step->said || step->store)
+			log_step(work, step);
 		if (!step->said) {
 			store_del_member(store, step->m->def.tag,
 					 step->m->def.vni);
@@ -191,7 +278,7 @@ static int store_all(struct work *work)
 			store_put_member(store, &def);
 		}
 	}
-	return store_commit(store) ? problem_store(work->rq) : 0;
+	return change_commit(work->reg) ? problem_store(work->rq) : 0;
 }
 
 /* Takes over what is said of a member. A change of what the store keeps, or
@@ -240,24 +327,30 @@ static void apply(struct work *work)
 /* The first of the new members for which there is no room, in the order of
  * the report. A full one has no more than fit.
  */
-static int too_many(struct work *work)
+static int too_many(struct work *work, unsigned int max)
 {
+	unsigned int over = work->after - max;
 	unsigned int i = work->nr_steps;
-	unsigned int over = work->after - NODE_MEMBERS_MAX;
 	char field[32];
 
 	while (over && i--)
 		if (!work->steps[i].m)
 			over--;
+	/* A quota may be below what was there before. */
+	if (over)
+		return problem(work->rq, 507, NULL,
+			       "a quota of %u members is exceeded", max);
 	snprintf(field, sizeof(field), "members[%td]",
 		 work->steps[i].said - work->rep.members);
 	return problem(work->rq, 507, field, "%s: a node has at most %u",
-		       field, NODE_MEMBERS_MAX);
+		       field, max);
 }
 
 /* After the form: what the report means for what is known. */
 static int process(struct work *work)
 {
+	const struct grant *grant = auth_grant(work->rq);
+	unsigned int max = NODE_MEMBERS_MAX;
 	char field[64];
 	char text[128];
 	int status;
@@ -265,11 +358,15 @@ static int process(struct work *work)
 	if (!report_owned(&work->rep, &work->node->def, field, text))
 		return problem(work->rq, 403, field, "%s: %s", field, text);
 	status = check_order(work);
+	if (!status)
+		status = check_grant(work);
 	if (status)
 		return status;
 	plan_members(work);
-	if (work->after > NODE_MEMBERS_MAX)
-		return too_many(work);
+	if (grant && grant->members_max < max)
+		max = grant->members_max;
+	if (work->after > max)
+		return too_many(work, max);
 	status = plan_services(work);
 	if (!status)
 		status = store_all(work);
@@ -294,6 +391,9 @@ int api_post_report(struct request *rq)
 	work.node = api_find_node(rq, rq->arg, NULL);
 	if (!work.node)
 		return 404;
+	status = auth_node(rq, work.node, "node");
+	if (status)
+		return status;
 	service_plan_init(&work.services, rq->reg);
 	jread_buf(&rd, rq->body, rq->body_len, JREAD_LENIENT);
 	status = report_read(&work.rep, &rd) ? process(&work) :

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "api.h"
+#include "auth.h"
+#include "change.h"
 #include "check.h"
 #include "json.h"
 #include "log.h"
@@ -155,6 +157,9 @@ int api_put_service(struct request *rq)
 		return problem(rq, 400, "tag",
 			       "tag: 1 to %u of a-z 0-9 -, no - at the ends",
 			       TAG_MAX);
+	status = auth_tag(rq, rq->arg, "tag");
+	if (status)
+		return status;
 	strcpy(def.tag, rq->arg);
 	jread_buf(&rd, rq->body, rq->body_len, JREAD_LENIENT);
 	if (jread_root(&rd, &root))
@@ -176,9 +181,9 @@ int api_put_service(struct request *rq)
 			return status;
 		}
 	}
-	store_begin(reg->store);
-	service_plan_store(&plan);
-	if (store_commit(reg->store)) {
+	change_begin(reg);
+	service_plan_store(&plan, rq);
+	if (change_commit(reg)) {
 		service_plan_undo(&plan);
 		return problem_store(rq);
 	}
@@ -194,16 +199,23 @@ int api_delete_service(struct request *rq)
 {
 	struct service *svc = find_service(rq);
 	struct registry *reg = rq->reg;
+	char object[TAG_MAX + 16];
+	int status;
 
 	if (!svc)
 		return 404;
+	status = auth_tag(rq, svc->def.tag, "tag");
+	if (status)
+		return status;
 	if (svc->nr_members)
 		return problem(rq, 409, NULL, "the service has %u members",
 			       svc->nr_members);
-	store_begin(reg->store);
+	change_begin(reg);
 	store_del_service(reg->store, svc->def.tag);
 	store_put_resting(reg->store, svc->def.tag, &svc->def.address4);
-	if (store_commit(reg->store))
+	snprintf(object, sizeof(object), "service %s", svc->def.tag);
+	change_log(reg, rq, object, "deleted", "asked for");
+	if (change_commit(reg))
 		return problem_store(rq);
 	log_info("service \"%s\": deleted", svc->def.tag);
 	pool_rest(&reg->pool, svc->def.tag, &svc->def.address4, loop_now());
@@ -216,9 +228,13 @@ int api_delete_service(struct request *rq)
 int api_post_check(struct request *rq)
 {
 	struct service *svc = find_service(rq);
+	int status;
 
 	if (!svc)
 		return 404;
+	status = auth_tag(rq, svc->def.tag, "tag");
+	if (status)
+		return status;
 	rq->reply = mem_checked(json_object());
 	record_set(rq->reply, "id", json_integer(checks_ask(rq->reg, svc)));
 	record_set(rq->reply, "members", json_integer(svc->nr_members));

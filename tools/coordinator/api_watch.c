@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "auth.h"
 #include "check.h"
 #include "mem.h"
 #include "problem.h"
@@ -52,7 +53,22 @@ static json_t *tombstones(struct registry *reg, uint64_t after)
 	TAILQ_FOREACH_REVERSE(t, &reg->tombstones, tombstone_list, list) {
 		if (t->rev <= after)
 			break;
-		record_append(list, json_string(t->tag));
+		if (!t->node)
+			record_append(list, json_string(t->tag));
+	}
+	return list;
+}
+
+static json_t *forgotten(struct registry *reg, uint64_t after)
+{
+	json_t *list = mem_checked(json_array());
+	const struct tombstone *t;
+
+	TAILQ_FOREACH_REVERSE(t, &reg->tombstones, tombstone_list, list) {
+		if (t->rev <= after)
+			break;
+		if (t->node)
+			record_append(list, json_integer(t->node));
 	}
 	return list;
 }
@@ -87,6 +103,7 @@ static void answer(struct request *rq, const struct interest *in,
 {
 	uint64_t after = since->given ? since->index : 0;
 	struct registry *reg = rq->reg;
+	const struct node *node = registry_node(reg, in->checks);
 	json_t *obj = mem_checked(json_object());
 
 	rq->reply = obj;
@@ -94,32 +111,39 @@ static void answer(struct request *rq, const struct interest *in,
 	record_set(obj, "full", json_boolean(!since->given));
 	record_set(obj, "mesh", record_mesh(&reg->mesh));
 	record_set(obj, "nodes", api_nodes(reg, after));
-	record_set(obj, "nodes_removed", json_array());
+	record_set(obj, "nodes_removed",
+		   since->given ? forgotten(reg, after) : json_array());
 	record_set(obj, "services", api_services(reg, after));
 	record_set(obj, "services_removed",
 		   since->given ? tombstones(reg, after) : json_array());
 	record_set(obj, "members",
 		   members(reg, in, fresh, after, !since->given));
 	record_set(obj, "checks",
-		   in->checks ? checks_list(in->checks, after) : json_array());
+		   node ? checks_list(node, after) : json_array());
 }
 
 static int watch(struct request *rq, struct interest *in,
 		 struct interest *fresh)
 {
-	const char *node = http_arg(rq, "node");
+	const char *text = http_arg(rq, "node");
+	struct node *node;
 	struct since since;
 	int status = watch_since(rq, &since);
 
 	/* After a wait the index may have become too old: a tombstone went. */
 	if (status)
 		return status;
-	if (node) {
-		in->checks = api_find_node(rq, node, "node");
-		if (!in->checks)
+	if (text) {
+		node = api_find_node(rq, text, "node");
+		if (!node)
 			return 404;
+		/* Its checks are taken by asking for them. */
+		status = auth_node(rq, node, "node");
+		if (status)
+			return status;
 		if (since.given)
-			checks_taken(in->checks, since.index);
+			checks_taken(node, since.index);
+		in->checks = node->def.id;
 	}
 	if (!read_tags(rq, "tags", in) || !read_tags(rq, "fresh", fresh))
 		return 400;

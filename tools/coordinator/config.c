@@ -97,9 +97,27 @@ static void read_mesh(struct jobj *root, struct mesh *mesh)
 	jobj_end(&obj);
 }
 
+static void read_addresses(struct jobj *root, struct config *cfg)
+{
+	struct jarr arr;
+	const char *text;
+
+	if (!jget_arr(root, "addresses", JOPT, ADDRESSES_MAX, &arr))
+		return;
+	while (cfg->nr_addresses < arr.n) {
+		unsigned int i = cfg->nr_addresses++;
+
+		if (!jarr_str(&arr, i, IP_TEXT_MAX, &text))
+			return;
+		if (!ip_parse(text, &cfg->addresses[i]))
+			jarr_fail(&arr, i, "must be an IPv4 or IPv6 address");
+	}
+}
+
 static void read_root(struct jobj *root, struct config *cfg)
 {
 	const char *store = NULL;
+	const char *dir;
 
 	read_listen(root, cfg);
 	jget_bool(root, "insecure", JOPT, &cfg->insecure);
@@ -107,14 +125,21 @@ static void read_root(struct jobj *root, struct config *cfg)
 		strcpy(cfg->store, store);
 	if (store && !*store)
 		jread_fail(root, "store", "must not be empty");
+	if (jget_str(root, "tls_dir", JOPT, sizeof(cfg->tls_dir) - 1, &dir))
+		strcpy(cfg->tls_dir, dir);
+	read_addresses(root, cfg);
+	jget_u32(root, "requests_per_second", JOPT, 1, RATE_MAX, &cfg->rate);
 	jget_u32(root, "lease_ms", JOPT, LEASE_MIN_MS, LEASE_MAX_MS,
 		 &cfg->lease_ms);
 	read_mesh(root, &cfg->mesh);
 	jobj_end(root);
 
-	if (jread_ok(root->rd) && !ip_loopback(&cfg->listen) && !cfg->insecure)
+	if (jread_ok(root->rd) && !ip_loopback(&cfg->listen) &&
+	    !cfg->insecure && !*cfg->tls_dir)
 		jread_fail(root, "listen",
-			   "beyond loopback there is neither encryption nor authentication: set \"insecure\": true to accept that");
+			   "beyond loopback only with \"tls_dir\": without it there is neither encryption nor authentication");
+	if (jread_ok(root->rd) && cfg->insecure && *cfg->tls_dir)
+		jread_fail(root, "insecure", "not with tls_dir");
 }
 
 bool config_read(struct config *cfg, const char *file, char *err, size_t len)
@@ -125,6 +150,7 @@ bool config_read(struct config *cfg, const char *file, char *err, size_t len)
 
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->lease_ms = LEASE_DEFAULT_MS;
+	cfg->rate = RATE_DEFAULT;
 	cfg->mesh.port = VNIMESH_PORT_DEFAULT;
 	cfg->mesh.block4 = 24;
 	cfg->mesh.block6 = 64;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "ip.h"
+#include "limits.h"
 
 /* What the mesh is numbered with. The store keeps a copy from the first start
  * on: identities handed out under one set are wrong under another.
@@ -29,8 +30,12 @@ struct config {
 	struct ip_addr listen;
 	uint16_t listen_port;		/* 0: any free one */
 	bool insecure;
+	char tls_dir[512];		/* "": neither TLS nor rights */
+	struct ip_addr addresses[ADDRESSES_MAX]; /* further ones of the server */
+	unsigned int nr_addresses;
 	char store[512];
 	uint32_t lease_ms;
+	uint32_t rate;			/* requests a second and client */
 	struct mesh mesh;
 };
 

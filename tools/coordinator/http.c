@@ -12,18 +12,24 @@
 
 #include <microhttpd.h>
 
+#include "auth.h"
+#include "client.h"
 #include "http.h"
 #include "log.h"
 #include "mem.h"
 #include "problem.h"
+#include "tls.h"
 
 /* File descriptors that are not connections: store, epoll, signals, stdio. */
 #define FDS_OWN		64
+
+#define TLS_PRIORITIES	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct http {
 	struct loop *loop;
 	struct registry *reg;
 	const struct route *routes;
+	const struct tls *tls;
 	struct MHD_Daemon *mhd;
 	struct source *io;
 	struct source *timer;
@@ -31,6 +37,15 @@ struct http {
 	int epoll_fd;			/* the library's */
 	bool ending;			/* no connection is kept */
 	uint64_t requests;
+	uint64_t refused_rate;
+	uint64_t refused_auth;
+	uint64_t cut_off;		/* slow clients */
+	uint64_t refused_memory;
+	size_t pending;			/* bytes of answers under way */
+	unsigned int connections;
+	struct client_list clients;
+	struct source *tick;
+	struct rates *rates;
 	unsigned int open;		/* requests that are not answered */
 	uint16_t port;
 };
@@ -158,9 +173,25 @@ static bool is_json(const char *type)
 	       (!type[n] || type[n] == ';' || type[n] == ' ');
 }
 
-static const char *header(const struct request *rq, const char *name)
+const char *http_header(const struct request *rq, const char *name)
 {
 	return MHD_lookup_connection_value(rq->conn, MHD_HEADER_KIND, name);
+}
+
+const struct tls *http_tls(const struct http *http)
+{
+	return http->tls;
+}
+
+bool http_peer(const struct request *rq, char *name, size_t len,
+	       char serial[TLS_SERIAL_LEN + 1])
+{
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(rq->conn,
+				       MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	return info && info->tls_session &&
+	       tls_peer(info->tls_session, name, len, serial);
 }
 
 static int too_large(struct request *rq)
@@ -201,8 +232,8 @@ static bool host_is_address(const char *host)
  */
 static int check_sender(struct request *rq)
 {
-	const char *origin = header(rq, MHD_HTTP_HEADER_ORIGIN);
-	const char *host = header(rq, MHD_HTTP_HEADER_HOST);
+	const char *origin = http_header(rq, MHD_HTTP_HEADER_ORIGIN);
+	const char *host = http_header(rq, MHD_HTTP_HEADER_HOST);
 
 	if (origin)
 		return problem(rq, 403, "Origin",
@@ -213,21 +244,69 @@ static int check_sender(struct request *rq)
 	return 0;
 }
 
+static void give_time(struct request *rq, uint64_t ms)
+{
+	if (rq->client)
+		rq->client->until_us = ms ? loop_now() +
+					    ms * LOOP_USEC_PER_MSEC : 0;
+}
+
+static bool peer_address(struct request *rq, struct ip_addr *addr)
+{
+	const union MHD_ConnectionInfo *info;
+	const struct sockaddr_in6 *in6;
+	const struct sockaddr_in *in;
+
+	memset(addr, 0, sizeof(*addr));
+	info = MHD_get_connection_info(rq->conn,
+				       MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	if (!info || !info->client_addr)
+		return false;
+	addr->family = info->client_addr->sa_family;
+	in = (const void *)info->client_addr;
+	in6 = (const void *)info->client_addr;
+	if (addr->family == AF_INET6)
+		memcpy(addr->b, &in6->sin6_addr, 16);
+	else
+		memcpy(addr->b, &in->sin_addr, 4);
+	return true;
+}
+
+static int check_rate(struct request *rq)
+{
+	struct http *http = rq->http;
+	struct ip_addr addr;
+
+	if (!peer_address(rq, &addr) ||
+	    rates_take(http->rates, &addr, loop_now()))
+		return 0;
+	http->refused_rate++;
+	rq->retry = true;
+	return problem(rq, 429, NULL,
+		       "too many requests from this address: wait a second");
+}
+
 /* What can be refused before the body is read. */
 static int check_head(struct request *rq, const char *path, const char *method)
 {
-	const char *length = header(rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	int status = check_sender(rq);
+	const char *length = http_header(rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	int status = check_rate(rq);
 
 	if (!status)
+		status = check_sender(rq);
+	if (!status)
 		status = find_route(rq, path, method);
+	if (!status) {
+		status = auth_check(rq);
+		rq->http->refused_auth += status != 0;
+	}
 	if (status)
 		return status;
 	if (rq->route->body_max &&
 	    length && strtoull(length, NULL, 10) > rq->route->body_max)
 		return too_large(rq);
 	if (rq->route->body_max &&
-	    !is_json(header(rq, MHD_HTTP_HEADER_CONTENT_TYPE)))
+	    !is_json(http_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE)))
 		return problem(rq, 415, NULL,
 			       "the body must be application/json");
 	return 0;
@@ -255,12 +334,20 @@ static enum MHD_Result reply(struct request *rq)
 	char *text = NULL;
 	size_t n = 0;
 
+	if (rq->http->pending > PENDING_MAX) {
+		rq->http->refused_memory++;
+		rq->status = problem(rq, 503, NULL,
+				     "too many answers wait to be read");
+	}
 	if (rq->reply) {
 		text = mem_checked(json_dumps(rq->reply, JSON_COMPACT));
 		n = strlen(text);
 		text = mem_resize(text, n + 1, 1);
 		text[n++] = '\n';
 	}
+	rq->pending = n;
+	rq->http->pending += n;
+	give_time(rq, CLIENT_ANSWER_MS);
 	response = MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE);
 	mem_checked(response);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
@@ -271,12 +358,63 @@ static enum MHD_Result reply(struct request *rq)
 	if (rq->allow)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
 					rq->allow);
+	if (rq->retry)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
+					"1");
+	if (rq->challenge)
+		MHD_add_response_header(response,
+					MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+					"Bearer realm=\"vnimesh\"");
 	if (rq->http->ending)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION,
 					"close");
 	ret = MHD_queue_response(rq->conn, rq->status, response);
 	MHD_destroy_response(response);
 	return ret;
+}
+
+static struct client *client_of(struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(conn,
+				       MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info ? info->socket_context : NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *info;
+	struct client *c = *ctx;
+	struct http *http = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (c)
+			TAILQ_REMOVE(&http->clients, c, list);
+		http->connections -= c != NULL;
+		free(c);
+		*ctx = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	c = mem_zero(1, sizeof(*c));
+	c->fd = info ? info->connect_fd : -1;
+	c->until_us = loop_now() + CLIENT_HEAD_MS * LOOP_USEC_PER_MSEC;
+	TAILQ_INSERT_TAIL(&http->clients, c, list);
+	http->connections++;
+	*ctx = c;
+}
+
+static void on_tick(void *data, uint64_t now_us)
+{
+	struct http *http = data;
+	unsigned int n = clients_expire(&http->clients, now_us);
+
+	http->cut_off += n;
+	source_timer_set(http->tick, now_us + LOOP_USEC_PER_SEC);
+	if (n)
+		pump(http);
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
@@ -293,6 +431,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 		rq->http = http;
 		rq->reg = http->reg;
 		rq->conn = conn;
+		rq->client = client_of(conn);
+		give_time(rq, CLIENT_BODY_MS);
 		*ctx = rq;
 		http->requests++;
 		http->open++;
@@ -322,6 +462,8 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 	if (!rq)
 		return;
 	http->open--;
+	http->pending -= rq->pending;
+	give_time(rq, CLIENT_IDLE_MS);
 	json_decref(rq->reply);
 	free((char *)rq->allow);
 	free(rq->arg);
@@ -341,6 +483,7 @@ void http_wait(struct request *rq, loop_io_fn gone, void *data)
 		loop_io(rq->http->loop, &rq->hangup, info->connect_fd,
 			EPOLLRDHUP, gone, data);
 	rq->waited = true;
+	give_time(rq, 0);
 	MHD_suspend_connection(rq->conn);
 }
 
@@ -382,9 +525,15 @@ uint16_t http_port(const struct http *http)
 	return http->port;
 }
 
-uint64_t http_requests(const struct http *http)
+void http_counters(const struct http *http, json_t *obj)
 {
-	return http->requests;
+	record_set(obj, "requests", json_integer(http->requests));
+	record_set(obj, "connections", json_integer(http->connections));
+	record_set(obj, "pending_bytes", json_integer(http->pending));
+	record_set(obj, "refused_rate", json_integer(http->refused_rate));
+	record_set(obj, "refused_auth", json_integer(http->refused_auth));
+	record_set(obj, "refused_memory", json_integer(http->refused_memory));
+	record_set(obj, "cut_off", json_integer(http->cut_off));
 }
 
 /* As many connections as the limit on open files leaves room for. */
@@ -480,15 +629,31 @@ static int listen_socket(const struct config *cfg, uint16_t *port)
 
 static bool start_daemon(struct http *http, int fd)
 {
-	const unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
-				   MHD_USE_ERROR_LOG;
+	unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+			     MHD_USE_ERROR_LOG;
+	struct MHD_OptionItem secure[] = {
+		{ MHD_OPTION_END, 0, NULL },
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, NULL },
+		{ MHD_OPTION_HTTPS_MEM_TRUST, 0, NULL },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_PRIORITIES },
+		{ MHD_OPTION_END, 0, NULL },
+	};
 	const union MHD_DaemonInfo *info;
 
+	if (http->tls) {
+		flags |= MHD_USE_TLS;
+		secure[0].option = MHD_OPTION_HTTPS_MEM_KEY;
+		secure[0].ptr_value = (void *)tls_key(http->tls);
+		secure[1].ptr_value = (void *)tls_cert(http->tls);
+		secure[2].ptr_value = (void *)tls_ca(http->tls);
+	}
 	http->mhd = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,
 				     MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+				     MHD_OPTION_ARRAY, secure,
 				     MHD_OPTION_LISTEN_SOCKET, fd,
 				     MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
 				     MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
 				     MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
 				     MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 				     CONNECTIONS_PER_IP,
@@ -505,11 +670,13 @@ static bool start_daemon(struct http *http, int fd)
 	return !loop_io(http->loop, &http->io, http->epoll_fd, EPOLLIN, on_io,
 			http) &&
 	       !loop_timer(http->loop, &http->timer, on_timer, http) &&
+	       !loop_timer(http->loop, &http->tick, on_tick, http) &&
+	       !source_timer_set(http->tick, loop_now() + LOOP_USEC_PER_SEC) &&
 	       !loop_defer(http->loop, &http->kick, on_kick, http);
 }
 
 struct http *http_start(struct loop *loop, const struct config *cfg,
-			struct registry *reg, const struct route *routes,
+			const struct tls *tls, struct registry *reg, const struct route *routes,
 			char *err, size_t len)
 {
 	struct http *http = mem_zero(1, sizeof(*http));
@@ -519,8 +686,12 @@ struct http *http_start(struct loop *loop, const struct config *cfg,
 	http->loop = loop;
 	http->reg = reg;
 	http->routes = routes;
+	http->tls = tls;
+	http->rates = rates_new(cfg->rate);
+	TAILQ_INIT(&http->clients);
 	fd = listen_socket(cfg, &http->port);
 	if (fd < 0) {
+		rates_free(http->rates);
 		snprintf(err, len, "cannot listen on %s port %u: %s",
 			 ip_text(&cfg->listen, addr), cfg->listen_port,
 			 strerror(errno));
@@ -564,8 +735,10 @@ void http_stop(struct http *http)
 		finish_answers(http);
 	source_free(&http->io);
 	source_free(&http->timer);
+	source_free(&http->tick);
 	source_free(&http->kick);
 	if (http->mhd)
 		MHD_stop_daemon(http->mhd);
+	rates_free(http->rates);
 	free(http);
 }

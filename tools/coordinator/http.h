@@ -26,6 +26,7 @@
 #include "registry.h"
 
 struct http;
+struct tls;
 struct request;
 struct watcher;
 
@@ -42,6 +43,15 @@ struct route {
 	unsigned int method;		/* one of HTTP_... */
 	size_t body_max;		/* of a required JSON body, 0: none */
 	http_handler fn;
+	enum role role;			/* that it takes; NONE: a token to join */
+	bool open;			/* to anybody */
+};
+
+/* Who asks; see auth.h. */
+struct identity {
+	enum role role;
+	uint32_t node;			/* by certificate, else 0 */
+	char token[TOKEN_ID_LEN + 1];	/* its id, else "" */
 };
 
 struct request {
@@ -52,20 +62,27 @@ struct request {
 	char *body;
 	size_t body_len;
 	json_t *reply;
+	struct identity who;
+	bool challenge;			/* the reply asks for a token */
+	bool retry;			/* ... to come back later */
 	bool waited;
 	struct watcher *watcher;	/* while it waits; see watch.h */
 	/* the server's */
 	struct MHD_Connection *conn;
 	struct source *hangup;
 	size_t discarded;
+	size_t pending;			/* bytes of the answer */
+	struct client *client;
 	int status;			/* 0: no answer yet */
 	const char *allow;
 };
 
-/* Listens. NULL with a message in @err. @routes ends with a NULL path. */
+/* Listens; with @tls (lent) by HTTPS only. NULL with a message in @err. @routes
+ * ends with a NULL path.
+ */
 struct http *http_start(struct loop *loop, const struct config *cfg,
-			struct registry *reg, const struct route *routes,
-			char *err, size_t len);
+			const struct tls *tls, struct registry *reg,
+			const struct route *routes, char *err, size_t len);
 
 /* All waiting requests must have been woken; their answers are sent first,
  * which takes STOP_MAX_MS at most.
@@ -73,7 +90,16 @@ struct http *http_start(struct loop *loop, const struct config *cfg,
 void http_stop(struct http *http);
 
 uint16_t http_port(const struct http *http);
-uint64_t http_requests(const struct http *http);
+/* Adds its counters to @obj. */
+void http_counters(const struct http *http, json_t *obj);
+
+/* NULL: plain HTTP. */
+const struct tls *http_tls(const struct http *http);
+
+/* The certificate that the client showed; see tls_peer(). */
+bool http_peer(const struct request *rq, char *name, size_t len,
+	       char serial[33]);
+const char *http_header(const struct request *rq, const char *name);
 
 /* A query argument, or NULL. */
 const char *http_arg(const struct request *rq, const char *name);

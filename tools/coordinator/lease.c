@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
 
+#include "change.h"
 #include "check.h"
 #include "lease.h"
 #include "log.h"
@@ -70,12 +71,12 @@ static void wake_addresses(struct leases *leases, uint64_t now_us)
 
 	if (!r)
 		return;
-	store_begin(reg->store);
+	change_begin(reg);
 	for (; r && n < WAKE_MAX; n++) {
 		store_del_resting(reg->store, r->tag);
 		r = pool_rested(&reg->pool, r, now_us);
 	}
-	if (store_commit(reg->store)) {
+	if (change_commit(reg)) {
 		if (!leases->failing)
 			log_error("store: %s", reg->store->error);
 		leases->failing = true;
@@ -84,6 +85,22 @@ static void wake_addresses(struct leases *leases, uint64_t now_us)
 	leases->failing = false;
 	while (n--)
 		pool_wake(&reg->pool, pool_rested(&reg->pool, NULL, now_us));
+}
+
+/* Ids of nodes whose rest is over, one a tick: they are few. */
+static void wake_id(struct leases *leases, uint64_t now_us)
+{
+	struct registry *reg = leases->reg;
+	struct forgotten *f = TAILQ_FIRST(&reg->forgotten);
+
+	if (!f || f->until_us > now_us)
+		return;
+	change_begin(reg);
+	store_del_forgotten(reg->store, f->id);
+	if (change_commit(reg))
+		return;
+	TAILQ_REMOVE(&reg->forgotten, f, list);
+	free(f);
 }
 
 static void on_tick(void *data, uint64_t now_us)
@@ -101,6 +118,7 @@ static void on_tick(void *data, uint64_t now_us)
 	}
 	checks_expire(reg, now_us);
 	wake_addresses(leases, now_us);
+	wake_id(leases, now_us);
 	leases->due_us = now_us + leases->step_us;
 	source_timer_set(leases->timer, leases->due_us);
 }

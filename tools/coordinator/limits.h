@@ -80,6 +80,48 @@
 /* Removed services remembered for watchers; who is further behind relists. */
 #define TOMBSTONES_MAX		1024
 
+/* Half a year of a quiet mesh; a busy one has its last hours. */
+#define AUDIT_MAX		10000
+#define AUDIT_PAGE		1000
+
+/* What a client may take its time for: the head of a request, its body, our
+ * answer (a slow line may bring 100 KiB in a second), and being idle.
+ */
+#define CLIENT_HEAD_MS		10000
+#define CLIENT_BODY_MS		30000
+#define CLIENT_ANSWER_MS	60000
+#define CLIENT_IDLE_MS		120000
+
+/* An agent asks a few times in a second; a burst of this many seconds is what
+ * a restart of everything behind one address brings.
+ */
+#define RATE_DEFAULT		500
+#define RATE_MAX		1000000
+#define RATE_BURST_S		4
+
+/* Of answers that wait for their clients to read them. */
+#define PENDING_MAX		(256 << 20)
+
+/* A token's id is for logs and for taking it back; the secret is longer. */
+#define TOKEN_ID_LEN		12
+#define TOKENS_MAX		1024
+#define GRANT_TAGS_MAX		16
+/* Services that one node may create unless its grant says otherwise. */
+#define GRANT_SERVICES		256
+/* Long enough to walk to the next host, and for a lunch. */
+#define JOIN_TTL_S		86400
+#define TOKEN_TTL_MAX_S		(10 * 366 * 86400LL)
+
+/* The authority outlives the hosts; a node's certificate is renewed when a
+ * third of its life is left, so that a host may be off for months.
+ */
+#define CERT_CA_DAYS		7300
+#define CERT_SERVER_DAYS	3650
+#define CERT_NODE_DAYS		365
+#define CERT_BACK_S		86400
+#define CSR_MAX			8192
+#define ADDRESSES_MAX		8
+
 /* What the kernel takes: a day. */
 #define DRAIN_TIME_MAX		86400000
 

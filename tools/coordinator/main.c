@@ -7,8 +7,10 @@
 #include "api.h"
 #include "config.h"
 #include "defaults.h"
+#include "init.h"
 #include "lease.h"
 #include "log.h"
+#include "tls.h"
 
 #define ERROR_MAX	1024
 
@@ -16,6 +18,7 @@ struct coordinator {
 	struct config cfg;
 	struct loop *loop;
 	struct store *store;
+	struct tls *tls;
 	struct registry reg;
 	bool loaded;
 	struct watches *watches;
@@ -28,6 +31,7 @@ struct coordinator {
 static void usage(FILE *to)
 {
 	fputs("Usage: vnimesh-coordinator --config FILE [--check]\n"
+	      "       vnimesh-coordinator init --config FILE\n"
 	      "       vnimesh-coordinator --help | --version\n",
 	      to);
 }
@@ -61,9 +65,14 @@ static bool start(struct coordinator *co, char *err, size_t len)
 		snprintf(err, len, "cannot start the timers");
 		return false;
 	}
+	if (*co->cfg.tls_dir) {
+		co->tls = tls_load(&co->cfg, err, len);
+		if (!co->tls)
+			return false;
+	}
 	api_init(co->watches, co->cfg.lease_ms);
-	co->http = http_start(co->loop, &co->cfg, &co->reg, api_routes, err,
-			      len);
+	co->http = http_start(co->loop, &co->cfg, co->tls, &co->reg,
+			      api_routes, err, len);
 	return co->http;
 }
 
@@ -78,6 +87,7 @@ static void stop(struct coordinator *co)
 	if (co->loaded)
 		registry_free(&co->reg);
 	store_close(co->store);
+	tls_free(co->tls);
 	source_free(&co->sigterm);
 	source_free(&co->sigint);
 	loop_free(co->loop);
@@ -89,7 +99,7 @@ static void announce(const struct coordinator *co)
 	char addr[IP_TEXT_MAX];
 
 	ip_text(&co->cfg.listen, addr);
-	if (!ip_loopback(&co->cfg.listen))
+	if (!ip_loopback(&co->cfg.listen) && !co->tls)
 		log_warning("insecure: whoever reaches %s can register and remove services",
 			    addr);
 	log_info("mesh %u %s: %u nodes, %u services, %u members",
@@ -125,6 +135,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check", no_argument, NULL, 'k' },
+		{ "routes", no_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
@@ -133,7 +144,14 @@ int main(int argc, char **argv)
 	char err[ERROR_MAX];
 	struct config cfg;
 	bool check = false;
+	bool init = false;
 	int opt;
+
+	if (argc > 1 && !strcmp(argv[1], "init")) {
+		init = true;
+		argc--;
+		argv++;
+	}
 
 	while ((opt = getopt_long(argc, argv, "c:hV", options, NULL)) >= 0) {
 		switch (opt) {
@@ -143,6 +161,9 @@ int main(int argc, char **argv)
 		case 'k':
 			check = true;
 			break;
+		case 'r':
+			api_print_routes(stdout);
+			return 0;
 		case 'h':
 			usage(stdout);
 			return 0;
@@ -166,5 +187,12 @@ int main(int argc, char **argv)
 		log_error("%s", err);
 		return 1;
 	}
-	return check ? 0 : run(&cfg);
+	if (check)
+		return 0;
+	if (!init)
+		return run(&cfg);
+	if (init_mesh(&cfg, err, sizeof(err)))
+		return 0;
+	log_error("%s", err);
+	return 1;
 }

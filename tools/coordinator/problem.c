@@ -12,6 +12,8 @@ static const char *title(int status)
 	switch (status) {
 	case 400:
 		return "Bad Request";
+	case 401:
+		return "Unauthorized";
 	case 403:
 		return "Forbidden";
 	case 404:
@@ -26,6 +28,8 @@ static const char *title(int status)
 		return "Content Too Large";
 	case 415:
 		return "Unsupported Media Type";
+	case 429:
+		return "Too Many Requests";
 	case 503:
 		return "Service Unavailable";
 	case 507:

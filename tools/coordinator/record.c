@@ -167,7 +167,7 @@ json_t *record_mesh(const struct mesh *mesh)
 	return obj;
 }
 
-json_t *record_node_def(const struct node_def *node)
+static json_t *pack_node(const struct node_def *node)
 {
 	json_t *obj = mem_checked(json_object());
 	char buf4[IP_TEXT_MAX];
@@ -196,10 +196,24 @@ json_t *record_node_def(const struct node_def *node)
 
 json_t *record_node(const struct node_def *node, bool stale, uint64_t age_ms)
 {
-	json_t *obj = record_node_def(node);
+	json_t *obj = pack_node(node);
 
 	record_set(obj, "stale", json_boolean(stale));
 	record_set(obj, "age_ms", json_integer(age_ms));
+	return obj;
+}
+
+json_t *record_node_def(const struct node_def *node)
+{
+	json_t *obj = pack_node(node);
+	json_t *grant = mem_checked(json_object());
+
+	grant_pack(grant, &node->grant);
+	record_set(obj, "grant", grant);
+	if (node->serial[0])
+		record_set(obj, "serial", json_string(node->serial));
+	if (node->serial2[0])
+		record_set(obj, "serial2", json_string(node->serial2));
 	return obj;
 }
 

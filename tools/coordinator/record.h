@@ -10,6 +10,7 @@
 #include <linux/vnimesh.h>
 
 #include "config.h"
+#include "grant.h"
 #include "json.h"
 #include "limits.h"
 
@@ -29,6 +30,10 @@ struct node_def {
 	int64_t epoch;			/* of the agent that registered last */
 	char key[JKEY_MAX + 1];		/* its public key, "": none was told */
 	uint16_t peer_port;		/* where it hears other agents, 0: not */
+	/* Not told to others. */
+	struct grant grant;
+	char serial[33];		/* of its certificate, "": has none */
+	char serial2[33];		/* of the one before */
 };
 
 struct service_def {

@@ -15,10 +15,19 @@ static void get_prefix_at(struct jarr *arr, unsigned int i,
 		jarr_fail(arr, i, "must be a prefix");
 }
 
+static void get_serial(struct jobj *obj, const char *key, char ret[33])
+{
+	const char *text;
+
+	if (jget_str(obj, key, JOPT, 32, &text))
+		strcpy(ret, text);
+}
+
 void record_read_node_def(struct jobj *obj, struct node_def *def)
 {
 	uint32_t peer_port = 0;
 	uint32_t port = 0;
+	struct jobj grant;
 	struct jarr arr;
 
 	jget_u32(obj, "node", JREQ, 1, NODES_MAX, &def->id);
@@ -38,6 +47,11 @@ void record_read_node_def(struct jobj *obj, struct node_def *def)
 	jget_int(obj, "epoch", JREQ, 0, JINT_MAX, &def->epoch);
 	jget_key(obj, "key", JOPT, def->key);
 	jget_u32(obj, "peer_port", JOPT, 1, 65535, &peer_port);
+	grant_default(&def->grant);
+	if (jget_obj(obj, "grant", JOPT, &grant))
+		grant_read(&grant, &def->grant);
+	get_serial(obj, "serial", def->serial);
+	get_serial(obj, "serial2", def->serial2);
 	def->peer_port = peer_port;
 	def->port = port;
 }

@@ -124,6 +124,42 @@ void registry_touch_checks(struct registry *reg, struct node *node)
 	node->checks_rev = next_rev(reg, true);
 }
 
+static void bury(struct registry *reg, const char *tag, uint32_t node)
+{
+	struct tombstone *t = mem_zero(1, sizeof(*t));
+
+	strcpy(t->tag, tag);
+	t->node = node;
+	t->rev = next_rev(reg, true);
+	if (node)
+		reg->nodes_rev = t->rev;
+	else
+		reg->services_rev = t->rev;
+	TAILQ_INSERT_TAIL(&reg->tombstones, t, list);
+	if (++reg->nr_tombstones <= TOMBSTONES_MAX)
+		return;
+
+	t = TAILQ_FIRST(&reg->tombstones);
+	reg->floor = t->rev;
+	TAILQ_REMOVE(&reg->tombstones, t, list);
+	reg->nr_tombstones--;
+	free(t);
+}
+
+static void unbury(struct registry *reg, const char *tag, uint32_t node)
+{
+	struct tombstone *t;
+
+	TAILQ_FOREACH(t, &reg->tombstones, list) {
+		if (strcmp(t->tag, tag) || t->node != node)
+			continue;
+		TAILQ_REMOVE(&reg->tombstones, t, list);
+		reg->nr_tombstones--;
+		free(t);
+		return;
+	}
+}
+
 struct node *registry_add_node(struct registry *reg,
 			       const struct node_def *def)
 {
@@ -144,42 +180,11 @@ struct node *registry_add_node(struct registry *reg,
 	}
 	reg->nodes[id] = node;
 	reg->nr_nodes++;
+	unbury(reg, "", id);
 	mem_checked(tsearch(node, &reg->by_name, cmp_name));
 	TAILQ_INSERT_TAIL(&reg->nodes_changed, node, changed);
 	registry_touch_node(reg, node, true);
 	return node;
-}
-
-static void bury(struct registry *reg, const char *tag)
-{
-	struct tombstone *t = mem_zero(1, sizeof(*t));
-
-	strcpy(t->tag, tag);
-	t->rev = next_rev(reg, true);
-	reg->services_rev = t->rev;
-	TAILQ_INSERT_TAIL(&reg->tombstones, t, list);
-	if (++reg->nr_tombstones <= TOMBSTONES_MAX)
-		return;
-
-	t = TAILQ_FIRST(&reg->tombstones);
-	reg->floor = t->rev;
-	TAILQ_REMOVE(&reg->tombstones, t, list);
-	reg->nr_tombstones--;
-	free(t);
-}
-
-static void unbury(struct registry *reg, const char *tag)
-{
-	struct tombstone *t;
-
-	TAILQ_FOREACH(t, &reg->tombstones, list) {
-		if (strcmp(t->tag, tag))
-			continue;
-		TAILQ_REMOVE(&reg->tombstones, t, list);
-		reg->nr_tombstones--;
-		free(t);
-		return;
-	}
 }
 
 struct service *registry_add_service(struct registry *reg,
@@ -194,7 +199,7 @@ struct service *registry_add_service(struct registry *reg,
 	TAILQ_INSERT_TAIL(&reg->services_changed, svc, changed);
 	TAILQ_INSERT_TAIL(&reg->members_changed, svc, members_changed);
 	reg->nr_services++;
-	unbury(reg, def->tag);
+	unbury(reg, def->tag, 0);
 	registry_touch_service(reg, svc);
 	registry_touch_members(reg, svc, true);
 	return svc;
@@ -212,7 +217,7 @@ static void service_unlink(struct registry *reg, struct service *svc)
 
 void registry_drop_service(struct registry *reg, struct service *svc)
 {
-	bury(reg, svc->def.tag);
+	bury(reg, svc->def.tag, 0);
 	service_unlink(reg, svc);
 }
 
@@ -254,6 +259,77 @@ void registry_drop_member(struct registry *reg, struct member *m)
 	free(m);
 }
 
+static void free_node(struct registry *reg, struct node *node)
+{
+	struct check *c;
+
+	while (!TAILQ_EMPTY(&node->members))
+		registry_drop_member(reg, TAILQ_FIRST(&node->members));
+	while ((c = TAILQ_FIRST(&node->checks))) {
+		TAILQ_REMOVE(&node->checks, c, list);
+		free(c);
+	}
+	tdelete(node, &reg->by_name, cmp_name);
+	TAILQ_REMOVE(&reg->nodes_changed, node, changed);
+	reg->nodes[node->def.id] = NULL;
+	reg->nr_nodes--;
+	free(node);
+}
+
+static void rest_id(struct registry *reg, uint32_t id, uint64_t now_us)
+{
+	struct forgotten *f = mem_zero(1, sizeof(*f));
+
+	f->id = id;
+	f->until_us = now_us + REST_MS * LOOP_USEC_PER_MSEC;
+	TAILQ_INSERT_TAIL(&reg->forgotten, f, list);
+}
+
+void registry_drop_node(struct registry *reg, struct node *node)
+{
+	uint32_t id = node->def.id;
+
+	free_node(reg, node);
+	bury(reg, "", id);
+	rest_id(reg, id, loop_now());
+}
+
+struct forgotten *registry_forgotten(struct registry *reg, uint32_t id)
+{
+	struct forgotten *f;
+
+	TAILQ_FOREACH(f, &reg->forgotten, list)
+		if (f->id == id)
+			return f;
+	return NULL;
+}
+
+struct token *registry_token(struct registry *reg, const char *id)
+{
+	struct token *token;
+
+	TAILQ_FOREACH(token, &reg->tokens, list)
+		if (!strcmp(token->def.id, id))
+			return token;
+	return NULL;
+}
+
+void registry_add_token(struct registry *reg, const struct token_def *def)
+{
+	struct token *token = mem_zero(1, sizeof(*token));
+
+	token->def = *def;
+	TAILQ_INSERT_TAIL(&reg->tokens, token, list);
+	reg->nr_tokens++;
+}
+
+void registry_drop_token(struct registry *reg, struct token *token)
+{
+	TAILQ_REMOVE(&reg->tokens, token, list);
+	reg->nr_tokens--;
+	free(token);
+}
+
 bool member_stale(const struct member *m)
 {
 	return m->node->stale || !m->confirmed;
@@ -287,7 +363,8 @@ static bool load_node(void *data, const struct node_def *def)
 	struct registry *reg = data;
 	struct node *node;
 
-	if (!def->id || def->id > NODES_MAX || registry_node(reg, def->id))
+	if (!def->id || def->id > NODES_MAX || registry_node(reg, def->id) ||
+	    registry_node_named(reg, def->name))
 		return false;
 	node = registry_add_node(reg, def);
 	node->stale = true;
@@ -323,6 +400,22 @@ static bool load_resting(void *data, const char *tag,
 	if (!tag_valid(tag) || !pool_claim(&reg->pool, address4))
 		return false;
 	pool_rest(&reg->pool, tag, address4, reg->start_us);
+	return true;
+}
+
+static bool load_token(void *data, const struct token_def *def)
+{
+	registry_add_token(data, def);
+	return true;
+}
+
+static bool load_forgotten(void *data, uint32_t id)
+{
+	struct registry *reg = data;
+
+	if (registry_node(reg, id))
+		return false;
+	rest_id(reg, id, reg->start_us);
 	return true;
 }
 
@@ -363,6 +456,8 @@ static bool load(struct registry *reg, const struct config *cfg, char *err,
 		.service = load_service,
 		.member = load_member,
 		.resting = load_resting,
+		.token = load_token,
+		.forgotten = load_forgotten,
 	};
 	const char *field;
 
@@ -377,7 +472,8 @@ static bool load(struct registry *reg, const struct config *cfg, char *err,
 			 field, cfg->store);
 		return false;
 	}
-	if (store_load(reg->store, &visitor, reg)) {
+	if (store_load(reg->store, &visitor, reg) ||
+	    store_last_audit(reg->store, &reg->audit_seq)) {
 		snprintf(err, len, "%s: %s", cfg->store, reg->store->error);
 		return false;
 	}
@@ -395,6 +491,8 @@ bool registry_init(struct registry *reg, const struct config *cfg,
 	TAILQ_INIT(&reg->services_changed);
 	TAILQ_INIT(&reg->members_changed);
 	TAILQ_INIT(&reg->tombstones);
+	TAILQ_INIT(&reg->tokens);
+	TAILQ_INIT(&reg->forgotten);
 	incarnation_make(reg->incarnation);
 	pool_init(&reg->pool, &cfg->mesh.service4);
 	/* An index of 0 would look like none at all to careless clients. */
@@ -410,21 +508,18 @@ bool registry_init(struct registry *reg, const struct config *cfg,
 
 void registry_free(struct registry *reg)
 {
+	struct forgotten *f;
 	struct tombstone *t;
 	struct service *svc;
-	struct check *c;
 	struct node *node;
 
-	while ((node = TAILQ_FIRST(&reg->nodes_changed))) {
-		while (!TAILQ_EMPTY(&node->members))
-			registry_drop_member(reg, TAILQ_FIRST(&node->members));
-		while ((c = TAILQ_FIRST(&node->checks))) {
-			TAILQ_REMOVE(&node->checks, c, list);
-			free(c);
-		}
-		tdelete(node, &reg->by_name, cmp_name);
-		TAILQ_REMOVE(&reg->nodes_changed, node, changed);
-		free(node);
+	while ((node = TAILQ_FIRST(&reg->nodes_changed)))
+		free_node(reg, node);
+	while (!TAILQ_EMPTY(&reg->tokens))
+		registry_drop_token(reg, TAILQ_FIRST(&reg->tokens));
+	while ((f = TAILQ_FIRST(&reg->forgotten))) {
+		TAILQ_REMOVE(&reg->forgotten, f, list);
+		free(f);
 	}
 	while ((svc = TAILQ_FIRST(&reg->services_changed)))
 		service_unlink(reg, svc);

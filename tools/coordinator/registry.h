@@ -10,8 +10,9 @@
  * a change only once it is published: at once for what decides routing
  * (publish soon), gathered for scores (see watch.h).
  *
- * Ownership: the registry owns all objects; nodes live as long as it does, a
- * service until registry_del_service(), a member until its agent removes it.
+ * Ownership: the registry owns all objects; a node lives until it is
+ * forgotten, a service until it is deleted, a member until its agent removes
+ * it. Who waits keeps ids and not pointers.
  */
 #ifndef COORDINATOR_REGISTRY_H
 #define COORDINATOR_REGISTRY_H
@@ -77,13 +78,28 @@ struct service {
 };
 TAILQ_HEAD(service_list, service);
 
-/* A service that is gone, for watchers that saw it. */
+/* A service or node that is gone, for watchers that saw it. */
 struct tombstone {
-	char tag[TAG_MAX + 1];
+	char tag[TAG_MAX + 1];		/* "": a node */
+	uint32_t node;
 	uint64_t rev;
 	TAILQ_ENTRY(tombstone) list;
 };
 TAILQ_HEAD(tombstone_list, tombstone);
+
+struct token {
+	struct token_def def;
+	TAILQ_ENTRY(token) list;
+};
+TAILQ_HEAD(token_list, token);
+
+/* An id that is given to nobody for a while: rows and caches may name it. */
+struct forgotten {
+	uint32_t id;
+	uint64_t until_us;
+	TAILQ_ENTRY(forgotten) list;	/* by until_us */
+};
+TAILQ_HEAD(forgotten_list, forgotten);
 
 struct registry {
 	struct mesh mesh;
@@ -114,6 +130,12 @@ struct registry {
 	unsigned int nr_tombstones;
 	struct pool pool;		/* IPv4 service addresses */
 	int64_t check_id;
+	uint64_t audit_seq;		/* of the last entry of the log */
+	unsigned int audit_new;		/* entries of the change at hand */
+	struct token_list tokens;
+	unsigned int nr_tokens;
+	struct forgotten_list forgotten;
+	struct grant nothing;		/* for who has none */
 
 	/* Called when rev has moved on; publishes, in its own time. */
 	void (*on_change)(void *data);
@@ -139,6 +161,12 @@ struct member *registry_member(struct node *node, const char *tag,
 /* Memory only: the store has been told. The objects are copied from @def. */
 struct node *registry_add_node(struct registry *reg,
 			       const struct node_def *def);
+/* With its members; its id rests. */
+void registry_drop_node(struct registry *reg, struct node *node);
+struct forgotten *registry_forgotten(struct registry *reg, uint32_t id);
+struct token *registry_token(struct registry *reg, const char *id);
+void registry_add_token(struct registry *reg, const struct token_def *def);
+void registry_drop_token(struct registry *reg, struct token *token);
 struct service *registry_add_service(struct registry *reg,
 				     const struct service_def *def);
 void registry_drop_service(struct registry *reg, struct service *svc);

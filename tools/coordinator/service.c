@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "change.h"
 #include "log.h"
 #include "mem.h"
 #include "problem.h"
@@ -74,6 +75,17 @@ int service_plan_create(struct service_plan *plan, struct request *rq,
 	return 0;
 }
 
+bool service_planned(const struct service_plan *plan, const char *tag)
+{
+	unsigned int i;
+
+	for (i = 0; i < plan->nr; i++)
+		if (plan->steps[i].create &&
+		    !strcmp(plan->steps[i].def.tag, tag))
+			return true;
+	return false;
+}
+
 void service_plan_change(struct service_plan *plan, struct service *svc,
 			 const struct service_def *def)
 {
@@ -86,15 +98,23 @@ void service_plan_change(struct service_plan *plan, struct service *svc,
 	step->def.address6 = svc->def.address6;
 }
 
-void service_plan_store(struct service_plan *plan)
+void service_plan_store(struct service_plan *plan, const struct request *rq)
 {
 	struct store *store = plan->reg->store;
+	char object[TAG_MAX + 16];
 	unsigned int i;
 
 	for (i = 0; i < plan->nr; i++) {
 		if (plan->steps[i].was_resting)
 			store_del_resting(store, plan->steps[i].def.tag);
 		store_put_service(store, &plan->steps[i].def);
+		snprintf(object, sizeof(object), "service %s",
+			 plan->steps[i].def.tag);
+		change_log(plan->reg, rq, object,
+			   plan->steps[i].create ? "created" : "changed",
+			   "policy %s, on_down %s",
+			   record_policies[plan->steps[i].def.policy - 1],
+			   record_on_downs[plan->steps[i].def.on_down - 1]);
 	}
 }
 

@@ -31,11 +31,15 @@ void service_plan_init(struct service_plan *plan, struct registry *reg);
 int service_plan_create(struct service_plan *plan, struct request *rq,
 			const struct service_def *def, const char *item);
 
+/* Whether the plan creates @tag. */
+bool service_planned(const struct service_plan *plan, const char *tag);
+
 /* Adds new ports, policy and creator for @svc, if they are new. */
 void service_plan_change(struct service_plan *plan, struct service *svc,
 			 const struct service_def *def);
 
-void service_plan_store(struct service_plan *plan);
+/* @rq: whose plan it is. */
+void service_plan_store(struct service_plan *plan, const struct request *rq);
 
 /* One of the two ends the plan. */
 void service_plan_apply(struct service_plan *plan);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Records to keys and values and back, for every backend. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,11 @@ void store_put_node(struct store *store, const struct node_def *def)
 	put(store, record_node_def(def), "node/%u", def->id);
 }
 
+void store_del_node(struct store *store, uint32_t id)
+{
+	put(store, NULL, "node/%u", id);
+}
+
 void store_put_service(struct store *store, const struct service_def *def)
 {
 	json_t *value = record_service(def);
@@ -88,6 +94,64 @@ void store_put_resting(struct store *store, const char *tag,
 void store_del_resting(struct store *store, const char *tag)
 {
 	put(store, NULL, "resting/%s", tag);
+}
+
+void store_put_token(struct store *store, const struct token_def *def)
+{
+	put(store, token_pack(def, true), "token/%s", def->id);
+}
+
+void store_del_token(struct store *store, const char *id)
+{
+	put(store, NULL, "token/%s", id);
+}
+
+void store_put_forgotten(struct store *store, uint32_t id)
+{
+	json_t *value = mem_checked(json_object());
+
+	record_set(value, "node", json_integer(id));
+	put(store, value, "forgotten/%u", id);
+}
+
+void store_del_forgotten(struct store *store, uint32_t id)
+{
+	put(store, NULL, "forgotten/%u", id);
+}
+
+void store_put_audit(struct store *store, uint64_t seq, json_t *value)
+{
+	put(store, value, "audit/%016" PRIu64, seq);
+}
+
+void store_del_audit(struct store *store, uint64_t seq)
+{
+	put(store, NULL, "audit/%016" PRIu64, seq);
+}
+
+int store_read_audit(struct store *store, uint64_t after,
+		     bool (*fn)(void *data, const char *key,
+				const char *value), void *data)
+{
+	char key[STORE_KEY_MAX + 1];
+
+	snprintf(key, sizeof(key), "audit/%016" PRIu64, after);
+	return store->ops->range(store, "audit/", key, fn, data);
+}
+
+static bool on_number(void *data, const char *key, const char *value)
+{
+	uint64_t *seq = data;
+
+	(void)value;
+	*seq = strtoull(key + strlen("audit/"), NULL, 10);
+	return true;
+}
+
+int store_last_audit(struct store *store, uint64_t *seq)
+{
+	*seq = 0;
+	return store_read_audit(store, 0, on_number, seq);
 }
 
 struct load {
@@ -159,6 +223,22 @@ static bool read_resting(struct load *load, struct jobj *obj)
 	       load->visitor->resting(load->data, tag, &address4);
 }
 
+static bool read_token(struct load *load, struct jobj *obj)
+{
+	struct token_def def = { 0 };
+
+	token_read(obj, &def);
+	return jread_ok(obj->rd) && load->visitor->token(load->data, &def);
+}
+
+static bool read_forgotten(struct load *load, struct jobj *obj)
+{
+	uint32_t id = 0;
+
+	jget_u32(obj, "node", JREQ, 1, NODES_MAX, &id);
+	return jread_ok(obj->rd) && load->visitor->forgotten(load->data, id);
+}
+
 static bool read_mesh(struct load *load, struct jobj *obj)
 {
 	record_read_mesh(obj, load->mesh);
@@ -171,7 +251,8 @@ static int load_prefix(struct load *load, const char *prefix,
 	int err;
 
 	load->read = read;
-	err = load->store->ops->range(load->store, prefix, on_record, load);
+	err = load->store->ops->range(load->store, prefix, "", on_record,
+				      load);
 	return err || load->failed ? -EIO : 0;
 }
 
@@ -183,7 +264,9 @@ int store_load(struct store *store, const struct store_visitor *visitor,
 	return load_prefix(&load, "node/", read_node) ||
 	       load_prefix(&load, "service/", read_service) ||
 	       load_prefix(&load, "member/", read_member) ||
-	       load_prefix(&load, "resting/", read_resting) ? -EIO : 0;
+	       load_prefix(&load, "resting/", read_resting) ||
+	       load_prefix(&load, "token/", read_token) ||
+	       load_prefix(&load, "forgotten/", read_forgotten) ? -EIO : 0;
 }
 
 int store_mesh(struct store *store, const struct mesh *mesh,

@@ -10,7 +10,8 @@
  *
  * Records are JSON objects under keys, so that any key-value store can serve:
  *
- *	mesh, node/ID, service/TAG, member/TAG/VNI, resting/TAG
+ *	mesh, node/ID, service/TAG, member/TAG/VNI, resting/TAG, token/ID,
+ *	forgotten/ID, audit/NUMBER
  *
  * A backend is a struct store_ops and knows nothing of what is in a record.
  */
@@ -33,13 +34,16 @@ struct store_visitor {
 	bool (*member)(void *data, const struct member_def *def);
 	bool (*resting)(void *data, const char *tag,
 			const struct ip_addr *address4);
+	bool (*token)(void *data, const struct token_def *def);
+	bool (*forgotten)(void *data, uint32_t id);
 };
 
 struct store_ops {
-	/* All records whose keys begin with @prefix, in their order; false
-	 * from @fn ends it. -EIO after an error of the store's own.
+	/* All records whose keys begin with @prefix and lie behind @after (a
+	 * key, or ""), in their order; false from @fn ends it. -EIO after an
+	 * error of the store's own.
 	 */
-	int (*range)(struct store *store, const char *prefix,
+	int (*range)(struct store *store, const char *prefix, const char *after,
 		     bool (*fn)(void *data, const char *key, const char *value),
 		     void *data);
 	void (*begin)(struct store *store);
@@ -66,6 +70,7 @@ int store_load(struct store *store, const struct store_visitor *visitor,
 
 void store_begin(struct store *store);
 void store_put_node(struct store *store, const struct node_def *def);
+void store_del_node(struct store *store, uint32_t id);
 void store_put_service(struct store *store, const struct service_def *def);
 void store_del_service(struct store *store, const char *tag);
 void store_put_member(struct store *store, const struct member_def *def);
@@ -73,6 +78,18 @@ void store_del_member(struct store *store, const char *tag, uint32_t vni);
 void store_put_resting(struct store *store, const char *tag,
 		       const struct ip_addr *address4);
 void store_del_resting(struct store *store, const char *tag);
+void store_put_token(struct store *store, const struct token_def *def);
+void store_del_token(struct store *store, const char *id);
+void store_put_forgotten(struct store *store, uint32_t id);
+void store_del_forgotten(struct store *store, uint32_t id);
+/* @value is consumed. */
+void store_put_audit(struct store *store, uint64_t seq, json_t *value);
+void store_del_audit(struct store *store, uint64_t seq);
+int store_read_audit(struct store *store, uint64_t after,
+		     bool (*fn)(void *data, const char *key,
+				const char *value), void *data);
+/* The last one's number, 0: there is none. */
+int store_last_audit(struct store *store, uint64_t *seq);
 int store_commit(struct store *store);
 
 #endif

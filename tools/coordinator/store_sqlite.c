@@ -87,7 +87,8 @@ static const char *const texts[NR_SQL] = {
 		    " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
 	[SQL_DEL] = "DELETE FROM records WHERE key = ?1",
 	[SQL_RANGE] = "SELECT key, value FROM records"
-		      " WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1"
+		      " WHERE key >= ?1 AND key > ?2"
+		      " AND substr(key, 1, length(?1)) = ?1"
 		      " ORDER BY key",
 };
 
@@ -153,6 +154,7 @@ static int sqlite_commit(struct store *store)
 }
 
 static int sqlite_range(struct store *store, const char *prefix,
+			const char *after,
 			bool (*fn)(void *data, const char *key,
 				   const char *value),
 			void *data)
@@ -164,6 +166,7 @@ static int sqlite_range(struct store *store, const char *prefix,
 
 	st->failed = false;
 	sqlite3_bind_text(stmt, 1, prefix, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
 	while ((err = sqlite3_step(stmt)) == SQLITE_ROW && more)
 		more = fn(data, (const char *)sqlite3_column_text(stmt, 0),
 			  (const char *)sqlite3_column_text(stmt, 1));

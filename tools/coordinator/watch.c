@@ -51,12 +51,14 @@ static bool visible(const struct registry *reg, uint64_t rev, uint64_t after)
 }
 
 /* Whether something of the fixed part of @in changed visibly. */
-static bool lists_changed(const struct registry *reg, const struct interest *in,
+static bool lists_changed(struct registry *reg, const struct interest *in,
 			  uint64_t after)
 {
+	const struct node *node = registry_node(reg, in->checks);
+
 	return (in->nodes && visible(reg, reg->nodes_rev, after)) ||
 	       (in->services && visible(reg, reg->services_rev, after)) ||
-	       (in->checks && visible(reg, in->checks->checks_rev, after));
+	       (node && visible(reg, node->checks_rev, after));
 }
 
 /* The same for its tags, one by one: for a request that comes in. */

@@ -18,7 +18,7 @@ struct interest {
 	bool nodes;
 	bool services;			/* all definitions, and removals */
 	bool definitions;		/* of the services in @tags */
-	struct node *checks;		/* requests to this node, or NULL */
+	uint32_t checks;		/* requests to this node, 0: none */
 	unsigned int nr_tags;		/* sorted */
 	char (*tags)[TAG_MAX + 1];	/* members of these; owned by the caller */
 };

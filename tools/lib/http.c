@@ -19,6 +19,7 @@ struct http {
 	struct source *timer;
 	struct source *reap;		/* finish requests at the turn's end */
 	struct http_req *first;
+	char *ca, *cert, *key;		/* files, or NULL */
 };
 
 struct http_req {
@@ -234,7 +235,36 @@ void http_free(struct http *http)
 		curl_multi_cleanup(http->multi);
 	source_free(&http->timer);
 	source_free(&http->reap);
+	free(http->ca);
+	free(http->cert);
+	free(http->key);
 	free(http);
+}
+
+int http_identity(struct http *http, const char *ca, const char *cert,
+		  const char *key)
+{
+	free(http->ca);
+	free(http->cert);
+	free(http->key);
+	http->ca = strdup(ca);
+	http->cert = cert ? strdup(cert) : NULL;
+	http->key = key ? strdup(key) : NULL;
+	return http->ca && !cert == !http->cert && !key == !http->key ?
+	       0 : -ENOMEM;
+}
+
+static void set_identity(const struct http_req *req)
+{
+	const struct http *http = req->http;
+	CURL *e = req->easy;
+
+	if (http->ca)
+		curl_easy_setopt(e, CURLOPT_CAINFO, http->ca);
+	if (http->cert)
+		curl_easy_setopt(e, CURLOPT_SSLCERT, http->cert);
+	if (http->key)
+		curl_easy_setopt(e, CURLOPT_SSLKEY, http->key);
 }
 
 static size_t on_body(char *buf, size_t size, size_t n, void *data)
@@ -335,7 +365,10 @@ static int set_options(struct http_req *req, const struct http_want *want)
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_PROXY, "");
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http");
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR,
+			 want->probe ? "http" : "http,https");
+	if (!want->probe)
+		set_identity(req);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "vnimesh");
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, req->error);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, req);

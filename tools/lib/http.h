@@ -4,7 +4,7 @@
  * on the event loop. Nothing blocks; URLs must hold literal addresses or
  * names that /etc/hosts knows, as a name server would be asked in a thread.
  *
- * No proxy, no redirect, HTTP only.
+ * No proxy, no redirect. An https server is who http_identity() says.
  *
  * Ownership: a request belongs to its starter until its callback runs, after
  * which it is gone; http_cancel() ends it without a callback. Callbacks may
@@ -49,6 +49,12 @@ struct http_want {
 	const char *host;	/* Host header, NULL or "": from the URL */
 	bool probe;		/* own connection, the body is not kept */
 };
+
+/* For requests by https that are not probes: who they are asked of, and who
+ * we are, as PEM files; @cert and @key may be NULL. Copied.
+ */
+int http_identity(struct http *http, const char *ca, const char *cert,
+		  const char *key);
 
 int http_new(struct http **ret, struct loop *loop);
 void http_free(struct http *http);

@@ -9,6 +9,10 @@
 	"            [ epoch N ] [ seq N ] [ gen N ]\n"
 #define STATE	"STATE    := { up | drain | maint | down }\n"
 #define TIME	"TIME     := number and unit: 400us, 20ms, 5s, 2m, 1h\n"
+#define GRANT	"GRANT    := [ tag PATTERN ]... [ services-max N ] [ members-max N ]\n"
+#define ACCESS \
+	"ACCESS   := [ coordinator URL ] [ token-file FILE ] [ ca-file FILE ]\n" \
+	"            or VNIMESH_COORDINATOR, VNIMESH_TOKEN_FILE, VNIMESH_CA_FILE\n"
 #define RULE	"RULE     := { [NAME:]{ tcp | udp }/PORT[:TARGET] | none }\n"
 
 static const struct {
@@ -17,7 +21,7 @@ static const struct {
 } texts[] = {
 	{ "", "Usage: vnimesh [ OPTIONS ] OBJECT { COMMAND | help }\n"
 	"where  OBJECT  := { dev | vni | node | service | member | flow | route |\n"
-	"                    resolve | monitor | connect }\n"
+	"                    resolve | monitor | connect | join | token | grant }\n"
 	"       OPTIONS := { -V[ersion] | -h[elp] | -j[son] | -p[retty] |\n"
 	"                    -s[tatistics] | -d[etails] | -n[etns] NAME |\n"
 	"                    -timeout TIME }\n" },
@@ -45,7 +49,8 @@ static const struct {
 	"                   [ underlay ADDR ] [ port PORT ] [ name NAME ] [ zone ZONE ]\n"
 	"                   [ prefix { PREFIX | none } ]... [ state { up | down } ]\n"
 	"                   [ latency TIME ] FACTS\n"
-	"       vnimesh node del NODE [ dev MESH ]\n" TIME META },
+	"       vnimesh node del NODE [ dev MESH ]\n"
+	"       vnimesh node forget { ID | NAME } [ force ] ACCESS\n" TIME META ACCESS },
 	{ "service", "Usage: vnimesh service [ show [ TAG ] ] [ dev MESH ]\n"
 	"       vnimesh service { add | replace | set } TAG [ dev MESH ]\n"
 	"                   [ address ADDR ]... [ port RULE ]... [ policy optimal ]\n"
@@ -68,6 +73,15 @@ static const struct {
 	"       vnimesh route replay { FILE | - }\n" },
 	{ "resolve", "Usage: vnimesh resolve TAG [ dev IFNAME ] [ family { inet | inet6 } ]\n" },
 	{ "monitor", "Usage: vnimesh monitor [ all | config | events ]\n" },
+	{ "join", "Usage: vnimesh join URL TOKEN [ name NAME ] [ underlay ADDR ]\n"
+	"                   [ port PORT ] [ zone ZONE ] [ dev NAME ]\n"
+	"                   [ config FILE ] [ state-dir DIR ]\n" },
+	{ "token", "Usage: vnimesh token add [ role { join | read | register | admin } ]\n"
+	"                   [ ttl-seconds N ] GRANT ACCESS\n"
+	"       vnimesh token [ show ] ACCESS\n"
+	"       vnimesh token del ID ACCESS\n" GRANT ACCESS },
+	{ "grant", "Usage: vnimesh grant show { ID | NAME } ACCESS\n"
+	"       vnimesh grant set { ID | NAME } GRANT ACCESS\n" GRANT ACCESS },
 	{ "connect", "Usage: vnimesh connect TAG [ PORT ] [ -4 | -6 ] [ -u ] [ dev IFNAME ]\n"
 	"                   [ timeout TIME ]\n"
 	"PORT := number, or the name of a port of the service\n" },

@@ -40,6 +40,9 @@ static const struct object objects[] = {
 	{ "resolve", NULL, NULL, resolve_run },
 	{ "monitor", "m", NULL, monitor_run },
 	{ "connect", NULL, NULL, connect_run },
+	{ "join", NULL, NULL, join_run },
+	{ "token", NULL, NULL, token_run },
+	{ "grant", NULL, NULL, grant_run },
 	{ "help", NULL, NULL, help_run },
 };
 

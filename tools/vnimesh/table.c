@@ -167,7 +167,8 @@ int table_show(struct tool *t, struct args *a, const struct table *table)
 			 own || has_key(table, &rec));
 }
 
-#define CHANGES(t_) \
+/* Further commands behind. */
+#define CHANGES(t_, ...) \
 static int t_##_add(struct tool *t, struct args *a) \
 { \
 	return table_change(t, a, &t_##_table, NLM_F_CREATE | NLM_F_EXCL); \
@@ -194,9 +195,10 @@ const struct command t_##_commands[] = { \
 	{ "replace", NULL, t_##_replace }, \
 	{ "set", NULL, t_##_set }, \
 	{ "del", "delete", t_##_del }, \
+	__VA_ARGS__ \
 	{ NULL, NULL, NULL } \
 }
 
-CHANGES(node);
+CHANGES(node, { "forget", NULL, node_forget },);
 CHANGES(service);
 CHANGES(member);

@@ -58,6 +58,13 @@ int resolve_run(struct tool *t, struct args *a);
 int monitor_run(struct tool *t, struct args *a);
 int connect_run(struct tool *t, struct args *a);
 
+/* These run another program and return only when that failed. */
+int join_run(struct tool *t, struct args *a);
+int token_run(struct tool *t, struct args *a);
+int grant_run(struct tool *t, struct args *a);
+int node_forget(struct tool *t, struct args *a);
+int remote_exec(const char *word, struct args *a);
+
 /* The help text of an object, of the whole tool if NULL, on stdout. */
 void help_print(const char *object);
 

@@ -56,9 +56,9 @@ static bool is_host_port(const char *text, size_t n)
 	       (addr.family == AF_INET6) == (*buf == '[');
 }
 
-static void get_coordinator(struct jobj *o, char *ret)
+static void get_coordinator(struct jobj *o, struct config *c)
 {
-	const char *text;
+	const char *text, *host;
 	size_t n;
 
 	if (!jget_str(o, "coordinator", JREQ, CONFIG_TEXT_MAX, &text))
@@ -66,11 +66,15 @@ static void get_coordinator(struct jobj *o, char *ret)
 	n = strlen(text);
 	while (n && text[n - 1] == '/')
 		n--;
-	if (strncmp(text, "http://", 7) || !is_host_port(text + 7, n - 7))
+	c->tls = !strncmp(text, "https://", 8);
+	host = text + (c->tls ? 8 : 7);
+	if ((!c->tls && strncmp(text, "http://", 7)) ||
+	    !is_host_port(host, n - (host - text)))
 		jread_fail(o, "coordinator",
-			   "must be a URL, http://ADDRESS:PORT");
+			   "must be a URL, http://ADDRESS:PORT or https://");
 	else
-		snprintf(ret, CONFIG_TEXT_MAX + 1, "%.*s", (int)n, text);
+		snprintf(c->coordinator, CONFIG_TEXT_MAX + 1, "%.*s", (int)n,
+			 text);
 }
 
 static void get_device(struct jobj *o, char ret[IFNAMSIZ])
@@ -125,7 +129,7 @@ bool config_read(const char *file, struct config *ret, char *error, size_t len)
 
 	jread_file(&rd, file, JREAD_STRICT);
 	if (jread_root(&rd, &o)) {
-		get_coordinator(&o, ret->coordinator);
+		get_coordinator(&o, ret);
 		get_device(&o, ret->device);
 		get_node(&o, ret);
 		get_path(&o, "state_dir", ret->state_dir);

@@ -40,6 +40,7 @@
 
 struct config {
 	char coordinator[CONFIG_TEXT_MAX + 1];	/* URL without final slash */
+	bool tls;		/* it is https: we have a certificate */
 	char device[IFNAMSIZ];
 	char name[JNAME_MAX + 1];
 	char zone[JNAME_MAX + 1];

@@ -274,6 +274,7 @@ void local_resume(struct local *l, const char *tag, uint32_t vni, bool up,
 	if (!o || o->health.known || o->health.told)
 		return;
 	health_resume(&o->health, up, health, latency_us);
+	o->granted = true;
 	set_output(o, "not checked since the agent started");
 }
 
@@ -288,6 +289,7 @@ static void resume(struct local *l, struct own *o)
 		if (p->vni != o->conf.vni || strcmp(p->tag, o->conf.tag))
 			continue;
 		health_resume(&o->health, p->up, p->health, p->latency_us);
+		o->granted = true;
 		o->address4 = p->address4;
 		o->address6 = p->address6;
 		set_output(o, "not checked since the agent started");
@@ -356,6 +358,8 @@ static void own_change(struct local *l, struct own *o,
 	ports_free(&o->conf.ports);
 	o->conf = *conf;
 	memset(&conf->ports, 0, sizeof(conf->ports));
+	/* What was refused may be granted by now. */
+	o->refused = 0;
 	if (news && o->seq)
 		tell(l, o);
 }
@@ -505,8 +509,12 @@ void local_reported(struct local *l)
 
 	for (i = 0; i < l->own.n; i++) {
 		o = l->own.v[i];
-		if (o->place >= 0)
-			o->reported = o->sent;
+		if (o->place < 0)
+			continue;
+		o->reported = o->sent;
+		if (!o->granted)
+			table_dirty(l->m->table, o->conf.tag);
+		o->granted = true;
 	}
 	for (i = 0; i < l->n_gone; i++)
 		if (!l->gone[i].sent)

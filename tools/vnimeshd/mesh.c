@@ -16,6 +16,7 @@
 #include "log.h"
 #include "mesh.h"
 #include "miss.h"
+#include "renew.h"
 #include "report.h"
 #include "state.h"
 #include "table.h"
@@ -280,6 +281,7 @@ static bool make_parts(struct mesh *m)
 	return m->join && m->kernel && m->table && m->report && m->watch &&
 	       m->miss && m->echo && m->state && m->local &&
 	       !http_new(&m->http, m->loop) &&
+	       (m->renew = renew_new(m)) &&
 	       !loop_timer(m->loop, &m->tick, on_tick, m) &&
 	       !source_timer_set(m->tick, loop_now() + TICK_US);
 }
@@ -334,6 +336,7 @@ void mesh_free(struct mesh *m)
 	table_free(m->table);
 	kernel_free(m->kernel);
 	source_free(&m->tick);
+	renew_free(m->renew);
 	http_free(m->http);
 	facts_free(&m->facts);
 	free(m);

@@ -50,6 +50,7 @@ struct mesh {
 	struct watch *watch;
 	struct miss *miss;
 	struct state *state;
+	struct renew *renew;
 	struct source *tick;
 };
 

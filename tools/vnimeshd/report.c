@@ -11,6 +11,7 @@
 #include "problem.h"
 #include "report.h"
 #include "sequence.h"
+#include "table.h"
 #include "watch.h"
 #include "wire.h"
 
@@ -145,9 +146,15 @@ static void accepted(struct report *r, json_t *json)
 		watch_restart(m->watch, UINT64_MAX);
 }
 
-static void refuse(struct own *o, json_t *json)
+static void refuse(struct local *l, struct own *o, json_t *json,
+		   bool forbidden)
 {
 	o->refused = o->sent;
+	/* No kernel is to have it, ours neither. */
+	if (forbidden && o->granted) {
+		o->granted = false;
+		table_dirty(l->m->table, o->conf.tag);
+	}
 	log_err("the coordinator refuses %s on VNI %u: %s",
 		o->conf.tag, o->conf.vni, wire_str(json, "detail", ""));
 }
@@ -171,7 +178,7 @@ static const char *sent_tag(const struct local *l, int place)
 }
 
 /* What is refused must not keep the rest back. */
-static bool refuse_named(struct report *r, json_t *json)
+static bool refuse_named(struct report *r, json_t *json, int status)
 {
 	const char *field = wire_str(json, "field", "");
 	struct local *l = r->m->local;
@@ -193,7 +200,7 @@ static bool refuse_named(struct report *r, json_t *json)
 		if (o->place < 0 || (tag ? strcmp(o->conf.tag, tag) :
 					   o->place != place))
 			continue;
-		refuse(o, json);
+		refuse(l, o, json, status == 403);
 		any = true;
 	}
 	return any;
@@ -208,7 +215,7 @@ static enum sequence_result refused(struct report *r, json_t *json,
 	    json_is_true(json_object_get(json, "resync")))
 		return SEQUENCE_RESYNC;
 	if (((reply->status >= 400 && reply->status < 500) ||
-	     reply->status == 507) && refuse_named(r, json))
+	     reply->status == 507) && refuse_named(r, json, reply->status))
 		return SEQUENCE_RESYNC;
 	if (!r->told)
 		log_warn("the coordinator takes no report: %s",

@@ -1,0 +1,269 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The coordinator's API against whoever there is: every route with the wrong
+# method, type, size, identity and JSON; clients that are slow, many or never
+# satisfied; and the log of what changed.
+#
+# COORDINATOR names another command (one under a sanitizer or valgrind).
+# API_SLOW sets the number of slow clients (1000).
+set -u
+. "$(dirname "$0")/../lib.sh"
+
+coordinator=${COORDINATOR:-vnimesh-coordinator}
+read -r -a coordinator <<<"$coordinator"
+command -v "${coordinator[0]}" >/dev/null || skip_all "no ${coordinator[0]}"
+for tool in curl jq python3; do
+	command -v "$tool" >/dev/null || skip_all "no $tool"
+done
+slow=${API_SLOW:-1000}
+
+config=$work/coordinator.json
+tls=$work/tls
+body=$work/body
+pid=''
+# config [JQ]
+config() {
+	jq -n --arg db "$work/state.db" --arg tls "$tls" '{listen: "127.0.0.1:0", store: $db, tls_dir: $tls, lease_ms: 600000,
+		requests_per_second: 100000,
+		mesh: {id: 77, prefix4: "10.77.0.0/16", prefix6: "fd77::/48", service_prefix4: "10.96.0.0/16",
+		service_prefix6: "fd77:0:0:ffff::/64"}}' | jq "${1:-.}" >"$config"
+}
+start() {
+	runs=$((${runs:-0} + 1))
+	log=$work/log.$runs
+	"${coordinator[@]}" --config "$config" 2>"$log" &
+	pid=$!
+	waitfor 20 grep -q 'listening on' "$log" || { cat "$log"; return 1; }
+	port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$log")
+}
+stop() {
+	[ -n "$pid" ] || return 0
+	kill -"${1:-TERM}" "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	stopped=$?
+	pid=''
+}
+defer stop KILL
+
+# --- the document is the program ------------------------------------------------
+
+"${coordinator[@]}" --routes >"$work/routes"
+jq -r '.paths | to_entries[] | .key as $path | .value | to_entries[]
+	| "\(.key | ascii_upcase) \($path | gsub("\\{[a-z]*\\}"; "*")) \(.value["x-role"]) \(.value | has("requestBody"))"' \
+	"$(dirname "$0")/../../Documentation/openapi.json" | sort >"$work/documented"
+while read -r method path role max; do
+	echo "$method $path $role $([ "$max" = 0 ] && echo false || echo true)"
+done <"$work/routes" | sort >"$work/there"
+check "the OpenAPI document has the routes, roles and bodies of the program, no more and no fewer" \
+	diff "$work/documented" "$work/there"
+check_is "and every schema that it names" '[]' "$(jq -c '[.components.schemas | keys] as $k
+	| [.. | ."$ref"? // empty | ltrimstr("#/components/schemas/")] | unique - $k[0]' \
+	"$(dirname "$0")/../../Documentation/openapi.json")"
+
+# --- every route, every wrong way --------------------------------------------------
+
+config
+"${coordinator[@]}" init --config "$config" >"$work/join" || exit 1
+check "starts" start
+url=https://127.0.0.1:$port
+admin=$(cat "$tls/admin.token")
+mapfile -t tokens < <(for role in read register; do
+	curl -s --cacert "$tls/ca.pem" -H "Authorization: Bearer $admin" -H 'Content-Type: application/json' \
+		-d "{\"role\": \"$role\", \"tags\": [\"*\"]}" "$url/v1/tokens" | jq -r .secret
+done)
+# say TOKEN METHOD PATH [CURL-ARGUMENT...]: the status; a refusal is a problem
+# that tells its own status.
+say() {
+	local token=$1 method=$2 path=$3 args=()
+	shift 3
+	[ -z "$token" ] || args=(-H "Authorization: Bearer $token")
+	status=$(curl -s -m 60 --cacert "$tls/ca.pem" -X "$method" "${args[@]}" "$@" -o "$body" \
+		-w '%{http_code} %{content_type}' "$url$path")
+	case $status in
+	[45]*' application/problem+json')
+		status=${status%% *}
+		[ "$(jq -r '"\(.status) \(.type) \(.title | length > 0) \(.detail | length > 0)"' "$body" 2>/dev/null)" = "$status about:blank true true" ] ||
+			status="$status without its reason"
+		;;
+	[45]*) status="${status% *} as ${status#* }" ;;
+	*) status=${status%% *} ;;
+	esac
+}
+state() {
+	curl -s --cacert "$tls/ca.pem" -H "Authorization: Bearer $admin" "$url/v1/mesh" "$url/v1/tokens" | jq -c 'del(.. | .age_ms?)'
+}
+head -c 1100000 /dev/zero | tr '\0' ' ' >"$work/large"
+head -c 17000000 /dev/zero | tr '\0' ' ' >"$work/larger"
+state >"$work/before"
+json=(-H 'Content-Type: application/json' --data-binary)
+declare -A rank=([open]=-1 [join]=0 [read]=1 [register]=2 [admin]=3)
+bad=''
+tried=0
+# expect WANT TOKEN METHOD PATH ARGUMENT...
+expect() {
+	local want=$1
+	shift
+	tried=$((tried + 1))
+	say "$@"
+	[[ " $want " == *" $status "* ]] || bad+="$2 $3 ${*:4:2} as ${1:0:9}: $status instead of $want"$'\n'
+}
+while read -r method path role max; do
+	# Names of what is not there.
+	real=${path/\*/nothing}
+	[ "$role" = open ] || expect 401 '' "$method" "$real"
+	expect '401 403 200' "vnm1.000000000000.00" "$method" "$real"
+	for i in 0 1; do
+		((rank[$role] <= i + 1)) || expect 403 "${tokens[i]}" "$method" "$real" "${json[@]}" '{}'
+	done
+	for wrong in GET POST PUT DELETE PATCH; do
+		grep -q "^$wrong ${path//\*/\\*} " "$work/routes" || expect 405 "$admin" "$wrong" "$real"
+	done
+	[ "$role" != join ] || continue
+	[ "$max" != 0 ] || continue
+	expect 415 "$admin" "$method" "$real" -d '{}'
+	for text in '' '{' '[]' '"x"' 'null' '{"a": 1, "a": 2}' $'{"a": "\xff"}' "$(printf '[%.0s' {1..3000})"; do
+		expect '400 404' "$admin" "$method" "$real" "${json[@]}" "$text"
+	done
+	if ((max > 2000000)); then
+		expect 413 "$admin" "$method" "$real" "${json[@]}" "@$work/larger"
+	else
+		expect 413 "$admin" "$method" "$real" "${json[@]}" "@$work/large"
+	fi
+done <"$work/routes"
+check_is "$tried wrong requests, each refused with a reason" '' "$bad"
+# Every field that the document has, of a type that it is not.
+bad=''
+tried=0
+while read -r method path field type; do
+	case $type in
+	string | null) value=17 ;;
+	*) value='"x"' ;;
+	esac
+	tried=$((tried + 1))
+	full='{"name": "n", "underlay": "192.0.2.1", "epoch": 1, "seq": 1, "role": "read", "csr": "x"}'
+	full=$(jq -c --argjson v "$value" ".$field = \$v" <<<"$full")
+	say "$admin" "$method" "${path/\*/web}" "${json[@]}" "$full"
+	got=$(jq -r .field "$body" 2>/dev/null)
+	[[ $status = 400 && $got = "$field"* || $status = 404 ]] || bad+="$method $path $field: $status $got"$'\n'
+done < <(jq -r '.components.schemas as $s | .paths | to_entries[] | .key as $path | .value | to_entries[]
+	| .key as $method | select(.value["x-role"] != "join") | .value.requestBody.content["application/json"].schema // empty
+	| if ."$ref" then $s[."$ref" | ltrimstr("#/components/schemas/")] else . end
+	| .properties | to_entries[] | select(.key != "node" and .key != "name" or $path == "/v1/nodes")
+	| "\($method | ascii_upcase) \($path | gsub("\\{[a-z]*\\}"; "*")) \(.key) \(.value.type)"' \
+	"$(dirname "$0")/../../Documentation/openapi.json")
+check_is "$tried fields of the wrong type, each named" '' "$bad"
+state >"$work/after"
+check "nothing has changed" diff "$work/before" "$work/after"
+
+# --- the log -----------------------------------------------------------------------
+
+say "$admin" PUT /v1/services/logged "${json[@]}" '{"on_down": "keep"}'
+say "$admin" POST /v1/nodes "${json[@]}" '{"name": "host1", "underlay": "192.0.2.11", "epoch": 5}'
+for m in '"seq": 1, "full": true, "members": [{"tag": "logged", "vni": 257, "address4": "10.77.1.2"}]' \
+	'"seq": 2, "members": [{"tag": "logged", "vni": 257, "address4": "10.77.1.2", "state": "down", "health": 0, "output": "refused"}]' \
+	'"seq": 3, "members": [{"tag": "logged", "vni": 257, "address4": "10.77.1.2", "state": "down", "health": 0, "latency_us": 5}]' \
+	'"seq": 4, "removed": [{"tag": "logged", "vni": 257}]'; do
+	say "$admin" POST /v1/nodes/1/report "${json[@]}" "{\"epoch\": 5, $m}"
+done
+say "$admin" DELETE /v1/services/logged
+say "$admin" GET /v1/audit
+token=$(cut -d. -f2 <<<"$admin")
+check_is "every transition is in the log, once, with who and why" \
+	"service logged/created/token $token/policy optimal, on_down keep
+node 1/joined/token $token/it registered as \"host1\"
+member logged/257/added/token $token/up
+member logged/257/down/token $token/was up: refused
+member logged/257/removed/token $token/reported as removed
+service logged/deleted/token $token/asked for" \
+	"$(jq -r '.entries[-6:][] | "\(.object)/\(.what)/\(.who)/\(.cause)"' "$body")"
+check_is "with numbers that rise by one" true "$(jq '[.entries[].seq] | . == [range(1; length + 1)]' "$body")"
+last=$(jq .last "$body")
+say "$admin" GET "/v1/audit?after=$((last - 2))&limit=1"
+check_is "by pages" "1 $((last - 1))" "$(jq -r '"\(.entries | length) \(.entries[0].seq)"' "$body")"
+say "$admin" GET '/v1/audit?limit=0'
+check_is "a bad page" '400 limit' "$status $(jq -r .field "$body")"
+stop KILL
+start
+url=https://127.0.0.1:$port
+say "$admin" GET /v1/audit
+check_is "it survives kill -9" "$last" "$(jq .last "$body")"
+stop
+
+# --- too many ------------------------------------------------------------------------
+
+# Plain HTTP from here: it is about connections.
+config 'del(.tls_dir) | .store += "2"'
+start
+cat >"$work/slow.py" <<'PY'
+# usage: slow.py PORT N: N clients that bring a byte now and then, or never
+# read; prints "ready", and then times an honest one until stdin ends.
+import os, select, socket, sys, time
+port, n = int(sys.argv[1]), int(sys.argv[2])
+kinds = [b'', b'GET /v1/sta', b'POST /v1/nodes HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
+	 b'GET /v1/mesh HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n' * 20]
+def one(i):
+	s = socket.socket()
+	s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+	s.bind(('127.0.%d.%d' % (1 + i // 200 % 200, 1 + i % 200), 0))
+	s.settimeout(30)
+	s.connect(('127.0.0.1', port))
+	s.sendall(kinds[i % len(kinds)])
+	s.setblocking(False)
+	return s
+slow = [one(i) for i in range(n)]
+print('ready', flush=True)
+times, i, cut = [], 0, 0
+end = time.time() + float(sys.argv[3])
+while time.time() < end:
+	for _ in range(50):
+		i += 1
+		k = i % n
+		try:
+			if k % 4 != 3: slow[k].send(b'x')
+		except BlockingIOError:
+			pass
+		except OSError:
+			cut += 1
+			slow[k].close()
+			try: slow[k] = one(k)
+			except OSError: pass
+	t = time.time()
+	h = socket.create_connection(('127.0.0.1', port), 30)
+	h.sendall(b'GET /v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n')
+	got = b''
+	while True:
+		d = h.recv(65536)
+		if not d: break
+		got += d
+	assert b' 200 ' in got[:20], got[:100]
+	times.append(time.time() - t)
+	h.close()
+times.sort()
+print(len(times), int(times[len(times) * 99 // 100] * 1000), int(times[-1] * 1000), cut, flush=True)
+PY
+ulimit -n 16384 2>/dev/null
+rss() { awk '/^VmRSS/ { print $2 }' "/proc/$pid/status"; }
+rounds=''
+for i in 1 2 3; do
+	timeout 300 python3 "$work/slow.py" "$port" "$slow" 12 >"$work/slow.$i" 2>&1 || cat "$work/slow.$i"
+	rounds+=" $(rss)"
+done
+read -r n p99 max cut < <(tail -n 1 "$work/slow.3")
+check "$slow slow clients beside an honest one: p99 of $n requests $p99 ms, longest $max ms" test "${p99:-99999}" -lt $((1000 * VNIMESH_SLOW / 3))
+check "slow ones are cut off" test "$(curl -s "http://127.0.0.1:$port/v1/status" | jq .cut_off)" -gt 0
+read -r r1 r2 r3 <<<"$rounds"
+check "memory reaches a plateau:$rounds KiB" test $((r3 * 100)) -le $((r2 * 115 + 200000))
+connections() { [ "$(curl -s "http://127.0.0.1:$port/v1/status" | jq .connections)" -le 2 ]; }
+check "and when they go all are gone" waitfor 20 connections
+stop
+config 'del(.tls_dir) | .store += "2" | .requests_per_second = 5'
+start
+for ((i = 0; i < 40; i++)); do
+	curl -s -o /dev/null -w '%{http_code}\n' "http://127.0.0.1:$port/v1/status"
+done >"$work/codes"
+check "too many requests of one address are refused" grep -q 429 "$work/codes"
+check_is "and told when to come back" 1 "$(curl -s -i "http://127.0.0.1:$port/v1/status" | grep -ci '^retry-after: 1')"
+check_is "others are not" 200 "$(curl -s --interface 127.0.0.9 -o "$body" -w '%{http_code}' "http://127.0.0.1:$port/v1/status")"
+check "which is counted" test "$(jq .refused_rate "$body")" -gt 0
+stop
+check_is "exit" 0 "$stopped"

@@ -1,0 +1,268 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Who may do what at the coordinator: certificates, tokens, grants, quotas.
+#
+# COORDINATOR names another command (one under a sanitizer or valgrind).
+set -u
+. "$(dirname "$0")/../lib.sh"
+
+coordinator=${COORDINATOR:-vnimesh-coordinator}
+read -r -a coordinator <<<"$coordinator"
+command -v "${coordinator[0]}" >/dev/null || skip_all "no ${coordinator[0]}"
+for tool in curl jq openssl sqlite3; do
+	command -v "$tool" >/dev/null || skip_all "no $tool"
+done
+
+config=$work/coordinator.json
+db=$work/state.db
+tls=$work/tls
+pid=''
+config() {
+	jq -n --arg db "$db" --arg tls "$tls" '{listen: "127.0.0.1:0", store: $db, tls_dir: $tls, lease_ms: 600000,
+		mesh: {id: 77, prefix4: "10.77.0.0/16", prefix6: "fd77::/48", service_prefix4: "10.96.0.0/16",
+		service_prefix6: "fd77:0:0:ffff::/64"}}' | jq "${1:-.}" >"$config"
+}
+start() {
+	runs=$((${runs:-0} + 1))
+	log=$work/log.$runs
+	"${coordinator[@]}" --config "$config" 2>"$log" &
+	pid=$!
+	waitfor 20 grep -q 'listening on' "$log" || { cat "$log"; return 1; }
+	port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$log")
+	url=https://127.0.0.1:$port
+}
+stop() {
+	[ -n "$pid" ] || return 0
+	kill -"${1:-TERM}" "$pid" 2>/dev/null
+	stopped=0
+	wait "$pid" 2>/dev/null || stopped=$?
+	pid=''
+}
+defer stop KILL
+
+# req WHO METHOD PATH [BODY]: as a node (its directory), by a token, or nobody.
+body=$work/body
+req() {
+	local who=$1 args=(-s -m 60 --cacert "$tls/ca.pem" -X "$2" -o "$body" -w '%{http_code}')
+	case $who in
+	nobody) ;;
+	vnm1.*) args+=(-H "Authorization: Bearer $who") ;;
+	*) args+=(--cert "$work/$who/node.pem" --key "$work/$who/node.key") ;;
+	esac
+	[ $# -lt 4 ] || args+=(-H 'Content-Type: application/json' --data-binary "$4")
+	: >"$body"
+	status=$(curl "${args[@]}" "$url$3")
+}
+j() { jq -r "$1" "$body"; }
+# is NAME WANT WHO METHOD PATH [BODY]: WANT is the status, and the field.
+is() {
+	local name=$1 want=$2
+	shift 2
+	req "$@"
+	check_is "$name" "$want" "$status$(j 'if .field then " " + .field else "" end' 2>/dev/null)" || diag "$(cat "$body")"
+}
+
+# --- a new mesh --------------------------------------------------------------
+
+config '.listen = "192.0.2.1:7900" | del(.tls_dir)'
+check_match "beyond loopback only with TLS and rights" 'field "listen": beyond loopback only with "tls_dir"' \
+	bash -c '! "$@" 2>&1' bash "${coordinator[@]}" --config "$config" --check
+config '.listen = "192.0.2.1:7900"'
+check "with it it may" "${coordinator[@]}" --config "$config" --check
+config '.insecure = true'
+check_match "insecure and TLS exclude each other" 'field "insecure"' \
+	bash -c '! "$@" 2>&1' bash "${coordinator[@]}" --config "$config" --check
+config 'del(.tls_dir)'
+check_match "init needs a place for its secrets" 'field "tls_dir": required' \
+	bash -c '! "$@" 2>&1' bash "${coordinator[@]}" init --config "$config"
+config
+check_fails "there is no server without init" timeout 20 "${coordinator[@]}" --config "$config"
+"${coordinator[@]}" init --config "$config" >"$work/join" 2>"$work/err"
+check_match "init prints one command" '^vnimesh join https://127.0.0.1:0 vnm1\.[0-9a-f]{12}\.[0-9a-f]{64}\.[0-9a-f]{64}$' cat "$work/join"
+check_is "and nothing else" 1 "$(wc -l <"$work/join")"
+check_is "secrets are their owner's" '600 600 700' "$(stat -c %a "$tls/ca.key" "$tls/admin.token" "$tls" | tr '\n' ' ' | sed 's/ $//')"
+check_match "a mesh is made once" 'ca.key: File exists' \
+	bash -c '! "$@" 2>&1' bash "${coordinator[@]}" init --config "$config"
+first=$(awk '{ print $4 }' "$work/join")
+admin=$(cat "$tls/admin.token")
+check "starts" start
+secret=${admin##*.}
+check_fails "the store has no secret" grep -qa "$secret" "$db" "$db-wal"
+check_is "but hashes" 2 "$(sqlite3 "$db" "SELECT count(*) FROM records WHERE key LIKE 'token/%'")"
+
+# --- who is nobody -------------------------------------------------------------
+
+check_fails "plain HTTP is not served" curl -s -m 10 "http://127.0.0.1:$port/v1/status"
+check_fails "who expects another server is not served" curl -s -m 10 "$url/v1/status"
+for path in status mesh nodes services services/a watch tokens nodes/1/grant; do
+	is "nobody: GET $path" 401 nobody GET "/v1/$path"
+done
+is "nobody: POST nodes" 401 nobody POST /v1/nodes '{}'
+is "nobody: PUT service" 401 nobody PUT /v1/services/a '{}'
+check_match "it is said what would help" '^WWW-Authenticate: Bearer' curl -s -i --cacert "$tls/ca.pem" "$url/v1/status"
+is "the certificate is no secret" 200 nobody GET /v1/ca
+is "an unknown token" '401 Authorization' "vnm1.000000000000.$secret" GET /v1/status
+is "a wrong secret" '401 Authorization' "${admin%?}x" GET /v1/status
+is "a cut one" '401 Authorization' "${admin:0:40}" GET /v1/status
+is "no token at all" '401 Authorization' "vnm1." GET /v1/status
+is "the administrator" 200 "$admin" GET /v1/status
+mkdir "$work/stranger"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=host1 -days 2 \
+	-keyout "$work/stranger/node.key" -out "$work/stranger/node.pem" 2>/dev/null
+req stranger GET /v1/status
+check "a certificate of another authority is nothing" test "$status" != 200
+
+# --- joining ---------------------------------------------------------------------
+
+# join HOST TOKEN [WORD...]
+join_host() {
+	local host=$1 token=$2
+	shift 2
+	vnimesh join "$url" "$token" name "$host" config "$work/$host.json" state-dir "$work/$host" "$@"
+}
+is "a token to join by is for nothing else" 403 "$first" GET /v1/status
+check_match "another server's token is found out first" 'is not the coordinator that made the token' \
+	bash -c '! "$@" 2>&1' bash vnimesh join "$url" "${first%.*}.$(printf '0%.0s' {1..64})" name x config "$work/x.json" state-dir "$work/x"
+check_fails "and nothing is left behind" test -e "$work/x/node.key"
+check_match "the first node joins" '^node 1 "host1" of mesh 77' join_host host1 "$first" underlay 192.0.2.11 zone a
+check_is "its key is its owner's" 600 "$(stat -c %a "$work/host1/node.key")"
+check_is "its configuration" "$url host1 192.0.2.11 a $work/host1" \
+	"$(jq -r '"\(.coordinator) \(.node.name) \(.node.underlay) \(.node.zone) \(.state_dir)"' "$work/host1.json")"
+check "which its agent takes" vnimeshd --config "$work/host1.json" --check
+check_is "its identity and blocks" '1 10.77.1.0/24' "$(jq -r '"\(.self) \(.nodes[0].prefixes[0])"' "$work/host1/state.json")"
+check_match "twice on a host it is refused" 'is a node already' bash -c '! "$@" 2>&1' bash \
+	vnimesh join "$url" "$first" name host1 config "$work/host1.json" state-dir "$work/host1"
+check_match "a token works once" 'not known, or no longer' bash -c '! "$@" 2>&1' bash \
+	vnimesh join "$url" "$first" name host2 config "$work/host2.json" state-dir "$work/host2"
+export VNIMESH_COORDINATOR=$url VNIMESH_TOKEN_FILE=$tls/admin.token VNIMESH_CA_FILE=$tls/ca.pem
+vnimesh token add tag 'web-*' tag db services-max 2 members-max 3 >"$work/join"
+check_match "a further token, with its tags" "^vnimesh join $url vnm1" cat "$work/join"
+second=$(awk '{ print $4 }' "$work/join")
+check_match "a name that is taken" 'node 1 is "host1" already' bash -c '! "$@" 2>&1' bash \
+	vnimesh join "$url" "$second" name host1 underlay 192.0.2.12 config "$work/y.json" state-dir "$work/y"
+check_match "leaves the token as it is" '^node 2 "host2"' join_host host2 "$second" underlay 192.0.2.12
+is "a request for a certificate that is none" '400 csr' "$(req "$admin" POST /v1/tokens '{"role": "join"}'; j .secret)" \
+	POST /v1/join '{"name": "z", "underlay": "192.0.2.13", "csr": "x"}'
+expired=$(req "$admin" POST /v1/tokens '{"role": "join", "ttl_s": 1}'; j .secret)
+gone() { req "$expired" POST /v1/join '{}'; [ "$status" = 401 ]; }
+check "a token expires" waitfor 10 gone
+check_is "a copy of the key is needed" 200 "$(req host1 GET /v1/status; echo "$status")"
+
+# --- roles -------------------------------------------------------------------------
+
+token() { req "$admin" POST /v1/tokens "{\"role\": \"$1\"${2:+, $2}}"; j .secret; }
+reader=$(token read) registrar=$(token register '"tags": ["shop-*"]')
+is "a reader reads" 200 "$reader" GET /v1/mesh
+is "and no more: services" 403 "$reader" PUT /v1/services/shop-a '{}'
+is "... nodes" 403 "$reader" POST /v1/nodes '{}'
+is "... reports" 403 "$reader" POST /v1/nodes/1/report '{}'
+is "... checks" 403 "$reader" POST /v1/services/shop-a/check
+is "... tokens" 403 "$reader" GET /v1/tokens
+is "a registrar registers what it was granted" 200 "$registrar" PUT /v1/services/shop-a '{}'
+is "and no more" '403 tag' "$registrar" PUT /v1/services/db '{}'
+check_match "which names the tag" 'no grant for \\"db\\"' cat "$body"
+is "... nor for nodes" '403 name' "$registrar" POST /v1/nodes '{"name": "host1", "underlay": "192.0.2.11", "epoch": 5}'
+is "... nor reports" '403 node' "$registrar" POST /v1/nodes/1/report '{"epoch": 5, "seq": 1}'
+is "... nor tokens" 403 "$registrar" POST /v1/tokens '{"role": "admin"}'
+is "... nor grants" 403 "$registrar" PUT /v1/nodes/1/grant '{"tags": ["*"]}'
+is "... nor may it forget" 403 "$registrar" DELETE /v1/nodes/1
+is "a token with an unknown role" '400 role' "$admin" POST /v1/tokens '{"role": "god"}'
+is "a pattern that is none" '400 tags[0]' "$admin" POST /v1/tokens '{"role": "read", "tags": ["A"]}'
+id=$(req "$admin" GET /v1/tokens; j '.tokens[] | select(.role == "read").id')
+check_is "no list has hashes or secrets" 0 "$(j '[.tokens[] | has("hash"), has("secret")] | map(select(.)) | length')"
+check "a token is taken back" vnimesh token del "$id"
+is "and is good for nothing" '401 Authorization' "$reader" GET /v1/status
+
+# --- nodes ---------------------------------------------------------------------------
+
+node_join() { req "$1" POST /v1/nodes "{\"name\": \"$2\", \"underlay\": \"192.0.2.$3\", \"epoch\": ${4:-5}}"; }
+node_join host1 host1 11
+check_is "a node comes in as itself" '200 1' "$status $(j .node.node)"
+node_join host1 host2 12
+check_is "and not as another" '403 name' "$status $(j .field)"
+node_join host1 host7 17
+check_is "nor as a new one" '403 name' "$status $(j .field)"
+node_join host2 host2 12
+report() { req "$1" POST "/v1/nodes/$2/report" "{\"epoch\": 5, \"seq\": $3, \"full\": true, \"members\": [$4]${5:+, $5}}"; }
+member() { echo "{\"tag\": \"$1\", \"vni\": $2, \"address4\": \"10.77.$(($2 / 256)).9\"}"; }
+report host1 2 1 ''
+check_is "nobody reports for another" '403 node' "$status $(j .field)"
+report host1 1 1 "$(member anything 257)"
+check_is "the first node may register every tag" 200 "$status"
+report host2 2 1 "$(member db 513),$(member payment 514)"
+check_is "a tag without a grant" '403 members[1].tag' "$status $(j .field)"
+check_match "is named" 'no grant for \\"payment\\"' cat "$body"
+check_is "and nothing of it is there" 404 "$(req "$admin" GET /v1/services/payment; echo "$status")"
+check_is "nor of what came with it" 404 "$(req "$admin" GET /v1/services/db; echo "$status")"
+report host2 2 1 '' '"services": [{"tag": "anything"}]'
+check_is "a definition without a grant" '403 services[0].tag' "$status $(j .field)"
+report host2 2 1 "$(member db 513),$(member web-1 514)"
+check_is "what was granted" 200 "$status"
+report host2 2 2 "$(member db 513),$(member web-1 514),$(member web-2 515)"
+check_is "no more services than its quota" '507 members[2]' "$status $(j .field)"
+report host2 2 2 "$(member db 513),$(member db 514),$(member db 515),$(member db 516)"
+check_is "nor members" '507 members[3]' "$status $(j .field)"
+is "a watch takes its own checks only" '403 node' host2 GET '/v1/watch?node=1'
+is "its own" 200 host2 GET '/v1/watch?node=2'
+check "a grant is changed" vnimesh grant set host2 tag payment
+check_is "as it is shown" '["payment"]' "$(vnimesh grant show host2 | jq -c .tags)"
+is "a node sees its own grant" 200 host2 GET /v1/nodes/2/grant
+is "and no other's" '403 node' host2 GET /v1/nodes/1/grant
+report host2 2 2 "$(member db 513)"
+check_is "what it was granted before is not any more" '403 members[0].tag' "$status $(j .field)"
+report host2 2 2 "$(member payment 513)"
+check_is "but what it is now" 200 "$status"
+stop KILL
+start
+VNIMESH_COORDINATOR=$url
+report host2 2 3 "$(member db 513)"
+check_is "also after kill -9" '403 members[0].tag' "$status $(j .field)"
+is "tokens are as they were: taken back" '401 Authorization' "$reader" GET /v1/status
+is "... and good" 200 "$registrar" GET /v1/status
+is "... and used" '401 Authorization' "$second" POST /v1/join '{}'
+
+# A copied state directory: the same key, another host.
+node_join host1 host1 11
+cp -a "$work/host1" "$work/copy"
+node_join copy host1 99 6
+check_is "a copied state directory is refused by name" '409 name' "$status $(j .field)"
+check_match "as what it is" 'node 1 \\"host1\\" is held by another agent' cat "$body"
+
+# --- renewal, and the end ------------------------------------------------------------
+
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=host2 \
+	-keyout "$work/new.key" -out "$work/new.csr" 2>/dev/null
+csr=$(jq -nc --rawfile csr "$work/new.csr" '{csr: $csr}')
+is "nobody renews another's certificate" '403 node' host1 POST /v1/nodes/2/certificate "$csr"
+cp -a "$work/host2" "$work/host2.old"
+is "a node renews its own" 200 host2 POST /v1/nodes/2/certificate "$csr"
+j .certificate >"$work/host2/node.pem"
+cp "$work/new.key" "$work/host2/node.key"
+check_is "for itself, whatever it asks for" 'subject=CN = host2' "$(openssl x509 -noout -subject -in "$work/host2/node.pem")"
+is "the new one is good" 200 host2 GET /v1/status
+is "so is the one before, as the answer may be lost" 200 host2.old GET /v1/status
+is "renewed again" 200 host2 POST /v1/nodes/2/certificate "$csr"
+is "it is not" '403 certificate' host2.old GET /v1/status
+
+check_match "a live node is not forgotten by mistake" 'is alive: stop its agent first' \
+	bash -c '! "$@" 2>&1' bash vnimesh node forget host1
+req "$admin" GET /v1/status
+inc=$(j .incarnation) index=$(j .index)
+check "unless it is meant" vnimesh node forget host1 force
+is "its certificate is nothing any more" '403 certificate' host1 GET /v1/status
+check_match "by name" 'node \\"host1\\" was forgotten' cat "$body"
+req "$admin" GET "/v1/watch?incarnation=$inc&index=$index&tags=anything"
+check_is "all are told, of its members too" '[1] []' "$(j '"\(.nodes_removed) \(.members.anything)"')"
+req "$admin" POST /v1/nodes '{"name": "host3", "underlay": "192.0.2.13", "epoch": 5}'
+check_is "its id rests" 3 "$(j .node.node)"
+stop KILL
+start
+VNIMESH_COORDINATOR=$url
+is "forgotten for good" '403 certificate' host1 GET /v1/status
+req "$admin" POST /v1/nodes '{"name": "host4", "underlay": "192.0.2.14", "epoch": 5}'
+check_is "and its id still rests" 4 "$(j .node.node)"
+vnimesh token add tag '*' >"$work/join"
+rm -rf "$work/host1" "$work/host1.json"
+check_match "its host may join anew" '^node 5 "host1"' join_host host1 "$(awk '{ print $4 }' "$work/join")" underlay 192.0.2.11
+stop
+check_is "exit" 0 "$stopped"

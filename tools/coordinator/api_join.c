@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From a token to a node with a certificate, its renewal, and its end. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "auth.h"
+#include "change.h"
+#include "json.h"
+#include "lease.h"
+#include "log.h"
+#include "mem.h"
+#include "plan.h"
+#include "problem.h"
+#include "tls.h"
+
+/* Not a secret, and of no use to who does not know what it must be: a token
+ * names its fingerprint.
+ */
+int api_get_ca(struct request *rq)
+{
+	const struct tls *tls = http_tls(rq->http);
+
+	if (!tls)
+		return problem(rq, 404, NULL, "there is no certificate without tls_dir");
+	rq->reply = mem_checked(json_object());
+	record_set(rq->reply, "certificate", json_string(tls_ca(tls)));
+	return 200;
+}
+
+struct wish {
+	struct node_def def;
+	char *csr;
+};
+
+static bool read_wish(struct jread *rd, struct wish *wish, bool join)
+{
+	const char *csr = NULL;
+	uint32_t port = wish->def.port;
+	struct jobj root;
+
+	if (!jread_root(rd, &root))
+		return false;
+	if (join) {
+		jget_name(&root, "name", JREQ, wish->def.name);
+		jget_addr(&root, "underlay", JREQ, 0, &wish->def.underlay);
+		jget_u32(&root, "port", JOPT, 1, 65535, &port);
+		jget_name(&root, "zone", JOPT, wish->def.zone);
+		wish->def.port = port;
+	}
+	if (jget_str(&root, "csr", JREQ, CSR_MAX, &csr))
+		wish->csr = mem_checked(strdup(csr));
+	return jread_ok(rd);
+}
+
+static int bad_csr(struct request *rq)
+{
+	return problem(rq, 400, "csr",
+		       "csr: must be a certificate request in PEM");
+}
+
+static int join(struct request *rq, struct wish *wish)
+{
+	struct token *token = registry_token(rq->reg, rq->who.token);
+	const struct tls *tls = http_tls(rq->http);
+	struct registry *reg = rq->reg;
+	struct node *node;
+	char object[32];
+	char *pem;
+	uint32_t id;
+
+	if (!tls || !token)
+		return problem(rq, 409, NULL, "nobody joins by a token without tls_dir");
+	node = registry_node_named(reg, wish->def.name);
+	if (node)
+		return problem(rq, 409, "name",
+			       "name: node %u is \"%s\" already: forget it first",
+			       node->def.id, node->def.name);
+	id = api_free_id(reg);
+	if (!id)
+		return problem(rq, 507, NULL, "no node id is left");
+	pem = tls_sign(tls, wish->csr, wish->def.name, wish->def.serial);
+	if (!pem)
+		return bad_csr(rq);
+	plan_node(&reg->mesh, id, &wish->def);
+	wish->def.grant = token->def.grant;
+	change_begin(reg);
+	store_put_node(reg->store, &wish->def);
+	store_del_token(reg->store, token->def.id);
+	snprintf(object, sizeof(object), "node %u", id);
+	change_log(reg, rq, object, "joined", "\"%s\", by a token",
+		   wish->def.name);
+	if (change_commit(reg)) {
+		free(pem);
+		return problem_store(rq);
+	}
+	log_info("node %u \"%s\": joined by token %s", id, wish->def.name,
+		 token->def.id);
+	registry_drop_token(reg, token);
+	node = registry_add_node(reg, &wish->def);
+	node->stale = true;
+	rq->reply = mem_checked(json_object());
+	record_set(rq->reply, "mesh", record_mesh(&reg->mesh));
+	record_set(rq->reply, "node", api_node(node));
+	record_set(rq->reply, "certificate", json_string(pem));
+	free(pem);
+	return 200;
+}
+
+static int with_wish(struct request *rq, bool joins,
+		     int (*fn)(struct request *rq, struct wish *wish))
+{
+	struct wish wish = { .def.port = rq->reg->mesh.port };
+	struct jread rd;
+	int status;
+
+	jread_buf(&rd, rq->body, rq->body_len, JREAD_LENIENT);
+	status = read_wish(&rd, &wish, joins) ? fn(rq, &wish) :
+						problem_json(rq, &rd);
+	jread_free(&rd);
+	free(wish.csr);
+	return status;
+}
+
+int api_post_join(struct request *rq)
+{
+	return with_wish(rq, true, join);
+}
+
+/* The one before goes on: the answer may be lost. */
+static int renew(struct request *rq, struct wish *wish)
+{
+	struct node *node = api_find_node(rq, rq->arg, NULL);
+	struct registry *reg = rq->reg;
+	struct node_def def;
+	char object[32];
+	int status;
+	char *pem;
+
+	if (!node)
+		return 404;
+	status = auth_node(rq, node, "node");
+	if (status)
+		return status;
+	if (!http_tls(rq->http))
+		return problem(rq, 409, NULL, "there are no certificates without tls_dir");
+	def = node->def;
+	strcpy(def.serial2, def.serial);
+	pem = tls_sign(http_tls(rq->http), wish->csr, def.name, def.serial);
+	if (!pem)
+		return bad_csr(rq);
+	change_begin(reg);
+	store_put_node(reg->store, &def);
+	snprintf(object, sizeof(object), "node %u", def.id);
+	change_log(reg, rq, object, "certificate", "renewed");
+	if (change_commit(reg)) {
+		free(pem);
+		return problem_store(rq);
+	}
+	node->def = def;
+	log_info("node %u \"%s\": certificate renewed", def.id, def.name);
+	rq->reply = mem_checked(json_object());
+	record_set(rq->reply, "certificate", json_string(pem));
+	free(pem);
+	return 200;
+}
+
+int api_post_certificate(struct request *rq)
+{
+	return with_wish(rq, false, renew);
+}
+
+/* By id or by name, and for good: its certificates mean nothing any more. */
+int api_delete_node(struct request *rq)
+{
+	struct node *node = api_find_node(rq, rq->arg, NULL);
+	struct registry *reg = rq->reg;
+	const struct member *m;
+	int64_t force = 0;
+	char object[32];
+
+	if (http_arg_int(rq, "force", 0, 1, &force) < 0)
+		return 400;
+	if (!node)
+		return 404;
+	if (lease_live(node) && !node->stale && !force)
+		return problem(rq, 409, NULL,
+			       "node %u \"%s\" is alive: stop its agent first, or force it",
+			       node->def.id, node->def.name);
+	change_begin(reg);
+	TAILQ_FOREACH(m, &node->members, on_node)
+		store_del_member(reg->store, m->def.tag, m->def.vni);
+	store_del_node(reg->store, node->def.id);
+	store_put_forgotten(reg->store, node->def.id);
+	snprintf(object, sizeof(object), "node %u", node->def.id);
+	change_log(reg, rq, object, "forgotten", "\"%s\" with %u members%s",
+		   node->def.name, node->nr_members, force ? ", forced" : "");
+	if (change_commit(reg))
+		return problem_store(rq);
+	log_info("node %u \"%s\": forgotten", node->def.id, node->def.name);
+	registry_drop_node(reg, node);
+	rq->reply = mem_checked(json_object());
+	watch_stamp(reg, rq->reply);
+	return 200;
+}

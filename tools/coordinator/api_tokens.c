@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Tokens and grants: who may do what. For administrators. */
+#include <string.h>
+#include <time.h>
+
+#include "api.h"
+#include "auth.h"
+#include "change.h"
+#include "json.h"
+#include "log.h"
+#include "mem.h"
+#include "problem.h"
+#include "tls.h"
+
+static bool expired(const struct token_def *def)
+{
+	return def->expires && def->expires <= time(NULL);
+}
+
+int api_get_tokens(struct request *rq)
+{
+	json_t *list = mem_checked(json_array());
+	const struct token *token;
+
+	TAILQ_FOREACH(token, &rq->reg->tokens, list)
+		if (!expired(&token->def))
+			record_append(list, token_pack(&token->def, false));
+	rq->reply = mem_checked(json_object());
+	record_set(rq->reply, "tokens", list);
+	return 200;
+}
+
+static bool read_token(struct jread *rd, struct token_def *def)
+{
+	unsigned int role = ROLE_NONE;
+	struct jobj root;
+	int64_t ttl = 0;
+
+	grant_default(&def->grant);
+	if (!jread_root(rd, &root))
+		return false;
+	jget_word(&root, "role", JREQ, grant_roles, &role);
+	def->role = role;
+	if (def->role == ROLE_NONE)
+		ttl = JOIN_TTL_S;
+	jget_int(&root, "ttl_s", JOPT, 1, TOKEN_TTL_MAX_S, &ttl);
+	if (ttl)
+		def->expires = time(NULL) + ttl;
+	grant_read(&root, &def->grant);
+	return jread_ok(rd);
+}
+
+/* Room for one more, by what nobody can use any longer. */
+static bool make_room(struct registry *reg, struct token **gone)
+{
+	struct token *token;
+
+	*gone = NULL;
+	TAILQ_FOREACH(token, &reg->tokens, list)
+		if (expired(&token->def))
+			*gone = token;
+	return *gone || reg->nr_tokens < TOKENS_MAX;
+}
+
+int api_post_token(struct request *rq)
+{
+	struct registry *reg = rq->reg;
+	struct token_def def = { 0 };
+	char secret[AUTH_SECRET_MAX];
+	struct token *gone;
+	char object[32];
+	struct jread rd;
+	char pin[65];
+	int status = 0;
+
+	jread_buf(&rd, rq->body, rq->body_len, JREAD_LENIENT);
+	if (!read_token(&rd, &def))
+		status = problem_json(rq, &rd);
+	jread_free(&rd);
+	if (status)
+		return status;
+	if (!http_tls(rq->http) || !tls_pin(http_tls(rq->http), pin))
+		return problem(rq, 409, NULL, "there are no rights without tls_dir");
+	if (!make_room(reg, &gone))
+		return problem(rq, 507, NULL, "there are %u tokens already",
+			       reg->nr_tokens);
+	auth_token_make(&def, def.role == ROLE_NONE ? pin : NULL, secret);
+	change_begin(reg);
+	if (gone)
+		store_del_token(reg->store, gone->def.id);
+	store_put_token(reg->store, &def);
+	snprintf(object, sizeof(object), "token %s", def.id);
+	change_log(reg, rq, object, "made", "role %s", grant_roles[def.role]);
+	if (change_commit(reg))
+		return problem_store(rq);
+	if (gone)
+		registry_drop_token(reg, gone);
+	registry_add_token(reg, &def);
+	log_info("token %s: made, role %s", def.id, grant_roles[def.role]);
+	rq->reply = mem_checked(json_object());
+	record_set(rq->reply, "token", token_pack(&def, false));
+	record_set(rq->reply, "secret", json_string(secret));
+	return 200;
+}
+
+int api_delete_token(struct request *rq)
+{
+	struct token *token = registry_token(rq->reg, rq->arg);
+	struct registry *reg = rq->reg;
+	char object[32];
+
+	if (!token)
+		return problem(rq, 404, NULL, "there is no token \"%.63s\"",
+			       rq->arg);
+	change_begin(reg);
+	store_del_token(reg->store, token->def.id);
+	snprintf(object, sizeof(object), "token %s", token->def.id);
+	change_log(reg, rq, object, "deleted", "asked for");
+	if (change_commit(reg))
+		return problem_store(rq);
+	log_info("token %s: deleted", token->def.id);
+	registry_drop_token(reg, token);
+	rq->reply = mem_checked(json_object());
+	return 200;
+}
+
+static int reply_grant(struct request *rq, const struct node *node)
+{
+	rq->reply = mem_checked(json_object());
+	record_set(rq->reply, "node", json_integer(node->def.id));
+	record_set(rq->reply, "name", json_string(node->def.name));
+	grant_pack(rq->reply, &node->def.grant);
+	return 200;
+}
+
+int api_get_grant(struct request *rq)
+{
+	struct node *node = api_find_node(rq, rq->arg, NULL);
+	int status;
+
+	if (!node)
+		return 404;
+	status = auth_node(rq, node, "node");
+	return status ? status : reply_grant(rq, node);
+}
+
+int api_put_grant(struct request *rq)
+{
+	struct node *node = api_find_node(rq, rq->arg, NULL);
+	struct registry *reg = rq->reg;
+	struct node_def def;
+	char object[32];
+	struct jobj root;
+	struct jread rd;
+	int status = 0;
+
+	if (!node)
+		return 404;
+	def = node->def;
+	grant_default(&def.grant);
+	jread_buf(&rd, rq->body, rq->body_len, JREAD_LENIENT);
+	if (jread_root(&rd, &root))
+		grant_read(&root, &def.grant);
+	if (!jread_ok(&rd))
+		status = problem_json(rq, &rd);
+	jread_free(&rd);
+	if (status)
+		return status;
+	change_begin(reg);
+	store_put_node(reg->store, &def);
+	snprintf(object, sizeof(object), "node %u", def.id);
+	change_log(reg, rq, object, "granted", "%u patterns, first \"%s\"",
+		   def.grant.nr_tags, def.grant.nr_tags ? def.grant.tags[0] : "");
+	if (change_commit(reg))
+		return problem_store(rq);
+	node->def.grant = def.grant;
+	log_info("node %u \"%s\": granted %u patterns", def.id, def.name,
+		 def.grant.nr_tags);
+	return reply_grant(rq, node);
+}

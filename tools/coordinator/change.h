@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A change of what is durable: one transaction, and what the audit log says of
+ * it, in the same transaction. The log is bounded; the oldest entries go.
+ */
+#ifndef COORDINATOR_CHANGE_H
+#define COORDINATOR_CHANGE_H
+
+#include "http.h"
+
+void change_begin(struct registry *reg);
+
+/* An entry: what happened to which object, and why. @rq: who caused it, NULL:
+ * the coordinator itself.
+ */
+void change_log(struct registry *reg, const struct request *rq,
+		const char *object, const char *what, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* 0, or an error of store_commit(). */
+int change_commit(struct registry *reg);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What one client may cost: time for each part of a request, and requests in
+ * a second. Slow clients are cut off, fast ones told to wait; both are
+ * counted. Times are passed in.
+ */
+#ifndef COORDINATOR_CLIENT_H
+#define COORDINATOR_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "ip.h"
+
+/* A connection. */
+struct client {
+	int fd;
+	uint64_t until_us;		/* cut off then, 0: it waits for us */
+	TAILQ_ENTRY(client) list;
+};
+TAILQ_HEAD(client_list, client);
+
+/* Cuts off those whose time is over; returns how many. */
+unsigned int clients_expire(struct client_list *list, uint64_t now_us);
+
+/* Requests of each address in the last time, as token buckets. The table is
+ * small and fixed: a new address takes the place of the one that was quiet
+ * longest of a few.
+ */
+struct rates;
+
+struct rates *rates_new(uint32_t per_second);
+void rates_free(struct rates *rates);
+
+/* One more request; false: too many. */
+bool rates_take(struct rates *rates, const struct ip_addr *addr,
+		uint64_t now_us);
+
+#endif
