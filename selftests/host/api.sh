@@ -256,13 +256,13 @@ check "memory reaches a plateau:$rounds KiB" test $((r3 * 100)) -le $((r2 * 115 
 connections() { [ "$(curl -s "http://127.0.0.1:$port/v1/status" | jq .connections)" -le 2 ]; }
 check "and when they go all are gone" waitfor 20 connections
 stop
-config 'del(.tls_dir) | .store += "2" | .requests_per_second = 5'
+config 'del(.tls_dir) | .store += "2" | .requests_per_second = 1'
 start
 for ((i = 0; i < 40; i++)); do
-	curl -s -o /dev/null -w '%{http_code}\n' "http://127.0.0.1:$port/v1/status"
+	curl -s -i "http://127.0.0.1:$port/v1/status"
 done >"$work/codes"
-check "too many requests of one address are refused" grep -q 429 "$work/codes"
-check_is "and told when to come back" 1 "$(curl -s -i "http://127.0.0.1:$port/v1/status" | grep -ci '^retry-after: 1')"
+check "too many requests of one address are refused" grep -q '^HTTP/1.1 429' "$work/codes"
+check "and told when to come back" grep -qi '^retry-after: 1' "$work/codes"
 check_is "others are not" 200 "$(curl -s --interface 127.0.0.9 -o "$body" -w '%{http_code}' "http://127.0.0.1:$port/v1/status")"
 check "which is counted" test "$(jq .refused_rate "$body")" -gt 0
 stop

@@ -488,6 +488,7 @@ ok POST /v1/nodes '{"name": "host2", "underlay": "192.0.2.12", "epoch": 5, "zone
 report 3 1 true "$(member database 769 1)"
 check_is "passing only" '260 513 769' "$(get '/v1/services/database?passing=1' '.members | map(.vni) | join(" ")')"
 check_is "near: the node, its zone, the rest" '769 513 260' "$(get '/v1/services/database?passing=1&near=3' '.members | map(.vni) | join(" ")')"
+check_is "near: a zone, the rest" '513 769 260' "$(get '/v1/services/database?passing=1&zone=b' '.members | map(.vni) | join(" ")')"
 check_is "the mesh table has it all" '3 4 database' \
 	"$(get /v1/mesh '"\(.nodes | length) \(.members.database | length) \(.members | keys | map(select(. == "database")) | join(" "))"')"
 
@@ -936,6 +937,37 @@ check_is "with the addresses that rest" 10.96.0.10 "$(ok PUT /v1/services/b '{}'
 stop
 check "... durably" start
 check_is "..." "$key1 7901" "$(get /v1/nodes '.nodes[] | select(.node == 1) | "\(.key) \(.peer_port)"')"
+stop
+
+# An old backup, restored under watchers that wait: nothing is skipped silently.
+db=$work/backup.db
+config
+start
+join host1 11
+ok PUT /v1/services/kept '{}'
+sqlite3 "$db" ".backup $work/old.db"
+join host2 12
+ok PUT /v1/services/newer '{}'
+ok DELETE /v1/services/kept
+report 2 1 true "$(member newer 513 1)"
+inc=$(get /v1/status .incarnation) index=$(get /v1/status .index)
+curl -s -o "$work/woken" "$url/v1/watch?incarnation=$inc&index=$index&wait_ms=50000&tags=newer" &
+waiter=$!
+waitfor 10 waiting 1
+stop KILL
+wait "$waiter"
+rm -f "$db" "$db-wal" "$db-shm"
+cp "$work/old.db" "$db"
+check "an old backup is restored" start
+check_is "who watched lists anew" '410 incarnation' \
+	"$(req GET "/v1/watch?incarnation=$inc&index=$index&tags=newer"; echo "$status $(j .field)")"
+check_is "and sees what there is" 'true host1 kept' \
+	"$(get '/v1/watch?tags=newer' '"\(.full) \(.nodes | map(.name) | join(" ")) \(.services | map(.tag) | join(" "))"')"
+report 2 2 false ''
+check_is "a node that it does not know any more is told" 404 "$status"
+join host2 12
+report 2 1 true "$(member newer 513 1)"
+check_is "and comes back with all it has" '200 513' "$status $(get /v1/services/newer '.members[0].vni')"
 stop
 
 # A damaged file is not used.

@@ -119,7 +119,6 @@ static int join_known(struct request *rq, struct node *node,
 	struct registry *reg = rq->reg;
 	struct node_def merged = node->def;
 	char object[32];
-	struct member *m;
 
 	if (node->def.epoch != def->epoch &&
 	    !same_underlay(&node->def, def) && lease_live(node))
@@ -157,17 +156,8 @@ static int join_known(struct request *rq, struct node *node,
 	if (change_commit(reg))
 		return problem_store(rq);
 	if (merged.epoch != node->def.epoch) {
-		/* Another life of the agent: what the last one said stands,
-		 * stale, until the new one has said all it has to say.
-		 */
-		node->seq = -1;
 		keep_epoch(node);
-		TAILQ_FOREACH(m, &node->members, on_node) {
-			m->confirmed = false;
-			m->soft.epoch = 0;
-			m->soft.seq = 0;
-			registry_touch_members(reg, m->svc, true);
-		}
+		registry_new_epoch(reg, node);
 	}
 	node->def = merged;
 	registry_touch_node(reg, node, true);

@@ -75,16 +75,21 @@ static bool passing(const struct member *m)
 }
 
 /* 0: on the node itself, 1: in its zone, 2: elsewhere. */
-static unsigned int distance(const struct member *m, const struct node *near)
+static unsigned int distance(const struct member *m, const struct node *near,
+			     const char *zone)
 {
-	if (!near || m->node == near)
+	if (near && m->node == near)
 		return 0;
-	return strcmp(m->node->def.zone, near->def.zone) ? 2 : 1;
+	if (!zone && near)
+		zone = near->def.zone;
+	if (!zone)
+		return 0;
+	return strcmp(m->node->def.zone, zone) ? 2 : 1;
 }
 
 /* Members that pass, if asked for, the near ones first. */
 static json_t *pick(const struct service *svc, bool only_passing,
-		    const struct node *near)
+		    const struct node *near, const char *zone)
 {
 	json_t *all = api_members(svc);
 	json_t *list = mem_checked(json_array());
@@ -97,7 +102,7 @@ static json_t *pick(const struct service *svc, bool only_passing,
 		TAILQ_FOREACH(m, &svc->members, on_svc) {
 			json_t *obj = json_array_get(all, i++);
 
-			if (distance(m, near) == d &&
+			if (distance(m, near, zone) == d &&
 			    (!only_passing || passing(m)))
 				record_append(list, json_incref(obj));
 		}
@@ -139,7 +144,8 @@ int api_get_service(struct request *rq)
 	rq->reply = mem_checked(json_object());
 	watch_stamp(rq->reg, rq->reply);
 	record_set(rq->reply, "service", record_service(&svc->def));
-	record_set(rq->reply, "members", pick(svc, only_passing, near));
+	record_set(rq->reply, "members", pick(svc, only_passing, near,
+					     http_arg(rq, "zone")));
 	return 200;
 }
 

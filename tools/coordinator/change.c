@@ -49,6 +49,59 @@ void change_log(struct registry *reg, const struct request *rq,
 		store_del_audit(reg->store, seq - AUDIT_MAX);
 }
 
+struct waiter {
+	struct registry *reg;
+	struct request *rq;
+	TAILQ_ENTRY(waiter) list;
+};
+
+TAILQ_HEAD(waiter_list, waiter);
+
+static void wake(struct waiter *w)
+{
+	TAILQ_REMOVE(w->reg->waiters, w, list);
+	http_wake(w->rq);
+	free(w);
+}
+
+static void on_gone(void *data, int fd, uint32_t events)
+{
+	(void)fd;
+	(void)events;
+	wake(data);
+}
+
+int change_again(struct request *rq)
+{
+	struct registry *reg = rq->reg;
+	struct waiter *w;
+
+	if (rq->tries++ >= CHANGE_TRIES)
+		return 0;
+	if (!reg->waiters) {
+		reg->waiters = mem_zero(1, sizeof(*reg->waiters));
+		TAILQ_INIT(reg->waiters);
+	}
+	w = mem_zero(1, sizeof(*w));
+	w->reg = reg;
+	w->rq = rq;
+	TAILQ_INSERT_TAIL(reg->waiters, w, list);
+	http_wait(rq, on_gone, w);
+	return HTTP_WAITS;
+}
+
+void change_ready(struct registry *reg)
+{
+	struct waiter *w, *next;
+
+	if (!reg->waiters)
+		return;
+	for (w = TAILQ_FIRST(reg->waiters); w; w = next) {
+		next = TAILQ_NEXT(w, list);
+		wake(w);
+	}
+}
+
 int change_commit(struct registry *reg)
 {
 	int err = store_commit(reg->store);

@@ -17,7 +17,17 @@ void change_log(struct registry *reg, const struct request *rq,
 		const char *object, const char *what, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* 0, or an error of store_commit(). */
+/* 0, or an error of store_commit(); problem_store() then says what becomes of
+ * the request.
+ */
 int change_commit(struct registry *reg);
+
+/* The change came too late: call the handler again once all that others
+ * changed is here. HTTP_WAITS, or 0 when it was tried often enough.
+ */
+int change_again(struct request *rq);
+
+/* Who waits tries again. */
+void change_ready(struct registry *reg);
 
 #endif

@@ -121,7 +121,8 @@ static void read_root(struct jobj *root, struct config *cfg)
 
 	read_listen(root, cfg);
 	jget_bool(root, "insecure", JOPT, &cfg->insecure);
-	if (jget_str(root, "store", JREQ, sizeof(cfg->store) - 1, &store))
+	if (jget_str(root, "store", *cfg->store ? JOPT : JREQ,
+		     sizeof(cfg->store) - 1, &store) && !*cfg->store)
 		strcpy(cfg->store, store);
 	if (store && !*store)
 		jread_fail(root, "store", "must not be empty");
@@ -142,13 +143,16 @@ static void read_root(struct jobj *root, struct config *cfg)
 		jread_fail(root, "insecure", "not with tls_dir");
 }
 
-bool config_read(struct config *cfg, const char *file, char *err, size_t len)
+bool config_read(struct config *cfg, const char *file, const char *store,
+		 char *err, size_t len)
 {
 	struct jobj root;
 	struct jread rd;
 	bool ok;
 
 	memset(cfg, 0, sizeof(*cfg));
+	if (store)
+		snprintf(cfg->store, sizeof(cfg->store), "%s", store);
 	cfg->lease_ms = LEASE_DEFAULT_MS;
 	cfg->rate = RATE_DEFAULT;
 	cfg->mesh.port = VNIMESH_PORT_DEFAULT;

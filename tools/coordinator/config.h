@@ -39,7 +39,10 @@ struct config {
 	struct mesh mesh;
 };
 
-/* False with a message, "FILE: field ...", in @err. */
-bool config_read(struct config *cfg, const char *file, char *err, size_t len);
+/* @store, if not NULL, in place of the file's. False with a message,
+ * "FILE: field ...", in @err.
+ */
+bool config_read(struct config *cfg, const char *file, const char *store,
+		 char *err, size_t len);
 
 #endif

@@ -448,6 +448,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 	}
 	if (!rq->status)
 		rq->status = rq->route->fn(rq);
+	if (rq->status == HTTP_WAITS)
+		rq->status = 0;
 	return rq->status ? reply(rq) : MHD_YES;
 }
 

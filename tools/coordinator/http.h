@@ -54,6 +54,9 @@ struct identity {
 	char token[TOKEN_ID_LEN + 1];	/* its id, else "" */
 };
 
+/* Of a handler: it will be called again. */
+#define HTTP_WAITS	1
+
 struct request {
 	struct http *http;
 	struct registry *reg;
@@ -66,6 +69,7 @@ struct request {
 	bool challenge;			/* the reply asks for a token */
 	bool retry;			/* ... to come back later */
 	bool waited;
+	unsigned int tries;		/* of a change; see change.h */
 	struct watcher *watcher;	/* while it waits; see watch.h */
 	/* the server's */
 	struct MHD_Connection *conn;

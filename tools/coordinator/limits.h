@@ -80,6 +80,21 @@
 /* Removed services remembered for watchers; who is further behind relists. */
 #define TOMBSTONES_MAX		1024
 
+/* An etcd that works answers in milliseconds; a leader that was lost is
+ * replaced in one or two seconds. The loop waits for a transaction, so not
+ * for longer; a probe each second finds a quorum lost or there again, and a
+ * watch that is silent while it should not be.
+ */
+#define ETCD_ASK_MS		2000
+#define ETCD_CONNECT_MS		500
+#define ETCD_TICK_MS		1000
+#define ETCD_AWAY_MS		3000
+#define ETCD_SILENT_MS		3000
+#define ETCD_ANSWER_MAX		(256 << 20)
+
+/* How often a change is tried anew from what others changed meanwhile. */
+#define CHANGE_TRIES		20
+
 /* Half a year of a quiet mesh; a busy one has its last hours. */
 #define AUDIT_MAX		10000
 #define AUDIT_PAGE		1000

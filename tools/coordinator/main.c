@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "change.h"
 #include "config.h"
 #include "defaults.h"
 #include "init.h"
@@ -30,8 +31,8 @@ struct coordinator {
 
 static void usage(FILE *to)
 {
-	fputs("Usage: vnimesh-coordinator --config FILE [--check]\n"
-	      "       vnimesh-coordinator init --config FILE\n"
+	fputs("Usage: vnimesh-coordinator --config FILE [--store STORE] [--check]\n"
+	      "       vnimesh-coordinator init --config FILE [--store STORE]\n"
 	      "       vnimesh-coordinator --help | --version\n",
 	      to);
 }
@@ -44,6 +45,33 @@ static void on_signal(void *data, int signo)
 	loop_notify("STOPPING=1");
 	loop_exit(co->loop, 0);
 }
+
+static bool on_change(void *data, const char *key, const char *value)
+{
+	struct coordinator *co = data;
+
+	return registry_apply(&co->reg, key, value);
+}
+
+static void on_ready(void *data)
+{
+	struct coordinator *co = data;
+
+	change_ready(&co->reg);
+}
+
+static void on_lost(void *data)
+{
+	struct coordinator *co = data;
+
+	loop_exit(co->loop, 1);
+}
+
+static const struct store_follower follower = {
+	.change = on_change,
+	.ready = on_ready,
+	.lost = on_lost,
+};
 
 /* False with a message in @err. */
 static bool start(struct coordinator *co, char *err, size_t len)
@@ -71,6 +99,10 @@ static bool start(struct coordinator *co, char *err, size_t len)
 			return false;
 	}
 	api_init(co->watches, co->cfg.lease_ms);
+	if (store_follow(co->store, co->loop, &follower, co)) {
+		snprintf(err, len, "cannot follow the store");
+		return false;
+	}
 	co->http = http_start(co->loop, &co->cfg, co->tls, &co->reg,
 			      api_routes, err, len);
 	return co->http;
@@ -80,6 +112,7 @@ static void stop(struct coordinator *co)
 {
 	if (co->http) {
 		watches_close(co->watches);
+		change_ready(&co->reg);
 		http_stop(co->http);
 	}
 	leases_free(co->leases);
@@ -135,11 +168,13 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check", no_argument, NULL, 'k' },
+		{ "store", required_argument, NULL, 's' },
 		{ "routes", no_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
 	};
+	const char *store = NULL;
 	const char *file = NULL;
 	char err[ERROR_MAX];
 	struct config cfg;
@@ -160,6 +195,9 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			check = true;
+			break;
+		case 's':
+			store = optarg;
 			break;
 		case 'r':
 			api_print_routes(stdout);
@@ -183,7 +221,7 @@ int main(int argc, char **argv)
 	/* A client that is gone is an error of one write, not the end. */
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stderr, NULL, _IOLBF, 0);
-	if (!config_read(&cfg, file, err, sizeof(err))) {
+	if (!config_read(&cfg, file, store, err, sizeof(err))) {
 		log_error("%s", err);
 		return 1;
 	}

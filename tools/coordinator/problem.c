@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "change.h"
 #include "log.h"
 #include "mem.h"
 #include "problem.h"
@@ -90,7 +91,14 @@ int problem_json(struct request *rq, const struct jread *rd)
 
 int problem_store(struct request *rq)
 {
-	log_error("store: %s", rq->reg->store->error);
+	if (rq->reg->store->behind) {
+		if (change_again(rq))
+			return HTTP_WAITS;
+		return problem(rq, 503, NULL,
+			       "others change so much that this change found no moment");
+	}
+	if (!rq->reg->store->away)
+		log_error("store: %s", rq->reg->store->error);
 	return problem(rq, 503, NULL, "the store did not take it: %s",
 		       rq->reg->store->error);
 }

@@ -15,7 +15,9 @@ int problem(struct request *rq, int status, const char *field,
 /* 400 from what the reader found. */
 int problem_json(struct request *rq, const struct jread *rd);
 
-/* 503: the store did not take the change; nothing was changed. */
+/* The store did not take the change, and nothing was changed: HTTP_WAITS to try
+ * again, or 503.
+ */
 int problem_store(struct request *rq);
 
 #endif

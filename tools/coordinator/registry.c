@@ -276,7 +276,7 @@ static void free_node(struct registry *reg, struct node *node)
 	free(node);
 }
 
-static void rest_id(struct registry *reg, uint32_t id, uint64_t now_us)
+void registry_rest_id(struct registry *reg, uint32_t id, uint64_t now_us)
 {
 	struct forgotten *f = mem_zero(1, sizeof(*f));
 
@@ -291,7 +291,8 @@ void registry_drop_node(struct registry *reg, struct node *node)
 
 	free_node(reg, node);
 	bury(reg, "", id);
-	rest_id(reg, id, loop_now());
+	if (!registry_forgotten(reg, id))
+		registry_rest_id(reg, id, loop_now());
 }
 
 struct forgotten *registry_forgotten(struct registry *reg, uint32_t id)
@@ -415,7 +416,7 @@ static bool load_forgotten(void *data, uint32_t id)
 
 	if (registry_node(reg, id))
 		return false;
-	rest_id(reg, id, reg->start_us);
+	registry_rest_id(reg, id, reg->start_us);
 	return true;
 }
 
@@ -527,6 +528,7 @@ void registry_free(struct registry *reg)
 		TAILQ_REMOVE(&reg->tombstones, t, list);
 		free(t);
 	}
+	free(reg->waiters);
 	free(reg->nodes);
 	pool_free(&reg->pool);
 }

@@ -101,6 +101,8 @@ struct forgotten {
 };
 TAILQ_HEAD(forgotten_list, forgotten);
 
+struct waiter_list;
+
 struct registry {
 	struct mesh mesh;
 	uint64_t lease_us_len;
@@ -137,6 +139,8 @@ struct registry {
 	struct forgotten_list forgotten;
 	struct grant nothing;		/* for who has none */
 
+	struct waiter_list *waiters;	/* change.c's */
+
 	/* Called when rev has moved on; publishes, in its own time. */
 	void (*on_change)(void *data);
 	void *on_change_data;
@@ -163,6 +167,13 @@ struct node *registry_add_node(struct registry *reg,
 			       const struct node_def *def);
 /* With its members; its id rests. */
 void registry_drop_node(struct registry *reg, struct node *node);
+void registry_rest_id(struct registry *reg, uint32_t id, uint64_t now_us);
+/* Another life of its agent: what the last one said stands, stale, until the
+ * new one has said all it has to say.
+ */
+void registry_new_epoch(struct registry *reg, struct node *node);
+/* What another coordinator stored; false: it does not fit. */
+bool registry_apply(struct registry *reg, const char *key, const char *value);
 struct forgotten *registry_forgotten(struct registry *reg, uint32_t id);
 struct token *registry_token(struct registry *reg, const char *id);
 void registry_add_token(struct registry *reg, const struct token_def *def);

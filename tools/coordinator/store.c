@@ -8,11 +8,16 @@
 
 #include "mem.h"
 #include "store.h"
+#include "store_etcd.h"
 #include "store_sqlite.h"
 #include "uuid.h"
 
 struct store *store_open(const char *name, char *err, size_t len)
 {
+	static const char scheme[] = "etcd://";
+
+	if (!strncmp(name, scheme, sizeof(scheme) - 1))
+		return etcd_store_open(name + sizeof(scheme) - 1, err, len);
 	return sqlite_open(name, err, len);
 }
 
@@ -239,6 +244,45 @@ static bool read_forgotten(struct load *load, struct jobj *obj)
 	return jread_ok(obj->rd) && load->visitor->forgotten(load->data, id);
 }
 
+static const struct {
+	const char *prefix;
+	bool (*read)(struct load *load, struct jobj *obj);
+} kinds[] = {
+	{ "node/", read_node },
+	{ "service/", read_service },
+	{ "member/", read_member },
+	{ "resting/", read_resting },
+	{ "token/", read_token },
+	{ "forgotten/", read_forgotten },
+};
+
+#define NR_KINDS	(sizeof(kinds) / sizeof(kinds[0]))
+
+bool store_change(struct store *store, const struct store_visitor *visitor,
+		  void *data, const char *key, const char *value)
+{
+	struct load load = { .store = store, .visitor = visitor, .data = data };
+	size_t i, n;
+
+	for (i = 0; i < NR_KINDS; i++) {
+		n = strlen(kinds[i].prefix);
+		if (strncmp(key, kinds[i].prefix, n))
+			continue;
+		if (!value)
+			return visitor->gone(data, kinds[i].prefix, key + n);
+		load.read = kinds[i].read;
+		return on_record(&load, key, value);
+	}
+	return true;
+}
+
+int store_follow(struct store *store, struct loop *loop,
+		 const struct store_follower *follower, void *data)
+{
+	return store->ops->follow ?
+	       store->ops->follow(store, loop, follower, data) : 0;
+}
+
 static bool read_mesh(struct load *load, struct jobj *obj)
 {
 	record_read_mesh(obj, load->mesh);
@@ -261,12 +305,12 @@ int store_load(struct store *store, const struct store_visitor *visitor,
 {
 	struct load load = { .store = store, .visitor = visitor, .data = data };
 
-	return load_prefix(&load, "node/", read_node) ||
-	       load_prefix(&load, "service/", read_service) ||
-	       load_prefix(&load, "member/", read_member) ||
-	       load_prefix(&load, "resting/", read_resting) ||
-	       load_prefix(&load, "token/", read_token) ||
-	       load_prefix(&load, "forgotten/", read_forgotten) ? -EIO : 0;
+	size_t i;
+
+	for (i = 0; i < NR_KINDS; i++)
+		if (load_prefix(&load, kinds[i].prefix, kinds[i].read))
+			return -EIO;
+	return 0;
 }
 
 int store_mesh(struct store *store, const struct mesh *mesh,

@@ -18,6 +18,7 @@
 #ifndef COORDINATOR_STORE_H
 #define COORDINATOR_STORE_H
 
+#include "loop.h"
 #include "record.h"
 
 #define STORE_KEY_MAX	255
@@ -36,6 +37,18 @@ struct store_visitor {
 			const struct ip_addr *address4);
 	bool (*token)(void *data, const struct token_def *def);
 	bool (*forgotten)(void *data, uint32_t id);
+	/* Of store_change() only: @kind with its "/", and what is behind. */
+	bool (*gone)(void *data, const char *kind, const char *name);
+};
+
+/* Of a store that others change, too. */
+struct store_follower {
+	/* @value NULL: deleted. False: it does not fit. */
+	bool (*change)(void *data, const char *key, const char *value);
+	/* Caught up, or away: who waited may try again. */
+	void (*ready)(void *data);
+	/* Changes were missed: only a new start helps. */
+	void (*lost)(void *data);
 };
 
 struct store_ops {
@@ -49,17 +62,27 @@ struct store_ops {
 	void (*begin)(struct store *store);
 	/* @value: NULL deletes. */
 	void (*put)(struct store *store, const char *key, const char *value);
+	/* -EAGAIN: others changed something that we did not see yet. */
 	int (*commit)(struct store *store);
+	/* NULL: nobody else changes it. */
+	int (*follow)(struct store *store, struct loop *loop,
+		      const struct store_follower *follower, void *data);
 	void (*close)(struct store *store);
 };
 
 struct store {
 	const struct store_ops *ops;
 	char error[256];		/* of the last failure, for a person */
+	bool away;			/* only read, from what was last known */
+	bool behind;			/* until the follower's ready() */
+	uint64_t fresh_us;		/* nobody knew better then, 0: ever */
+	uint64_t nr_writes;		/* transactions */
+	uint64_t nr_conflicts;		/* ... that came too late */
 };
 
-/* NULL with a message in @err. */
+/* @name: a file, or "etcd://...". NULL with a message in @err. */
 struct store *store_open(const char *name, char *err, size_t len);
+/* NULL is fine. */
 void store_close(struct store *store);
 
 /* The parameters of the store's mesh; an empty store takes @mesh. */
@@ -67,6 +90,14 @@ int store_mesh(struct store *store, const struct mesh *mesh,
 	       struct mesh *stored);
 int store_load(struct store *store, const struct store_visitor *visitor,
 	       void *data);
+
+/* Once all is loaded. */
+int store_follow(struct store *store, struct loop *loop,
+		 const struct store_follower *follower, void *data);
+
+/* What a follower was told, to the visitor; keys of no kind are ignored. */
+bool store_change(struct store *store, const struct store_visitor *visitor,
+		  void *data, const char *key, const char *value);
 
 void store_begin(struct store *store);
 void store_put_node(struct store *store, const struct node_def *def);

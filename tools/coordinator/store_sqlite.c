@@ -130,6 +130,9 @@ static void sqlite_begin(struct store *store)
 	struct sqlite_store *st = to_sqlite(store);
 
 	st->failed = false;
+	/* One that was begun and given up. */
+	if (!sqlite3_get_autocommit(st->db))
+		run(st, SQL_ROLLBACK, NULL, NULL);
 	run(st, SQL_BEGIN, NULL, NULL);
 }
 
@@ -142,6 +145,7 @@ static int sqlite_commit(struct store *store)
 {
 	struct sqlite_store *st = to_sqlite(store);
 
+	store->nr_writes++;
 	run(st, SQL_COMMIT, NULL, NULL);
 	if (!st->failed)
 		return 0;

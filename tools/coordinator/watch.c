@@ -281,4 +281,8 @@ void watch_stamp(struct registry *reg, json_t *obj)
 {
 	record_set(obj, "incarnation", json_string(reg->incarnation));
 	record_set(obj, "index", json_integer(reg->rev));
+	if (reg->store->away)
+		record_set(obj, "store_age_ms", json_integer(
+			   (loop_now() - reg->store->fresh_us) /
+			   LOOP_USEC_PER_MSEC));
 }

@@ -56,25 +56,66 @@ static bool is_host_port(const char *text, size_t n)
 	       (addr.family == AF_INET6) == (*buf == '[');
 }
 
-static void get_coordinator(struct jobj *o, struct config *c)
+static bool read_url(const char *text, struct config *c, char *ret)
 {
-	const char *text, *host;
-	size_t n;
+	bool tls = !strncmp(text, "https://", 8);
+	const char *host = text + (tls ? 8 : 7);
+	size_t n = strlen(text);
 
-	if (!jget_str(o, "coordinator", JREQ, CONFIG_TEXT_MAX, &text))
-		return;
-	n = strlen(text);
 	while (n && text[n - 1] == '/')
 		n--;
-	c->tls = !strncmp(text, "https://", 8);
-	host = text + (c->tls ? 8 : 7);
-	if ((!c->tls && strncmp(text, "http://", 7)) ||
+	/* One certificate, or none, for all. */
+	if ((!tls && strncmp(text, "http://", 7)) || n > CONFIG_URL_MAX ||
+	    (c->nr_coordinators && tls != c->tls) || text + n <= host ||
 	    !is_host_port(host, n - (host - text)))
-		jread_fail(o, "coordinator",
-			   "must be a URL, http://ADDRESS:PORT or https://");
-	else
-		snprintf(c->coordinator, CONFIG_TEXT_MAX + 1, "%.*s", (int)n,
-			 text);
+		return false;
+	c->tls = tls;
+	snprintf(ret, CONFIG_URL_MAX + 1, "%.*s", (int)n, text);
+	return true;
+}
+
+/* A URL, or a list of them. */
+static void get_coordinator(struct jobj *o, struct config *c)
+{
+	bool list = json_is_array(json_object_get(o->json, "coordinator"));
+	const char *text;
+	struct jarr arr;
+
+	if (!list) {
+		if (!jget_str(o, "coordinator", JREQ, CONFIG_URL_MAX, &text))
+			return;
+		if (!read_url(text, c, c->coordinators[0]))
+			jread_fail(o, "coordinator",
+				   "must be a URL, http://ADDRESS:PORT or https://");
+		c->nr_coordinators = 1;
+	} else if (jget_arr(o, "coordinator", JREQ, COORDINATORS_MAX, &arr)) {
+		for (; c->nr_coordinators < arr.n; c->nr_coordinators++) {
+			unsigned int i = c->nr_coordinators;
+
+			if (!jarr_str(&arr, i, CONFIG_URL_MAX, &text))
+				return;
+			if (!read_url(text, c, c->coordinators[i])) {
+				jarr_fail(&arr, i, "must be a URL, all of them http:// or all https://");
+				return;
+			}
+		}
+		if (!arr.n)
+			jread_fail(o, "coordinator", "must not be empty");
+	}
+	strcpy(c->coordinator, c->coordinators[0]);
+}
+
+bool config_next(struct config *c)
+{
+	unsigned int i;
+
+	for (i = 0; i + 1 < c->nr_coordinators; i++)
+		if (!strcmp(c->coordinator, c->coordinators[i]))
+			break;
+	if (c->nr_coordinators < 2)
+		return false;
+	strcpy(c->coordinator, c->coordinators[(i + 1) % c->nr_coordinators]);
+	return true;
 }
 
 static void get_device(struct jobj *o, char ret[IFNAMSIZ])

@@ -30,6 +30,8 @@
 #define CONFIG_ECHO_MS		300
 #define CONFIG_ECHO_LOST	3
 #define CONFIG_TEXT_MAX		511
+#define CONFIG_URL_MAX		127
+#define COORDINATORS_MAX	8
 #define CHECK_INTERVAL_MS	1000
 #define CHECK_TIMEOUT_MS	500
 #define CHECK_RISE		2
@@ -40,6 +42,9 @@
 
 struct config {
 	char coordinator[CONFIG_TEXT_MAX + 1];	/* URL without final slash */
+	/* All of them, interchangeable; the one above is in use. */
+	char coordinators[COORDINATORS_MAX][CONFIG_URL_MAX + 1];
+	unsigned int nr_coordinators;
 	bool tls;		/* it is https: we have a certificate */
 	char device[IFNAMSIZ];
 	char name[JNAME_MAX + 1];
@@ -87,6 +92,9 @@ struct services_conf {
 	size_t n;
 	bool missing;		/* there is no such directory */
 };
+
+/* Use the next coordinator. False: there is one only. */
+bool config_next(struct config *c);
 
 /* On false, @error is one line for the log. */
 bool config_read(const char *file, struct config *ret, char *error,

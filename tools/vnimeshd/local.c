@@ -274,7 +274,6 @@ void local_resume(struct local *l, const char *tag, uint32_t vni, bool up,
 	if (!o || o->health.known || o->health.told)
 		return;
 	health_resume(&o->health, up, health, latency_us);
-	o->granted = true;
 	set_output(o, "not checked since the agent started");
 }
 
@@ -289,7 +288,6 @@ static void resume(struct local *l, struct own *o)
 		if (p->vni != o->conf.vni || strcmp(p->tag, o->conf.tag))
 			continue;
 		health_resume(&o->health, p->up, p->health, p->latency_us);
-		o->granted = true;
 		o->address4 = p->address4;
 		o->address6 = p->address6;
 		set_output(o, "not checked since the agent started");
@@ -509,12 +507,8 @@ void local_reported(struct local *l)
 
 	for (i = 0; i < l->own.n; i++) {
 		o = l->own.v[i];
-		if (o->place < 0)
-			continue;
-		o->reported = o->sent;
-		if (!o->granted)
-			table_dirty(l->m->table, o->conf.tag);
-		o->granted = true;
+		if (o->place >= 0)
+			o->reported = o->sent;
 	}
 	for (i = 0; i < l->n_gone; i++)
 		if (!l->gone[i].sent)

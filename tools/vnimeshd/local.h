@@ -27,7 +27,6 @@ struct own {
 	uint64_t sent;		/* seq in the report that is in flight */
 	int place;		/* in that report, -1: not in it */
 	uint64_t refused;	/* seq that the coordinator does not take */
-	bool granted;		/* it took one, in this run or an earlier one */
 };
 
 /* A member that is configured no more, until the coordinator knows. */

@@ -32,6 +32,8 @@
 #define FILES_OTHER	(MISS_MAX + MISS_SILENT_MAX + 64)
 /* A device that is away for as long does not just come back. */
 #define LOST_US		(3 * LOOP_USEC_PER_SEC)
+/* Another coordinator gets as long before the next one is tried. */
+#define SWITCH_US	(LOOP_USEC_PER_SEC / 2)
 
 static void fill_random(void *buf, size_t len)
 {
@@ -154,6 +156,10 @@ static void on_tick(void *data, uint64_t now_us)
 	loop_notify("WATCHDOG=1");
 	if (!m->facts.joined)
 		return;
+	/* A watch may wait for long for one that will not answer. */
+	if (m->switched && m->joined && m->running)
+		watch_restart(m->watch, UINT64_MAX);
+	m->switched = false;
 	if (m->running &&
 	    kernel_start(m->kernel, kernel_ifindex(m->kernel), true))
 		stop(m);
@@ -195,10 +201,26 @@ static void mark_stale(struct mesh *m)
 	}
 }
 
+/* Whoever asks next asks the next one. What was under way to the last one may
+ * fail in the same moment, which says nothing about this one.
+ */
+static void try_next(struct mesh *m)
+{
+	uint64_t now = loop_now();
+
+	if (now < m->switched_us + SWITCH_US || !config_next(&m->conf))
+		return;
+	m->switched_us = now;
+	m->switched = true;
+	log_info("trying the coordinator at %s", m->conf.coordinator);
+}
+
 void mesh_reached(struct mesh *m, bool reached)
 {
-	if (!reached)
+	if (!reached) {
 		ready(m);
+		try_next(m);
+	}
 	if (reached == !m->away)
 		return;
 	m->away = !reached;
@@ -220,7 +242,9 @@ static bool needs_restart(const struct config *a, const struct config *b)
 	       strcmp(a->zone, b->zone) || a->port != b->port ||
 	       !ip_equal(&a->underlay, &b->underlay) ||
 	       strcmp(a->state_dir, b->state_dir) ||
-	       strcmp(a->coordinator, b->coordinator) ||
+	       a->nr_coordinators != b->nr_coordinators ||
+	       memcmp(a->coordinators, b->coordinators,
+		      sizeof(a->coordinators)) ||
 	       a->report_ms != b->report_ms;
 }
 

@@ -27,6 +27,8 @@ struct mesh {
 	uint32_t lease_ms;
 	bool synced;		/* a full answer of the watch came */
 	bool away;		/* the coordinator did not answer last time */
+	bool switched;		/* ... and another one is asked since */
+	uint64_t switched_us;
 	bool foreign;		/* ... or is one of another mesh */
 	bool joined;		/* the coordinator gave (or confirmed) the identity */
 	bool contradicted;	/* the device does not fit the cached identity */

@@ -11,7 +11,6 @@
 #include "problem.h"
 #include "report.h"
 #include "sequence.h"
-#include "table.h"
 #include "watch.h"
 #include "wire.h"
 
@@ -146,15 +145,9 @@ static void accepted(struct report *r, json_t *json)
 		watch_restart(m->watch, UINT64_MAX);
 }
 
-static void refuse(struct local *l, struct own *o, json_t *json,
-		   bool forbidden)
+static void refuse(struct own *o, json_t *json)
 {
 	o->refused = o->sent;
-	/* No kernel is to have it, ours neither. */
-	if (forbidden && o->granted) {
-		o->granted = false;
-		table_dirty(l->m->table, o->conf.tag);
-	}
 	log_err("the coordinator refuses %s on VNI %u: %s",
 		o->conf.tag, o->conf.vni, wire_str(json, "detail", ""));
 }
@@ -178,7 +171,7 @@ static const char *sent_tag(const struct local *l, int place)
 }
 
 /* What is refused must not keep the rest back. */
-static bool refuse_named(struct report *r, json_t *json, int status)
+static bool refuse_named(struct report *r, json_t *json)
 {
 	const char *field = wire_str(json, "field", "");
 	struct local *l = r->m->local;
@@ -200,7 +193,7 @@ static bool refuse_named(struct report *r, json_t *json, int status)
 		if (o->place < 0 || (tag ? strcmp(o->conf.tag, tag) :
 					   o->place != place))
 			continue;
-		refuse(l, o, json, status == 403);
+		refuse(o, json);
 		any = true;
 	}
 	return any;
@@ -215,7 +208,7 @@ static enum sequence_result refused(struct report *r, json_t *json,
 	    json_is_true(json_object_get(json, "resync")))
 		return SEQUENCE_RESYNC;
 	if (((reply->status >= 400 && reply->status < 500) ||
-	     reply->status == 507) && refuse_named(r, json, reply->status))
+	     reply->status == 507) && refuse_named(r, json))
 		return SEQUENCE_RESYNC;
 	if (!r->told)
 		log_warn("the coordinator takes no report: %s",

@@ -156,7 +156,7 @@ static json_t *pack_own(const struct local *l)
 
 	for (i = 0; i < l->own.n; i++) {
 		o = l->own.v[i];
-		if (o->granted && local_fact(l, o, &fact))
+		if (local_fact(l, o, &fact))
 			json_array_append_new(list, wire_pack_member(o->conf.tag,
 								     &fact));
 	}

@@ -175,16 +175,6 @@ static void sync_vnis(struct table *t)
 	free(v);
 }
 
-/* What the coordinator has not taken yet it may refuse: nobody may serve what
- * was not granted, not even on its own host.
- */
-static bool is_granted(const struct service *s, const struct own *o)
-{
-	const struct member *m = sorted_find(&s->members, &o->conf.vni);
-
-	return o->granted || (m && !o->refused);
-}
-
 static void sync_members(struct table *t, const struct service *s)
 {
 	const struct local *l = t->m->local;
@@ -204,7 +194,7 @@ static void sync_members(struct table *t, const struct service *s)
 	/* Our own: what we know, not what the coordinator heard of it. */
 	for (n = local_of_tag(l, s->tag, &i); n; n--, i++) {
 		if (!local_fact(l, l->own.v[i], &own) ||
-		    !local_has_vni(l, own.vni) || !is_granted(s, l->own.v[i]))
+		    !local_has_vni(l, own.vni))
 			continue;
 		row_of_member(s, &own, &key, &parts);
 		batch_want(&t->batch, &key, &parts);
@@ -263,8 +253,7 @@ static void surplus_member(struct row *row, void *data)
 	const struct own *o = local_find(l, row->key.tag, row->key.id);
 
 	if (in_kernel(sc->s)) {
-		if (o && is_granted(sc->s, o) &&
-		    (!l->known || local_has_vni(l, row->key.id)))
+		if (o && (!l->known || local_has_vni(l, row->key.id)))
 			return;
 		if (!o && !sc->s->live &&
 		    !is_ours(&sc->t->m->facts, row->key.id))
