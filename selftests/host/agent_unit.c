@@ -499,6 +499,100 @@ static void test_facts(void)
 	facts_free(&f);
 }
 
+static void on_silent(void *data, const char *tag)
+{
+	(void)tag;
+	++*(int *)data;
+}
+
+static const char node1[] = "{\"node\":1,\"name\":\"n\",\"underlay\":"
+	"\"192.0.2.1\",\"prefixes\":[],\"vni\":4,\"vni_first\":4,"
+	"\"vni_count\":4,\"peer_port\":7901,\"key\":"
+	"\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}";
+
+#define FIG(e, n, s, h)	{ .epoch = e, .seq = n, .state = s, .health = h }
+#define LIST(e, s, h, a) "[{\"vni\":5,\"node\":1,\"address4\":\"" a "\"," \
+			 "\"state\":\"up\",\"health\":" h ",\"epoch\":" e \
+			 ",\"seq\":" s ",\"stale\":true}]"
+
+/* What the owner of a member says itself. */
+static void test_figures(void)
+{
+	struct figures down = FIG(7, 12, VNIMESH_STATE_DOWN, 0);
+	struct figures up = FIG(8, 1, VNIMESH_STATE_UP, 60);
+	struct figures wrong = FIG(8, 9, 5, 60);
+	struct figures gone = FIG(8, 2, 0, 60);
+	struct definition def = { .policy = 1 };
+	struct member *m;
+	struct service *s;
+	struct sorted list;
+	struct node node;
+	struct facts f;
+	json_t *json;
+	int n = 0;
+
+	facts_init(&f);
+	json = json_loads(node1, 0, NULL);
+	ok(wire_node(json, &node) && node.peer_port == 7901 &&
+	   strlen(node.key) == 64, "a node's key and port for agents");
+	json_decref(json);
+	json = wire_pack_node(&node);
+	ok(wire_node(json, &node) && node.peer_port == 7901 &&
+	   strlen(node.key) == 64, "... in the cache, too");
+	json_decref(json);
+	facts_set_node(&f, &node, 1);
+	facts_set_service(&f, "t", &def, 1);
+	s = facts_service(&f, "t");
+	s->used = true;
+	ok(facts_set_figures(&f, 1, "t", 5, &down) == FACTS_UNKNOWN &&
+	   !s->members.n, "a peer makes no member");
+	list = members(LIST("7", "10", "90", "10.0.0.1"));
+	facts_set_members(s, &list, 2);
+	ok(facts_set_figures(&f, 2, "t", 5, &down) == FACTS_FOREIGN &&
+	   facts_set_figures(&f, 1, "t", 9, &down) == FACTS_FOREIGN,
+	   "nor speaks for another node, or of a VNI that is not its own");
+	facts_route(&f);
+	ok(facts_node(&f, 1)->routed, "its node is one that is routed to");
+	ok(facts_set_figures(&f, 1, "t", 5, &down) == FACTS_TAKEN,
+	   "the owner's own word is taken");
+	m = s->members.v[0];
+	ok(m->state == VNIMESH_STATE_DOWN && m->seq == 12 && m->peer,
+	   "... in place");
+	ok(facts_set_figures(&f, 1, "t", 5, &down) == FACTS_SAME, "once");
+	list = members(LIST("7", "11", "80", "10.0.0.2"));
+	facts_set_members(s, &list, 3);
+	m = s->members.v[0];
+	ok(m->state == VNIMESH_STATE_DOWN && m->seq == 12 && m->peer &&
+	   m->address4.b[3] == 2 && m->stale,
+	   "the coordinator's later word changes what it is, not its figures");
+	ok(facts_set_figures(&f, 1, "t", 5, &up) == FACTS_TAKEN &&
+	   m->epoch == 8 && m->state == VNIMESH_STATE_UP,
+	   "another run of the owner");
+	list = members(LIST("7", "13", "70", "10.0.0.2"));
+	facts_set_members(s, &list, 4);
+	m = s->members.v[0];
+	ok(m->epoch == 8 && m->health == 60 && s->withheld,
+	   "what the coordinator still tells of the last run is withheld");
+	ok(facts_set_figures(&f, 1, "t", 5, &wrong) == FACTS_WRONG &&
+	   m->health == 60, "figures that there are none of are not taken");
+	ok(facts_set_figures(&f, 1, "t", 5, &gone) == FACTS_TAKEN &&
+	   m->state == VNIMESH_STATE_DOWN && !m->health && s->members.n == 1,
+	   "what it serves no more is down, the coordinator takes it away");
+	s->live = true;
+	ok(facts_silent(&f, 1, false, on_silent, &n) && n == 1 && !s->live &&
+	   !m->peer, "a silent owner: what was withheld is asked for");
+	list = members(LIST("9", "1", "50", "10.0.0.2"));
+	facts_set_members(s, &list, 5);
+	m = s->members.v[0];
+	ok(m->epoch == 9 && m->health == 50, "... and taken");
+	m->stale = false;
+	ok(facts_silent(&f, 0, true, on_silent, &n) && n == 2 && m->stale &&
+	   m->state == VNIMESH_STATE_UP,
+	   "with the coordinator away too it is stale, never down");
+	ok(!facts_silent(&f, 0, true, on_silent, &n) && n == 2, "once");
+	facts_free(&f);
+}
+
 static bool read_at(const struct sorted *list, uint32_t vni)
 {
 	struct member *m = sorted_find(list, &vni);
@@ -773,6 +867,7 @@ int main(void)
 	test_sequence_failures();
 	test_rows();
 	test_facts();
+	test_figures();
 	test_wire();
 	test_unread();
 	test_connect();

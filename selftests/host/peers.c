@@ -1013,8 +1013,10 @@ static void test_golden(const char *dir, bool write)
 {
 	static const uint8_t nonce[PEER_NONCE] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
 	static const struct peer_fact facts[] = {
-		{ "database", 0x00010203, 0x55667788, 1, 97, 250, 4711 },
-		{ "x", 513, 0x55667789, 0, 0, 0, 0 },
+		{ .tag = "database", .vni = 0x00010203, .seq = 0x55667788,
+		  .state = 1, .health = 97, .weight = 250, .latency_us = 4711,
+		  .latency_kind = 2, .priority = 3 },
+		{ .tag = "x", .vni = 513, .seq = 0x55667789 },
 	};
 	static const struct peer_case kase = { 7, 1793, 0xfeedface, 2 };
 	struct peer_fact fact;
@@ -1043,6 +1045,7 @@ static void test_golden(const char *dir, bool write)
 	   peer_facts(&msg, &at, &fact) && fact.vni == facts[0].vni &&
 	   fact.seq == facts[0].seq && fact.state == 1 && fact.health == 97 &&
 	   fact.weight == 250 && fact.latency_us == 4711 &&
+	   fact.latency_kind == 2 && fact.priority == 3 &&
 	   !strcmp(fact.tag, "database") && peer_facts(&msg, &at, &fact) &&
 	   !strcmp(fact.tag, "x") && !fact.state &&
 	   !peer_facts(&msg, &at, &fact), "... read back");

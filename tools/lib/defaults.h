@@ -32,4 +32,7 @@
 /* `vnimesh connect`: as long as a person waits for a prompt. */
 #define VNM_CONNECT_TIMEOUT_MS	10000
 
+/* Agents among themselves, UDP on the underlay; beside the coordinator's. */
+#define VNM_PEER_PORT		7901
+
 #endif /* VNM_DEFAULTS_H */

@@ -7,6 +7,7 @@
 #include <syslog.h>
 
 #include "config.h"
+#include "defaults.h"
 
 static void get_path(struct jobj *o, const char *key, char *ret)
 {
@@ -133,6 +134,7 @@ static void get_device(struct jobj *o, char ret[IFNAMSIZ])
 
 static void get_node(struct jobj *root, struct config *c)
 {
+	uint32_t peer_port = c->peer_port;
 	uint32_t port = c->port;
 	struct jobj o;
 
@@ -141,9 +143,11 @@ static void get_node(struct jobj *root, struct config *c)
 	jget_name(&o, "name", JREQ, c->name);
 	jget_addr(&o, "underlay", JREQ, 0, &c->underlay);
 	jget_u32(&o, "port", JOPT, 1, 65535, &port);
+	jget_u32(&o, "peer_port", JOPT, 1, 65535, &peer_port);
 	jget_name(&o, "zone", JOPT, c->zone);
 	jobj_end(&o);
 	c->port = port;
+	c->peer_port = peer_port;
 }
 
 bool config_read(const char *file, struct config *ret, char *error, size_t len)
@@ -164,6 +168,7 @@ bool config_read(const char *file, struct config *ret, char *error, size_t len)
 	strcpy(ret->state_dir, CONFIG_STATE_DIR);
 	strcpy(ret->services_dir, CONFIG_SERVICES_DIR);
 	ret->port = VNIMESH_PORT_DEFAULT;
+	ret->peer_port = VNM_PEER_PORT;
 	ret->report_ms = CONFIG_REPORT_MS;
 	ret->echo_ms = CONFIG_ECHO_MS;
 	ret->echo_lost = CONFIG_ECHO_LOST;

@@ -51,6 +51,7 @@ struct config {
 	char zone[JNAME_MAX + 1];
 	struct ip_addr underlay;
 	uint16_t port;
+	uint16_t peer_port;
 	char state_dir[CONFIG_TEXT_MAX + 1];
 	char services_dir[CONFIG_TEXT_MAX + 1];
 	uint32_t report_ms;

@@ -168,6 +168,8 @@ bool facts_set_node(struct facts *f, struct node *new, uint64_t version)
 		}
 	} else if (version >= n->version) {
 		reach = n->reach;
+		new->routed = n->routed;
+		new->answers = n->answers;
 		/* Another host now: what we measured was not this one. */
 		if (!ip_equal(&n->underlay, &new->underlay))
 			reach_init(&reach);
@@ -223,26 +225,44 @@ static bool says_less(const struct member *new, const struct member *old)
 {
 	if (old->node != new->node)
 		return false;
+	/* The run that its owner is in now, its owner says. */
+	if (old->peer && new->epoch != old->epoch)
+		return true;
 	return new->epoch == old->epoch ? new->seq < old->seq : !new->epoch;
 }
 
+static void keep_figures(struct member *new, const struct member *old)
+{
+	new->weight = old->weight;
+	new->state = old->state;
+	new->health = old->health;
+	new->latency_us = old->latency_us;
+	new->latency_kind = old->latency_kind;
+	new->priority = old->priority;
+	new->epoch = old->epoch;
+	new->seq = old->seq;
+	memcpy(new->output, old->output, sizeof(new->output));
+}
+
 /* Such facts do not replace ours (the list may come by another channel), but
- * how old the figures are is the coordinator's to say.
+ * what a member is and how old its figures are is the coordinator's to say.
  */
 static void keep_newer(struct service *s, struct sorted *list)
 {
-	struct member *old, *new, tmp;
+	struct member *old, *new;
 	size_t i;
 
 	for (i = 0; i < list->n; i++) {
 		new = list->v[i];
 		old = sorted_find(&s->members, &new->vni);
-		if (!old || !says_less(new, old))
+		if (!old || old->node != new->node)
 			continue;
-		old->stale = new->stale;
-		tmp = *old;
-		*old = *new;
-		*new = tmp;
+		if (says_less(new, old)) {
+			s->withheld |= new->epoch && new->epoch != old->epoch;
+			keep_figures(new, old);
+		}
+		new->peer = old->peer;
+		new->asked = old->asked;
 	}
 }
 
@@ -298,6 +318,117 @@ bool facts_set_members(struct service *s, struct sorted *list,
 	}
 	sorted_clear(list, member_free);
 	return take;
+}
+
+/* The node of a member by its number, as the coordinator handed them out. */
+static bool has_vni(const struct node *n, uint32_t vni)
+{
+	return n && vni >= n->vni_first && vni - n->vni_first < n->vni_count;
+}
+
+static bool figures_valid(const struct figures *fig)
+{
+	return fig->state <= VNIMESH_STATE_DOWN &&
+	       fig->health <= VNIMESH_HEALTH_MAX &&
+	       fig->weight <= VNIMESH_WEIGHT_MAX &&
+	       fig->latency_us <= VNIMESH_LATENCY_MAX && fig->epoch;
+}
+
+enum facts_fate facts_set_figures(struct facts *f, uint32_t node,
+				  const char *tag, uint32_t vni,
+				  const struct figures *figures)
+{
+	struct service *s = facts_service(f, tag);
+	struct member *m = s ? sorted_find(&s->members, &vni) : NULL;
+
+	if (!has_vni(facts_node(f, node), vni) || (m && m->node != node))
+		return FACTS_FOREIGN;
+	if (!figures_valid(figures))
+		return FACTS_WRONG;
+	if (!m)
+		return FACTS_UNKNOWN;
+	m->peer = true;
+	if (m->epoch == figures->epoch && m->seq >= figures->seq)
+		return FACTS_SAME;
+	m->epoch = figures->epoch;
+	m->seq = figures->seq;
+	m->latency_us = figures->latency_us;
+	/* A kind that this version does not have changes nothing. */
+	if (figures->latency_kind == VNIMESH_LATENCY_CONNECT ||
+	    figures->latency_kind == VNIMESH_LATENCY_RESPONSE)
+		m->latency_kind = figures->latency_kind;
+	/* What it serves no more the coordinator takes away in its time. */
+	m->state = figures->state ? figures->state : VNIMESH_STATE_DOWN;
+	m->health = figures->state ? figures->health : 0;
+	if (figures->state) {
+		m->weight = figures->weight;
+		m->priority = figures->priority;
+	}
+	return FACTS_TAKEN;
+}
+
+static bool is_silent(const struct facts *f, const struct member *m,
+		      uint32_t node)
+{
+	const struct node *n;
+
+	if (node)
+		return m->node == node;
+	n = facts_node(f, m->node);
+	return m->node != f->self && (!n || !n->answers);
+}
+
+bool facts_silent(struct facts *f, uint32_t node, bool away,
+		  void (*changed)(void *data, const char *tag), void *data)
+{
+	struct service *s;
+	struct member *m;
+	bool again = false;
+	size_t i, j;
+	bool any;
+
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		any = false;
+		for (j = 0; j < s->members.n; j++) {
+			m = s->members.v[j];
+			if (!is_silent(f, m, node))
+				continue;
+			any |= m->peer || (away && !m->stale);
+			m->peer = false;
+			m->asked = false;
+			m->stale |= away;
+		}
+		if (!any)
+			continue;
+		/* What we said ourselves, nobody takes back by himself. */
+		if (s->withheld || away) {
+			s->live = false;
+			again |= s->used;
+		}
+		s->withheld = false;
+		changed(data, s->tag);
+	}
+	return again;
+}
+
+void facts_route(struct facts *f)
+{
+	const struct service *s;
+	struct node *n;
+	size_t i, j;
+
+	for (i = 0; i < f->nodes.n; i++)
+		((struct node *)f->nodes.v[i])->routed = false;
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		for (j = 0; s->used && s->defined && j < s->members.n; j++) {
+			n = facts_node(f, ((struct member *)
+					   s->members.v[j])->node);
+			if (n && n->id != f->self)
+				n->routed = true;
+		}
+	}
 }
 
 void facts_full_begin(struct facts *f)

@@ -51,8 +51,12 @@ struct node {
 	uint32_t vni, vni_first, vni_count;
 	struct ip_addr address4, address6;
 	bool stale;
+	char key[JKEY_MAX + 1];	/* its public key, "": it has none */
+	uint16_t peer_port;	/* where it hears other agents */
 	uint64_t version;	/* index at which it was told */
 	bool seen;		/* in the running full answer */
+	bool routed;		/* a service in use has members there */
+	bool answers;		/* its agent does, to ours */
 	struct reach reach;	/* ours, survives updates */
 };
 
@@ -69,6 +73,8 @@ struct member {
 	uint8_t priority;
 	bool stale;
 	uint64_t epoch, seq;
+	bool peer;		/* its owner answers us, and these are its figures */
+	bool asked;		/* we asked it for them */
 	char output[OUTPUT_MAX + 1];
 	bool unread;		/* told, but not understood: see facts_set_members() */
 };
@@ -95,6 +101,7 @@ struct service {
 	bool asked;		/* in the question that is under way */
 	bool unwatched;		/* in use, but did not fit into it */
 	uint64_t members_version;
+	bool withheld;		/* of a run that is not the one its owner is in */
 	/* use by this host */
 	bool used;
 	bool served;		/* a member of it is configured here */
@@ -147,6 +154,40 @@ void facts_undefine(struct service *s, uint64_t version);
  */
 bool facts_set_members(struct service *s, struct sorted *list,
 		       uint64_t version);
+
+/* The owner itself tells its member's figures, in its run @epoch. */
+enum facts_fate {
+	FACTS_TAKEN,
+	FACTS_SAME,		/* not newer */
+	FACTS_UNKNOWN,		/* the coordinator told of no such member */
+	FACTS_FOREIGN,		/* another node's */
+	FACTS_WRONG,		/* figures that there are none of */
+};
+
+struct figures {
+	uint8_t state;		/* 0: it is no member any more */
+	uint8_t health;
+	uint32_t weight;
+	uint32_t latency_us;
+	uint8_t latency_kind;
+	uint8_t priority;
+	uint64_t epoch, seq;
+};
+
+enum facts_fate facts_set_figures(struct facts *f, uint32_t node,
+				  const char *tag, uint32_t vni,
+				  const struct figures *figures);
+
+/* The owner is silent, or another run: its figures are as good as the
+ * coordinator's, from which all is to be had again; stale with @away, when
+ * nobody vouches for them. @node 0: all that do not answer. Calls @changed for
+ * each service with such members. True: something is to be asked for anew.
+ */
+bool facts_silent(struct facts *f, uint32_t node, bool away,
+		  void (*changed)(void *data, const char *tag), void *data);
+
+/* Sets each node's routed. */
+void facts_route(struct facts *f);
 
 /* A full answer: begin, set what it has, end removes what it has not. */
 void facts_full_begin(struct facts *f);

@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "local.h"
 #include "log.h"
+#include "peer.h"
 #include "report.h"
 #include "state.h"
 #include "table.h"
@@ -56,6 +57,7 @@ static void tell(struct local *l, struct own *o)
 	table_dirty(l->m->table, o->conf.tag);
 	mesh_report(l->m);
 	report_changed(l->m->report);
+	peer_changed(l->m->peer);
 	state_changed(l->m->state, !soft);
 }
 
@@ -442,6 +444,7 @@ void local_configure(struct local *l, struct services_conf *s)
 	l->past = NULL;
 	l->n_past = 0;
 	report_changed(l->m->report);
+	peer_changed(l->m->peer);
 	local_refresh(l);
 	/* Changed checks start again, whether that worked or not. */
 	if (l->retry)

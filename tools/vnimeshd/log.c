@@ -10,7 +10,7 @@ int log_level = LOG_INFO;
 
 void log_line(int level, const char *fmt, ...)
 {
-	char text[1024];
+	char text[4096];
 	va_list ap;
 	char *p;
 

@@ -11,9 +11,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include <jansson.h>
+
 #include "defaults.h"
 #include "log.h"
 #include "mesh.h"
+#include "peer.h"
 
 static const char usage[] =
 	"Usage: vnimeshd [--config FILE] [--check]\n"
@@ -84,10 +87,24 @@ static void on_reload(void *data, int signo)
 	mesh_reload(data);
 }
 
+static void on_status(void *data, int signo)
+{
+	struct mesh *m = data;
+	json_t *status = peer_status(m->peer);
+	char *text = json_dumps(status, JSON_COMPACT);
+
+	(void)signo;
+	json_decref(status);
+	if (text)
+		log_line(LOG_NOTICE, "peers: %s", text);
+	free(text);
+}
+
 static int run(const char *file, struct config *conf,
 	       struct services_conf *services)
 {
 	struct source *term = NULL, *intr = NULL, *hup = NULL;
+	struct source *usr1 = NULL;
 	struct loop *loop;
 	struct mesh *m;
 	int ret = 1;
@@ -100,12 +117,14 @@ static int run(const char *file, struct config *conf,
 	m = mesh_new(loop, file, conf, services);
 	if (m && !loop_signal(loop, &term, SIGTERM, on_end, m) &&
 	    !loop_signal(loop, &intr, SIGINT, on_end, m) &&
-	    !loop_signal(loop, &hup, SIGHUP, on_reload, m) && !m->exit_code)
+	    !loop_signal(loop, &hup, SIGHUP, on_reload, m) &&
+	    !loop_signal(loop, &usr1, SIGUSR1, on_status, m) && !m->exit_code)
 		ret = loop_run(loop);
 	mesh_free(m);
 	source_free(&term);
 	source_free(&intr);
 	source_free(&hup);
+	source_free(&usr1);
 	loop_free(loop);
 	return ret < 0 ? 1 : ret;
 }

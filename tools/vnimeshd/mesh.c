@@ -16,6 +16,7 @@
 #include "log.h"
 #include "mesh.h"
 #include "miss.h"
+#include "peer.h"
 #include "renew.h"
 #include "report.h"
 #include "state.h"
@@ -144,6 +145,7 @@ static void go_on(struct mesh *m)
 	if (!m->running || !m->joined || m->exit_code)
 		return;
 	state_save(m->state);
+	peer_start(m->peer);
 	mesh_report(m);
 	watch_restart(m->watch, UINT64_MAX);
 }
@@ -174,6 +176,8 @@ static void on_tick(void *data, uint64_t now_us)
 		m->echoing = !echo_start(m->echo);
 	mesh_report(m);
 	table_retry(m->table);
+	peer_start(m->peer);
+	peer_refresh(m->peer);
 	if (++m->ticks % EXPIRE_TICKS == 0)
 		table_expire(m);
 }
@@ -245,6 +249,7 @@ static bool needs_restart(const struct config *a, const struct config *b)
 	       a->nr_coordinators != b->nr_coordinators ||
 	       memcmp(a->coordinators, b->coordinators,
 		      sizeof(a->coordinators)) ||
+	       a->peer_port != b->peer_port ||
 	       a->report_ms != b->report_ms;
 }
 
@@ -301,9 +306,10 @@ static bool make_parts(struct mesh *m)
 	m->miss = miss_new(m);
 	m->echo = echo_new(m);
 	m->state = state_new(m);
+	m->peer = peer_new(m);
 	m->local = local_new(m);
 	return m->join && m->kernel && m->table && m->report && m->watch &&
-	       m->miss && m->echo && m->state && m->local &&
+	       m->miss && m->echo && m->state && m->local && m->peer &&
 	       !http_new(&m->http, m->loop) &&
 	       (m->renew = renew_new(m)) &&
 	       !loop_timer(m->loop, &m->tick, on_tick, m) &&
@@ -338,6 +344,12 @@ struct mesh *mesh_new(struct loop *loop, const char *config_file,
 		mesh_free(m);
 		return NULL;
 	}
+	/* After the lock: two starts at once would make two keys. */
+	if (peer_key(m->peer)) {
+		services_free(services);
+		mesh_free(m);
+		return NULL;
+	}
 	cached = state_load(m->state);
 	local_configure(m->local, services);
 	join_start(m->join);
@@ -352,6 +364,7 @@ void mesh_free(struct mesh *m)
 		return;
 	state_free(m->state);
 	echo_free(m->echo);
+	peer_free(m->peer);
 	miss_free(m->miss);
 	watch_free(m->watch);
 	report_free(m->report);

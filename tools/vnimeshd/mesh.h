@@ -51,6 +51,7 @@ struct mesh {
 	struct report *report;
 	struct watch *watch;
 	struct miss *miss;
+	struct peer *peer;
 	struct state *state;
 	struct renew *renew;
 	struct source *tick;

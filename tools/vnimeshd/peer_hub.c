@@ -201,6 +201,17 @@ static void ping(struct peer_hub *h, struct peer_node *n, const uint8_t *echo,
 	due(h, n->ping_us);
 }
 
+static void set_live(struct peer_hub *h, struct peer_node *n, bool live)
+{
+	if (n->live == live)
+		return;
+	n->live = live;
+	/* What it told holds no longer: all of it again. */
+	if (!live)
+		memset(&n->have, 0, sizeof(n->have));
+	h->ops->live(h->data, n->id, live);
+}
+
 void peer_hub_want(struct peer_hub *h, struct peer_node *n, bool want,
 		   uint64_t now_us)
 {
@@ -214,9 +225,7 @@ void peer_hub_want(struct peer_hub *h, struct peer_node *n, bool want,
 		return;
 	}
 	h->n_wanted--;
-	if (n->live)
-		h->ops->live(h->data, n->id, false);
-	n->live = false;
+	set_live(h, n, false);
 }
 
 void peer_hub_resync(struct peer_hub *h, struct peer_node *n, uint64_t now_us)
@@ -407,14 +416,6 @@ static void dispatch(struct peer_hub *h, struct peer_node *n, uint8_t type,
 	}
 }
 
-static void set_live(struct peer_hub *h, struct peer_node *n, bool live)
-{
-	if (n->live == live)
-		return;
-	n->live = live;
-	h->ops->live(h->data, n->id, live);
-}
-
 /* Ours was answered a moment ago. */
 static void heard(struct peer_hub *h, struct peer_node *n, uint64_t now_us)
 {
@@ -591,6 +592,18 @@ static void tick_node(struct peer_hub *h, struct peer_node *n, uint64_t now_us)
 	}
 	due(h, n->sub.retry_us);
 	due(h, n->sub.until_us);
+}
+
+void peer_hub_forgive(struct peer_hub *h, uint64_t now_us)
+{
+	struct peer_node *n;
+	size_t i;
+
+	for (i = 0; i < h->nodes.n; i++) {
+		n = h->nodes.v[i];
+		if (n->live)
+			n->heard_us = now_us;
+	}
 }
 
 void peer_hub_tick(struct peer_hub *h, uint64_t now_us)

@@ -151,6 +151,8 @@ void peer_hub_rx(struct peer_hub *h, const struct ip_addr *from,
 		 const uint8_t *buf, size_t len, uint64_t now_us);
 /* Does what is due. */
 void peer_hub_tick(struct peer_hub *h, uint64_t now_us);
+/* We did not run for a while: nobody was silent for that. */
+void peer_hub_forgive(struct peer_hub *h, uint64_t now_us);
 /* When peer_hub_tick() is to be called next. */
 static inline uint64_t peer_hub_due(const struct peer_hub *h)
 {

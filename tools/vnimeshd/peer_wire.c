@@ -7,7 +7,7 @@
 
 #define TLV_HEAD	4
 /* The known part of a fact without its tag, and of a case. */
-#define FACT_LEN	21
+#define FACT_LEN	23
 #define CASE_LEN	17
 
 static void put32(uint8_t *p, uint32_t v)
@@ -125,7 +125,7 @@ static bool fact_read(const struct tlv *t, struct peer_fact *ret)
 
 	if (t->len < FACT_LEN)
 		return false;
-	n = v[20];
+	n = v[22];
 	if (!n || n > TAG_MAX || t->len < FACT_LEN + n)
 		return false;
 	ret->vni = get32(v);
@@ -134,6 +134,8 @@ static bool fact_read(const struct tlv *t, struct peer_fact *ret)
 	ret->health = v[13];
 	ret->weight = get16(v + 14);
 	ret->latency_us = get32(v + 16);
+	ret->latency_kind = v[20];
+	ret->priority = v[21];
 	memcpy(ret->tag, v + FACT_LEN, n);
 	ret->tag[n] = '\0';
 	return strlen(ret->tag) == n;
@@ -272,7 +274,9 @@ bool peer_put_fact(struct peer_out *o, const struct peer_fact *fact)
 	buf[14] = fact->weight >> 8;
 	buf[15] = fact->weight;
 	put32(buf + 16, fact->latency_us);
-	buf[20] = n;
+	buf[20] = fact->latency_kind;
+	buf[21] = fact->priority;
+	buf[22] = n;
 	memcpy(buf + FACT_LEN, fact->tag, n);
 	return peer_put(o, PEER_T_FACT, buf, FACT_LEN + n);
 }

@@ -77,6 +77,8 @@ struct peer_fact {
 	uint8_t state;		/* enum vnimesh_state, 0: no member any more */
 	uint8_t health;
 	uint16_t weight;
+	uint8_t latency_kind;	/* enum vnimesh_latency */
+	uint8_t priority;
 	uint32_t latency_us;
 };
 

@@ -156,7 +156,8 @@ void row_of_member(const struct service *s, const struct member *m,
 	VNM_SET(soft, latency_us, VNIMESH_A_MEMBER_LATENCY, m->latency_us);
 	VNM_SET(soft, latency_kind, VNIMESH_A_MEMBER_LATENCY_KIND,
 		m->latency_kind);
-	VNM_SET(soft, stale, VNIMESH_A_MEMBER_STALE, m->stale);
+	VNM_SET(soft, stale, VNIMESH_A_MEMBER_STALE,
+		m->stale && !m->peer);
 	SET_VERSION(soft, MEMBER, m->node, m->epoch, m->seq);
 }
 

@@ -9,6 +9,7 @@
 #include "local.h"
 #include "log.h"
 #include "miss.h"
+#include "peer.h"
 #include "problem.h"
 #include "sequence.h"
 #include "state.h"
@@ -429,6 +430,7 @@ static bool take(struct watch *w, json_t *json, bool *news)
 		m->facts.index = index;
 	if (*news || full)
 		state_changed(m->state, true);
+	peer_refresh(m->peer);
 	take_checks(w, json_object_get(json, "checks"));
 	miss_watched(m->miss);
 	return ok;

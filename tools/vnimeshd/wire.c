@@ -111,6 +111,7 @@ static void get_prefixes(struct jobj *o, struct node *ret)
 bool wire_node(json_t *json, struct node *ret)
 {
 	uint32_t port = VNIMESH_PORT_DEFAULT;
+	uint32_t peer_port = 0;
 	struct jread rd;
 	struct jobj o;
 
@@ -130,7 +131,10 @@ bool wire_node(json_t *json, struct node *ret)
 		get_address(&o, "address4", AF_INET, &ret->address4);
 		get_address(&o, "address6", AF_INET6, &ret->address6);
 		jget_bool(&o, "stale", JOPT, &ret->stale);
+		jget_key(&o, "key", JOPT, ret->key);
+		jget_u32(&o, "peer_port", JOPT, 1, 65535, &peer_port);
 		ret->port = port;
+		ret->peer_port = peer_port;
 	}
 	return end(&rd, "node");
 }
@@ -346,6 +350,11 @@ json_t *wire_pack_node(const struct node *node)
 		      "prefixes", list, "vni", (json_int_t)node->vni,
 		      "vni_first", (json_int_t)node->vni_first,
 		      "vni_count", (json_int_t)node->vni_count);
+	if (node->key[0] && node->peer_port) {
+		json_object_set_new(o, "key", json_string(node->key));
+		json_object_set_new(o, "peer_port",
+				    json_integer(node->peer_port));
+	}
 	put_address(o, "underlay", &node->underlay);
 	put_address(o, "address4", &node->address4);
 	put_address(o, "address6", &node->address6);
