@@ -187,6 +187,51 @@ static void test_reach(void)
 	   "one answer: up");
 }
 
+/* @n rounds in which echoes are answered at once, those of full size if @full.
+ * True: it went down by that.
+ */
+static bool narrow_rounds(struct reach *r, int n, bool full, bool *up)
+{
+	static uint64_t t;
+	bool down = false, narrowed, large;
+	uint16_t seq;
+
+	for (; n; n--, t += 300 * MS) {
+		down |= reach_send(r, 3, t, &seq);
+		large = reach_full(r, 3, &narrowed);
+		down |= narrowed;
+		if (!large || full)
+			*up |= reach_answer(r, seq, t + MS);
+	}
+	return down;
+}
+
+static void test_reach_full(void)
+{
+	struct reach r;
+	bool up = false;
+
+	reach_init(&r);
+	ok(!narrow_rounds(&r, 100, false, &up) && r.state == REACH_UP,
+	   "a path on which full size never went is used as it is");
+	reach_init(&r);
+	up = false;
+	narrow_rounds(&r, 10, true, &up);
+	ok(up && r.full_ok, "echoes of full size are answered");
+	ok(!narrow_rounds(&r, 2 * REACH_FULL_EVERY, false, &up),
+	   "two of them lost are none too many");
+	ok(!narrow_rounds(&r, REACH_FULL_EVERY, true, &up) && !r.full_lost,
+	   "one answered starts the count anew");
+	ok(narrow_rounds(&r, 4 * REACH_FULL_EVERY, false, &up) &&
+	   r.state == REACH_DOWN && r.narrow,
+	   "three lost, while small ones are answered: down");
+	up = false;
+	ok(!narrow_rounds(&r, 20, false, &up) && !up && r.state == REACH_DOWN,
+	   "small ones do not bring it back");
+	narrow_rounds(&r, 1, true, &up);
+	ok(up && r.state == REACH_UP, "the first of full size does");
+}
+
 static void test_reach_slow(void)
 {
 	uint64_t sent[64];
@@ -860,6 +905,7 @@ int main(void)
 	test_health_news();
 	test_health_times();
 	test_reach();
+	test_reach_full();
 	test_reach_slow();
 	test_reach_late();
 	test_reach_cost();

@@ -2,12 +2,14 @@
 /* Echoes to the other nodes. */
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +22,8 @@
 #define TICK_MIN_US	5000
 /* Answers read in one turn, more than are asked for between two. */
 #define READ_MAX	2048
+/* The largest echo: no IPv4 packet is longer. */
+#define FULL_MAX	65535
 /* <linux/icmp.h> has these, but cannot stand beside <net/if.h>. */
 #define RAW_LEVEL	255	/* SOL_RAW */
 #define RAW_ICMP_FILTER	1	/* a mask of types to drop */
@@ -47,6 +51,8 @@ struct echo {
 	uint64_t due_us;
 	size_t next;		/* place in the list of nodes */
 	bool news;		/* a latency moved in this round */
+	uint32_t mtu;		/* of the device */
+	uint8_t buf[FULL_MAX] __attribute__((aligned(8)));	/* zeros behind */
 	bool told;		/* that sending fails is in the log */
 	bool told_open;		/* that there are no sockets is */
 };
@@ -68,36 +74,44 @@ static const struct ip_addr *address_of(const struct node *n)
 	return n->address4.family ? &n->address4 : &n->address6;
 }
 
-static int send_echo(struct echo *e, const struct node *n, uint16_t seq)
+/* The echo alone or, @full, with zeros behind up to what the device takes. */
+static int send_echo(struct echo *e, const struct node *n, uint16_t seq,
+		     bool full)
 {
 	const struct ip_addr *addr = address_of(n);
 	bool six = addr->family == AF_INET6;
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_in in = { .sin_family = AF_INET };
-	struct packet p = {
+	struct packet *p = (struct packet *)e->buf;
+	size_t size = sizeof(*p);
+	ssize_t len;
+
+	if (full && e->mtu > sizeof(*p) + (six ? 40 : 20))
+		size = e->mtu - (six ? 40 : 20);
+	*p = (struct packet){
 		.type = six ? ICMP6_ECHO_REQUEST : ICMP_ECHO,
 		.id = htons(e->id),
 		.seq = htons(seq),
 		.node = htonl(n->id),
 		.cookie = e->cookie,
 	};
-	ssize_t len;
-
 	if (six) {
 		memcpy(&in6.sin6_addr, addr->b, 16);
-		len = sendto(e->fd6, &p, sizeof(p), MSG_DONTWAIT,
+		len = sendto(e->fd6, p, size, MSG_DONTWAIT,
 			     (struct sockaddr *)&in6, sizeof(in6));
 	} else {
 		memcpy(&in.sin_addr, addr->b, 4);
-		p.checksum = checksum(&p, sizeof(p));
-		len = sendto(e->fd4, &p, sizeof(p), MSG_DONTWAIT,
+		/* Zeros add nothing. */
+		p->checksum = checksum(p, sizeof(*p));
+		len = sendto(e->fd4, p, size, MSG_DONTWAIT,
 			     (struct sockaddr *)&in, sizeof(in));
 	}
-	return len == sizeof(p) ? 0 : -errno;
+	return len == (ssize_t)size ? 0 : -errno;
 }
 
 static void ask(struct echo *e, struct node *n)
 {
+	bool full, narrowed;
 	uint16_t seq;
 	int err;
 
@@ -108,7 +122,18 @@ static void ask(struct echo *e, struct node *n)
 			 n->name);
 		table_dirty_nodes(e->m->table);
 	}
-	err = send_echo(e, n, seq);
+	full = reach_full(&n->reach, e->m->conf.echo_lost, &narrowed);
+	if (narrowed) {
+		log_warn("node %s answers, but packets of %u bytes, the MTU of %s, do not come through any more",
+			 n->name, e->mtu, e->m->conf.device);
+		table_dirty_nodes(e->m->table);
+	}
+	err = send_echo(e, n, seq, full);
+	/* The way to it is known to be narrower; packets are cut to that. */
+	if (err == -EMSGSIZE && full) {
+		reach_not_full(&n->reach);
+		err = send_echo(e, n, seq, false);
+	}
 	if (!err) {
 		e->told = false;
 		return;
@@ -130,8 +155,19 @@ static void forgive_all(struct echo *e)
 		reach_forgive(&((struct node *)f->nodes.v[i])->reach);
 }
 
+static void read_mtu(struct echo *e)
+{
+	struct ifreq ifr = { 0 };
+
+	memcpy(ifr.ifr_name, e->m->conf.device, sizeof(ifr.ifr_name));
+	if (ioctl(e->fd4 >= 0 ? e->fd4 : e->fd6, SIOCGIFMTU, &ifr))
+		return;
+	e->mtu = ifr.ifr_mtu < FULL_MAX ? ifr.ifr_mtu : FULL_MAX;
+}
+
 static void begin(struct echo *e, uint64_t now_us)
 {
+	read_mtu(e);
 	e->cycle_us = now_us;
 	e->next = 0;
 	if (e->news)

@@ -42,6 +42,37 @@ bool reach_send(struct reach *r, uint32_t lost_max, uint64_t now_us,
 	return down;
 }
 
+/* The last one of full size is not answered, though a later echo is. */
+static bool full_is_lost(const struct reach *r, uint16_t age)
+{
+	return r->full_out && r->unanswered <= age;
+}
+
+bool reach_full(struct reach *r, uint32_t lost_max, bool *narrowed)
+{
+	uint16_t age = r->seq - r->full_seq;
+
+	*narrowed = false;
+	if (age < (r->narrow ? 1 : REACH_FULL_EVERY))
+		return false;
+	if (full_is_lost(r, age) && r->full_lost < UINT32_MAX)
+		r->full_lost++;
+	if (r->full_ok && r->full_lost >= lost_max && r->state == REACH_UP) {
+		r->state = REACH_DOWN;
+		r->narrow = true;
+		*narrowed = true;
+	}
+	r->full_out = true;
+	r->full_seq = r->seq;
+	return true;
+}
+
+void reach_not_full(struct reach *r)
+{
+	r->full_out = false;
+	r->full_lost = 0;
+}
+
 bool reach_answer(struct reach *r, uint16_t seq, uint64_t now_us)
 {
 	uint16_t back = r->seq - seq;
@@ -63,6 +94,14 @@ bool reach_answer(struct reach *r, uint16_t seq, uint64_t now_us)
 	if (rtt <= UINT32_MAX)
 		r->rtt_us = ewma(r->rtt_us, rtt);
 
+	if (r->full_out && seq == r->full_seq) {
+		r->full_out = false;
+		r->full_ok = true;
+		r->full_lost = 0;
+		r->narrow = false;
+	}
+	if (r->narrow)
+		return false;
 	up = r->state != REACH_UP;
 	r->state = REACH_UP;
 	return up;
@@ -71,6 +110,7 @@ bool reach_answer(struct reach *r, uint16_t seq, uint64_t now_us)
 void reach_forgive(struct reach *r)
 {
 	r->unanswered = 0;
+	r->full_out = false;
 }
 
 bool reach_latency_news(struct reach *r)

@@ -14,6 +14,8 @@
 
 /* Echoes whose answer is still recognised; a power of two. */
 #define REACH_RING	8
+/* One echo of so many is as large as the device takes, see reach_full(). */
+#define REACH_FULL_EVERY	4
 /* Most echoes a second, all nodes together: above, each node's interval grows. */
 #define REACH_RATE_MAX	1000
 
@@ -31,6 +33,12 @@ struct reach {
 	uint64_t sent_us[REACH_RING];
 	uint32_t rtt_us;	/* moving average, 0: never measured */
 	uint32_t told_us;
+	/* of echoes of full size */
+	bool full_out;		/* one was sent and not answered */
+	bool full_ok;		/* one was answered, ever */
+	bool narrow;		/* down for the loss of them */
+	uint16_t full_seq;
+	uint32_t full_lost;
 };
 
 void reach_init(struct reach *r);
@@ -45,6 +53,15 @@ void reach_resume(struct reach *r, bool down, uint32_t rtt_us);
  */
 bool reach_send(struct reach *r, uint32_t lost_max, uint64_t now_us,
 		uint16_t *seq);
+
+/* Whether the echo that reach_send() just numbered is to have full size.
+ * *narrowed: the node went down because, while small ones are answered, those
+ * are lost, which were answered before: connections to it would hang. It
+ * comes up again by the answer to one.
+ */
+bool reach_full(struct reach *r, uint32_t lost_max, bool *narrowed);
+/* It could not be sent at full size. */
+void reach_not_full(struct reach *r);
 
 /* An answer to echo @seq arrived. True when the node came up by it (also
  * from unknown).
