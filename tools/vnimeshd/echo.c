@@ -17,6 +17,7 @@
 #include "echo.h"
 #include "log.h"
 #include "table.h"
+#include "vantage.h"
 
 /* Timers are not finer than this: several echoes then go in one turn. */
 #define TICK_MIN_US	5000
@@ -121,6 +122,7 @@ static void ask(struct echo *e, struct node *n)
 		log_warn("node %s does not answer through the mesh any more",
 			 n->name);
 		table_dirty_nodes(e->m->table);
+		vantage_suspect(e->m->vantage, n);
 	}
 	full = reach_full(&n->reach, e->m->conf.echo_lost, &narrowed);
 	if (narrowed) {

@@ -21,6 +21,7 @@
 #include "report.h"
 #include "state.h"
 #include "table.h"
+#include "vantage.h"
 #include "watch.h"
 
 #define TICK_US		LOOP_USEC_PER_SEC
@@ -307,9 +308,11 @@ static bool make_parts(struct mesh *m)
 	m->echo = echo_new(m);
 	m->state = state_new(m);
 	m->peer = peer_new(m);
+	m->vantage = vantage_new(m);
 	m->local = local_new(m);
 	return m->join && m->kernel && m->table && m->report && m->watch &&
 	       m->miss && m->echo && m->state && m->local && m->peer &&
+	       m->vantage &&
 	       !http_new(&m->http, m->loop) &&
 	       (m->renew = renew_new(m)) &&
 	       !loop_timer(m->loop, &m->tick, on_tick, m) &&
@@ -364,6 +367,7 @@ void mesh_free(struct mesh *m)
 		return;
 	state_free(m->state);
 	echo_free(m->echo);
+	vantage_free(m->vantage);
 	peer_free(m->peer);
 	miss_free(m->miss);
 	watch_free(m->watch);

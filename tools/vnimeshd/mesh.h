@@ -52,6 +52,7 @@ struct mesh {
 	struct watch *watch;
 	struct miss *miss;
 	struct peer *peer;
+	struct vantage *vantage;
 	struct state *state;
 	struct renew *renew;
 	struct source *tick;

@@ -15,6 +15,7 @@
 #include "peer_key.h"
 #include "state.h"
 #include "table.h"
+#include "vantage.h"
 #include "watch.h"
 
 /* Datagrams read in one turn, so that a flood leaves room for all else. */
@@ -135,10 +136,9 @@ static void on_live(void *data, uint32_t node, bool live)
 static void on_case(void *data, uint32_t node, uint8_t type,
 		    const struct peer_case *kase)
 {
-	(void)data;
-	(void)node;
-	(void)type;
-	(void)kase;
+	struct peer *p = data;
+
+	vantage_rx(p->m->vantage, node, type, kase);
 }
 
 static void on_random(void *data, void *buf, size_t len)
@@ -439,22 +439,36 @@ void peer_introduce(const struct peer *p, json_t *join)
 			    json_integer(p->m->conf.peer_port));
 }
 
+bool peer_case(struct peer *p, uint32_t node, uint8_t type,
+	       const struct peer_case *kase)
+{
+	bool ok;
+
+	if (p->fd < 0)
+		return false;
+	ok = peer_hub_case(&p->hub, node, type, kase, loop_now());
+	arm(p);
+	return ok;
+}
+
 json_t *peer_status(const struct peer *p)
 {
 	const struct peer_stats *s = &p->hub.stats;
 	size_t i, live = 0;
+	json_t *o;
 
 	for (i = 0; i < p->hub.nodes.n; i++)
 		live += ((struct peer_node *)p->hub.nodes.v[i])->live;
-	json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:I}",
-			      "nodes", (json_int_t)p->hub.nodes.n,
-			      "routed", (json_int_t)p->hub.n_wanted,
-			      "answering", (json_int_t)live,
-			      "subscribers", (json_int_t)p->hub.n_subs,
-			      "send_failed", (json_int_t)p->send_failed);
+	o = json_pack("{s:I, s:I, s:I, s:I, s:I}",
+		      "nodes", (json_int_t)p->hub.nodes.n,
+		      "routed", (json_int_t)p->hub.n_wanted,
+		      "answering", (json_int_t)live,
+		      "subscribers", (json_int_t)p->hub.n_subs,
+		      "send_failed", (json_int_t)p->send_failed);
 #define X(name) json_object_set_new(o, #name, json_integer(s->name));
 	PEER_COUNTERS(X)
 #undef X
+	vantage_status(p->m->vantage, o);
 	return o;
 }
 

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "mesh.h"
+#include "peer_wire.h"
 
 struct peer *peer_new(struct mesh *m);
 void peer_free(struct peer *p);
@@ -31,6 +32,10 @@ void peer_start(struct peer *p);
 void peer_refresh(struct peer *p);
 /* Own members changed: told at the end of the turn. */
 void peer_changed(struct peer *p);
+
+/* A word about a suspect to the agent of @node. False: there is no way. */
+bool peer_case(struct peer *p, uint32_t node, uint8_t type,
+	       const struct peer_case *kase);
 
 /* Counters and the state of each node, for a person. */
 json_t *peer_status(const struct peer *p);

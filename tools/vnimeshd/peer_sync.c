@@ -76,7 +76,8 @@ bool peer_log_put(struct peer_log *log, const struct peer_fact *fact)
 		free(sorted_take(&log->by_key, f));
 		return false;
 	}
-	log->last = f->seq;
+	if (f->seq > log->last)
+		log->last = f->seq;
 	if (!f->state && ++log->n_gone > PEER_GONE_MAX)
 		drop_oldest_gone(log);
 	return true;

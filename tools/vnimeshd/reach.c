@@ -84,6 +84,7 @@ bool reach_answer(struct reach *r, uint16_t seq, uint64_t now_us)
 		return false;
 	r->valid &= ~(1U << back);
 
+	r->answered_us = now_us;
 	/* Those sent later may still be on their way. */
 	if (r->unanswered > back)
 		r->unanswered = back;

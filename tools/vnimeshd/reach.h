@@ -33,6 +33,7 @@ struct reach {
 	uint64_t sent_us[REACH_RING];
 	uint32_t rtt_us;	/* moving average, 0: never measured */
 	uint32_t told_us;
+	uint64_t answered_us;	/* when the last answer came, 0: never */
 	/* of echoes of full size */
 	bool full_out;		/* one was sent and not answered */
 	bool full_ok;		/* one was answered, ever */

@@ -430,7 +430,8 @@ static bool take(struct watch *w, json_t *json, bool *news)
 		m->facts.index = index;
 	if (*news || full)
 		state_changed(m->state, true);
-	peer_refresh(m->peer);
+	if (*news)
+		peer_refresh(m->peer);
 	take_checks(w, json_object_get(json, "checks"));
 	miss_watched(m->miss);
 	return ok;

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Shared verdicts of this agent. */
+
+#include <stdlib.h>
+
+#include <sodium.h>
+
+#include "log.h"
+#include "peer.h"
+#include "vantage.h"
+#include "verdict.h"
+
+/* How often a look sees whether an echo was answered. */
+#define LOOK_US		50000
+
+struct vantage {
+	struct mesh *m;
+	struct verdicts verdicts;
+	struct source *timer;
+	struct {
+		uint32_t node;	/* 0: free */
+		uint32_t vni;
+		uint64_t since_us;
+	} looks[VERDICT_LOOKS_MAX];
+	unsigned int n_looks;
+};
+
+static bool on_send(void *data, uint32_t to, uint8_t type,
+		    const struct peer_case *kase)
+{
+	struct vantage *v = data;
+
+	return peer_case(v->m->peer, to, type, kase);
+}
+
+static void on_look(void *data, uint32_t node, uint32_t vni)
+{
+	struct vantage *v = data;
+	size_t i;
+
+	for (i = 0; i < VERDICT_LOOKS_MAX; i++) {
+		if (v->looks[i].node)
+			continue;
+		v->looks[i].node = node;
+		v->looks[i].vni = vni;
+		v->looks[i].since_us = loop_now();
+		v->n_looks++;
+		return;
+	}
+}
+
+static void on_verdict(void *data, const struct peer_case *kase)
+{
+	static const char *const words[] = {
+		"nobody can tell", "reached from elsewhere: the way from here is cut",
+		"down",
+	};
+	struct vantage *v = data;
+	const struct node *n = facts_node(&v->m->facts, kase->node);
+
+	if (n && kase->sight <= PEER_SIGHT_DOWN)
+		log_info("node %s, as several hosts see it: %s", n->name,
+			 words[kase->sight]);
+}
+
+static bool may_judge(const struct facts *f, const struct node *n)
+{
+	return n->id == f->self || (n->key[0] && n->peer_port);
+}
+
+static uint32_t on_judge(void *data, uint32_t node, uint32_t vni,
+			 unsigned int rank)
+{
+	const struct vantage *v = data;
+	const struct facts *f = &v->m->facts;
+	uint64_t last = 0, best = 0, place;
+	const struct node *n;
+	unsigned int r;
+	uint32_t ret = 0;
+	size_t i;
+
+	for (r = 0; r <= rank; r++) {
+		ret = 0;
+		for (i = 0; i < f->nodes.n; i++) {
+			n = f->nodes.v[i];
+			place = verdict_place(node, vni, n->id);
+			if (n->id == node || !may_judge(f, n) ||
+			    (r && place <= last) || (ret && place >= best))
+				continue;
+			ret = n->id;
+			best = place;
+		}
+		last = best;
+	}
+	return ret;
+}
+
+static uint64_t on_random(void *data)
+{
+	uint64_t ret;
+
+	(void)data;
+	randombytes_buf(&ret, sizeof(ret));
+	return ret;
+}
+
+static const struct verdict_ops ops = {
+	.send = on_send,
+	.look = on_look,
+	.verdict = on_verdict,
+	.judge = on_judge,
+	.random = on_random,
+};
+
+static void tick(struct vantage *v, uint64_t now_us)
+{
+	uint64_t next = verdict_tick(&v->verdicts, now_us);
+
+	if (v->n_looks && now_us + LOOK_US < next)
+		next = now_us + LOOK_US;
+	if (next != UINT64_MAX)
+		source_timer_set(v->timer, next);
+	else
+		source_timer_stop(v->timer);
+}
+
+/* What the echoes say since the look began; they go on by themselves. */
+static bool look_done(struct vantage *v, size_t i, enum peer_sight *sight,
+		      uint64_t now_us)
+{
+	const struct node *n = facts_node(&v->m->facts, v->looks[i].node);
+
+	*sight = PEER_SIGHT_NONE;
+	if (!n || n->id == v->m->facts.self)
+		return true;
+	if (n->reach.state == REACH_DOWN)
+		*sight = PEER_SIGHT_DOWN;
+	else if (n->reach.answered_us >= v->looks[i].since_us)
+		*sight = PEER_SIGHT_UP;
+	return *sight != PEER_SIGHT_NONE ||
+	       now_us >= v->looks[i].since_us + VERDICT_LOOK_US;
+}
+
+static void on_timer(void *data, uint64_t now_us)
+{
+	struct vantage *v = data;
+	enum peer_sight sight;
+	uint32_t node;
+	size_t i;
+
+	for (i = 0; i < VERDICT_LOOKS_MAX && v->n_looks; i++) {
+		node = v->looks[i].node;
+		if (!node || !look_done(v, i, &sight, now_us))
+			continue;
+		v->looks[i].node = 0;
+		v->n_looks--;
+		verdict_seen(&v->verdicts, node, v->looks[i].vni, sight,
+			     now_us);
+	}
+	tick(v, now_us);
+}
+
+void vantage_suspect(struct vantage *v, const struct node *n)
+{
+	v->verdicts.self = v->m->facts.self;
+	verdict_suspect(&v->verdicts, n->id, n->vni, loop_now());
+	tick(v, loop_now());
+}
+
+void vantage_rx(struct vantage *v, uint32_t from, uint8_t type,
+		const struct peer_case *kase)
+{
+	const struct node *n = facts_node(&v->m->facts, kase->node);
+
+	/* Only about nodes and VNIs that there can be. */
+	if (!n || kase->vni < n->vni_first ||
+	    kase->vni - n->vni_first >= n->vni_count)
+		return;
+	v->verdicts.self = v->m->facts.self;
+	verdict_rx(&v->verdicts, from, type, kase, loop_now());
+	tick(v, loop_now());
+}
+
+void vantage_status(const struct vantage *v, json_t *o)
+{
+	const struct verdict_stats *s = &v->verdicts.stats;
+	json_t *list = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+				 "suspected", (json_int_t)s->suspected,
+				 "coalesced", (json_int_t)s->coalesced,
+				 "trials", (json_int_t)s->trials,
+				 "looks", (json_int_t)s->looks,
+				 "verdicts", (json_int_t)s->verdicts,
+				 "unjudged", (json_int_t)s->unjudged,
+				 "overflow", (json_int_t)s->overflow,
+				 "stray", (json_int_t)s->stray);
+
+	json_object_set_new(o, "verdict", list);
+}
+
+struct vantage *vantage_new(struct mesh *m)
+{
+	struct vantage *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	v->m = m;
+	verdict_init(&v->verdicts, &ops, v, 0);
+	if (loop_timer(m->loop, &v->timer, on_timer, v)) {
+		free(v);
+		return NULL;
+	}
+	return v;
+}
+
+void vantage_free(struct vantage *v)
+{
+	if (!v)
+		return;
+	source_free(&v->timer);
+	free(v);
+}
