@@ -21,7 +21,7 @@
 /* Datagrams read in one turn, so that a flood leaves room for all else. */
 #define READ_MAX	256
 /* A burst of a thousand pings waits in here. */
-#define SOCKET_BYTES	(1 << 20)
+#define SOCKET_BYTES	(1024 * 1024)
 
 struct peer {
 	struct mesh *m;
@@ -453,8 +453,9 @@ bool peer_case(struct peer *p, uint32_t node, uint8_t type,
 
 json_t *peer_status(const struct peer *p)
 {
-	const struct peer_stats *s = &p->hub.stats;
 	size_t i, live = 0;
+	const char *name;
+	uint64_t value;
 	json_t *o;
 
 	for (i = 0; i < p->hub.nodes.n; i++)
@@ -465,9 +466,8 @@ json_t *peer_status(const struct peer *p)
 		      "answering", (json_int_t)live,
 		      "subscribers", (json_int_t)p->hub.n_subs,
 		      "send_failed", (json_int_t)p->send_failed);
-#define X(name) json_object_set_new(o, #name, json_integer(s->name));
-	PEER_COUNTERS(X)
-#undef X
+	for (i = 0; peer_hub_stat(&p->hub, i, &name, &value); i++)
+		json_object_set_new(o, name, json_integer(value));
 	vantage_status(p->m->vantage, o);
 	return o;
 }

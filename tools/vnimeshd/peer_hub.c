@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Talking to all other agents. */
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -613,4 +614,31 @@ void peer_hub_tick(struct peer_hub *h, uint64_t now_us)
 	h->due_us = UINT64_MAX;
 	for (i = 0; i < h->nodes.n; i++)
 		tick_node(h, h->nodes.v[i], now_us);
+}
+
+#define STAT(field)	{ #field, offsetof(struct peer_stats, field) }
+
+bool peer_hub_stat(const struct peer_hub *h, size_t i, const char **name,
+		   uint64_t *value)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} stats[] = {
+		STAT(rx), STAT(rx_bytes), STAT(tx), STAT(tx_bytes), STAT(facts_taken),
+		STAT(facts_old), STAT(facts_unknown), STAT(truncated), STAT(alien),
+		STAT(other_mesh), STAT(misdirected), STAT(unknown_node),
+		STAT(other_address), STAT(other_key), STAT(forged), STAT(malformed),
+		STAT(replayed), STAT(run_over), STAT(unproven), STAT(rate_limited),
+		STAT(foreign_facts), STAT(unknown_type), STAT(hello_limited),
+		STAT(new_runs), STAT(gaps), STAT(subscribers_full), STAT(repeated),
+		STAT(given_up), STAT(put_off), STAT(gone_silent),
+	};
+
+	if (i >= sizeof(stats) / sizeof(*stats))
+		return false;
+	*name = stats[i].name;
+	memcpy(value, (const char *)&h->stats + stats[i].offset,
+	       sizeof(*value));
+	return true;
 }

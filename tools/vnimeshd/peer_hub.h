@@ -57,24 +57,18 @@ struct peer_ops {
 	void (*random)(void *data, void *buf, size_t len);
 };
 
-/* Names and values are shown to people, see peer_hub_stats(). */
-#define PEER_COUNTERS(X)						\
-	X(rx) X(rx_bytes) X(tx) X(tx_bytes)				\
-	X(facts_taken) X(facts_old) X(facts_unknown)			\
-	/* refused: */							\
-	X(truncated) X(alien) X(other_mesh) X(misdirected)		\
-	X(unknown_node) X(other_address) X(other_key) X(forged)		\
-	X(malformed) X(replayed) X(run_over) X(unproven)		\
-	X(rate_limited) X(foreign_facts)				\
-	/* of the others' and our own doing: */				\
-	X(unknown_type) X(hello_limited) X(new_runs) X(gaps)		\
-	X(subscribers_full) X(repeated) X(given_up) X(put_off)		\
-	X(gone_silent)
-
 struct peer_stats {
-#define X(name) uint64_t name;
-	PEER_COUNTERS(X)
-#undef X
+	uint64_t rx, rx_bytes, tx, tx_bytes;
+	uint64_t facts_taken, facts_old, facts_unknown;
+	/* refused */
+	uint64_t truncated, alien, other_mesh, misdirected;
+	uint64_t unknown_node, other_address, other_key, forged;
+	uint64_t malformed, replayed, run_over, unproven;
+	uint64_t rate_limited, foreign_facts;
+	/* of the others' and our own doing */
+	uint64_t unknown_type, hello_limited, new_runs, gaps;
+	uint64_t subscribers_full, repeated, given_up, put_off;
+	uint64_t gone_silent;
 };
 
 struct peer_node {
@@ -146,6 +140,10 @@ void peer_hub_flush(struct peer_hub *h, uint64_t now_us);
 /* False: there is no way to. */
 bool peer_hub_case(struct peer_hub *h, uint32_t node, uint8_t type,
 		   const struct peer_case *kase, uint64_t now_us);
+
+/* The counters by name, one after the other: false after the last. */
+bool peer_hub_stat(const struct peer_hub *h, size_t i, const char **name,
+		   uint64_t *value);
 
 void peer_hub_rx(struct peer_hub *h, const struct ip_addr *from,
 		 const uint8_t *buf, size_t len, uint64_t now_us);

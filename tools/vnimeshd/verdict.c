@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Suspicions, trials and verdicts. */
 
+#include <stddef.h>
 #include <string.h>
 
 #include "verdict.h"
-
-#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
 void verdict_init(struct verdicts *v, const struct verdict_ops *ops,
 		  void *data, uint32_t self)
@@ -27,26 +26,56 @@ uint64_t verdict_place(uint32_t node, uint32_t vni, uint32_t candidate)
 	return x ^ x >> 31;
 }
 
-/* The entry of a key, else a free one with @make. */
-#define FIND(array, node_, vni_, make) ({				\
-	typeof((array)[0]) *_ret = NULL, *_free = NULL;			\
-	size_t _i;							\
-									\
-	for (_i = 0; _i < COUNT(array) && !_ret; _i++) {		\
-		if (!(array)[_i].node)					\
-			_free = _free ? _free : &(array)[_i];		\
-		else if ((array)[_i].node == (node_) &&			\
-			 (array)[_i].vni == (vni_))			\
-			_ret = &(array)[_i];				\
-	}								\
-	if (!_ret && (make) && _free) {					\
-		_ret = _free;						\
-		memset(_ret, 0, sizeof(*_ret));				\
-		_ret->node = (node_);					\
-		_ret->vni = (vni_);					\
-	}								\
-	_ret;								\
-})
+/* What the three tables have in common. */
+struct key {
+	uint32_t node, vni;
+};
+
+_Static_assert(!offsetof(struct suspect, node) && !offsetof(struct trial, node) &&
+	       !offsetof(struct look, node), "the key is first");
+
+/* The entry of a key, else a free one with @make, else NULL. */
+static void *find(void *array, size_t n, size_t size, uint32_t node,
+		  uint32_t vni, bool make)
+{
+	struct key *k, *room = NULL;
+	char *p = array;
+
+	for (; n; n--, p += size) {
+		k = (struct key *)p;
+		if (k->node == node && k->vni == vni)
+			return k;
+		if (!k->node && !room)
+			room = k;
+	}
+	if (!make || !room)
+		return NULL;
+	memset(room, 0, size);
+	room->node = node;
+	room->vni = vni;
+	return room;
+}
+
+static struct suspect *find_suspect(struct verdicts *v, uint32_t node,
+				    uint32_t vni, bool make)
+{
+	return find(v->suspects, VERDICT_SUSPECTS_MAX, sizeof(*v->suspects),
+		    node, vni, make);
+}
+
+static struct trial *find_trial(struct verdicts *v, uint32_t node,
+				uint32_t vni, bool make)
+{
+	return find(v->trials, VERDICT_TRIALS_MAX, sizeof(*v->trials), node,
+		    vni, make);
+}
+
+static struct look *find_look(struct verdicts *v, uint32_t node, uint32_t vni,
+			      bool make)
+{
+	return find(v->looks, VERDICT_LOOKS_MAX, sizeof(*v->looks), node, vni,
+		    make);
+}
 
 static void post(struct verdicts *v, uint32_t to, uint8_t type, uint32_t node,
 		 uint32_t vni, uint64_t id, uint8_t sight, uint64_t now_us)
@@ -80,7 +109,7 @@ static void ask(struct verdicts *v, struct suspect *s, uint64_t now_us)
 void verdict_suspect(struct verdicts *v, uint32_t node, uint32_t vni,
 		     uint64_t now_us)
 {
-	struct suspect *s = FIND(v->suspects, node, vni, true);
+	struct suspect *s = find_suspect(v, node, vni, true);
 
 	v->stats.suspected++;
 	if (!s) {
@@ -98,7 +127,7 @@ void verdict_suspect(struct verdicts *v, uint32_t node, uint32_t vni,
 static void on_verdict(struct verdicts *v, uint32_t from,
 		       const struct peer_case *kase, uint64_t now_us)
 {
-	struct suspect *s = FIND(v->suspects, kase->node, kase->vni, false);
+	struct suspect *s = find_suspect(v, kase->node, kase->vni, false);
 
 	if (!s || s->judged || s->judge != from || s->id != kase->id) {
 		v->stats.stray++;
@@ -179,7 +208,7 @@ static void add_vantage(struct verdicts *v, struct trial *t, uint32_t node)
 static void on_suspect(struct verdicts *v, uint32_t from,
 		       const struct peer_case *kase, uint64_t now_us)
 {
-	struct trial *t = FIND(v->trials, kase->node, kase->vni, true);
+	struct trial *t = find_trial(v, kase->node, kase->vni, true);
 	unsigned int i;
 
 	if (!t) {
@@ -211,7 +240,7 @@ static void on_suspect(struct verdicts *v, uint32_t from,
 static void on_sight(struct verdicts *v, uint32_t from,
 		     const struct peer_case *kase, uint64_t now_us)
 {
-	struct trial *t = FIND(v->trials, kase->node, kase->vni, false);
+	struct trial *t = find_trial(v, kase->node, kase->vni, false);
 	unsigned int i, left = 0;
 	bool asked = false;
 
@@ -252,7 +281,7 @@ static void trial_tick(struct verdicts *v, struct trial *t, uint64_t now_us)
 static void on_probe(struct verdicts *v, uint32_t from,
 		     const struct peer_case *kase, uint64_t now_us)
 {
-	struct look *l = FIND(v->looks, kase->node, kase->vni, true);
+	struct look *l = find_look(v, kase->node, kase->vni, true);
 
 	if (!l || l->n_by == VERDICT_JUDGES) {
 		v->stats.overflow++;
@@ -270,7 +299,7 @@ static void on_probe(struct verdicts *v, uint32_t from,
 void verdict_seen(struct verdicts *v, uint32_t node, uint32_t vni,
 		  enum peer_sight sight, uint64_t now_us)
 {
-	struct look *l = FIND(v->looks, node, vni, false);
+	struct look *l = find_look(v, node, vni, false);
 	struct look done;
 	unsigned int i;
 
