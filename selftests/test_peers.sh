@@ -18,12 +18,15 @@ echo4=$(mesh_address echo 4)
 use() { mesh_probe "$1" connect -t $((3000 * VNIMESH_SLOW)) "$echo4" 7000; }
 check "used on two other hosts" eval 'use client && use client3'
 
+# said HOST N: more than N times
+said() { [ "$(grep -c 'peers: {' "$work/log/$1")" -gt "$2" ]; }
+
 # peers HOST NAME: a counter of the agent
 peers() {
-	local before line
-	before=$(grep -c 'peers: {' "$work/log/$1")
+	local line
+	line=$(grep -c 'peers: {' "$work/log/$1")
 	kill -USR1 "${pid[$1]}" || return
-	waitfor 5 eval '[ "$(grep -c "peers: {" "$work/log/$1")" -gt "$before" ]' || return
+	waitfor 5 said "$1" "$line" >/dev/null || return
 	line=$(grep 'peers: {' "$work/log/$1" | tail -n 1)
 	[[ $line =~ \"$2\":\ *([0-9]+) ]] && echo "${BASH_REMATCH[1]}"
 }
@@ -112,7 +115,8 @@ deaths=$(tx gone_silent)
 rx=$(tx rx)
 check "strangers on the underlay send what they can" in_ns coord python3 "$work/strangers.py" 192.0.2.11 "${node[host1]}"
 check "... and containers do" in_ns client python3 "$work/strangers.py" 192.0.2.11 "${node[host1]}"
-check "... it came" eval 'waitfor 10 eval "[ \$((\$(tx rx) - rx)) -gt 2000 ]"'
+came() { [ $(($(tx rx) - rx)) -gt 2000 ]; }
+check "... it came" waitfor 10 came
 check_is "... and nobody is silent for it" "$deaths" "$(tx gone_silent)"
 refusals=0
 for name in truncated alien unknown_node other_address other_key forged malformed; do
