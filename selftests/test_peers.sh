@@ -39,6 +39,7 @@ check "... and the registry has the public one" eval 'mesh_api GET /v1/nodes | g
 
 check "the coordinator is killed" mesh_kill coord
 
+moved=
 # all_are KEY VALUE: in the kernels of those that use it
 all_are() {
 	mesh_member_is host1 echo srv2 "$1" "$2" && mesh_member_is host3 echo srv2 "$1" "$2"
@@ -51,14 +52,16 @@ moves() {
 	from=$REPLY
 	waitfor 1 all_are state "$1" || return
 	now_ms
-	diag "$1 on all hosts $((REPLY - from)) ms after the owner's"
+	moved=$((REPLY - from))
 }
 mesh_kill echo-srv2
 check "its server dies: down on all hosts that use it" moves down
+diag "$moved ms after its own"
 refused() { ! use "$1" >"$work/refused" && grep ECONNREFUSED "$work/refused"; }
 check "... where new flows are refused" eval 'refused client && refused client3'
 mesh_echo srv2 7000
 check "it is back: up on all hosts" moves up
+diag "$moved ms after its own"
 check "... and serves" eval 'use client && use client3'
 
 # Long after the coordinator's death its last words would be stale.
@@ -80,7 +83,8 @@ check "... both ways" moves up
 mesh_kill host1
 rm "$work/host1/state/state.json.lock" 2>/dev/null
 mesh_agent_start host1
-check "a listener starts anew" waitfor 10 peers_is host1 answering 1
+check "a listener starts anew" waitfor 10 mesh_agent_ready host1
+check "... and asks again" waitfor 10 peers_is host1 answering 1
 mesh_kill echo-srv2
 check "... and hears" moves down
 mesh_echo srv2 7000

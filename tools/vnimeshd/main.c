@@ -148,6 +148,8 @@ int main(int argc, char **argv)
 	char error[1024];
 	int ret;
 
+	/* Whoever asks before we can answer must not end us. */
+	signal(SIGUSR1, SIG_IGN);
 	ret = parse(argc, argv, &args);
 	if (ret >= 0)
 		return ret;
