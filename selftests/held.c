@@ -16,6 +16,9 @@
  *	of the mesh device down as soon as one was answered. Says "ack US", and
  *	"N wrong MS": how many datagrams that were sent after the acknowledgment did
  *	not go to server VNI, and when the last of them was sent.
+ *   held -w NETNS IFINDEX TAG VNI ADDR PORT
+ *	One connection from NETNS, blocked in recv(). Takes member VNI of TAG down,
+ *	and says how many ms later recv() said ECONNRESET.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -271,8 +274,67 @@ static int fail_node(struct vnm_genl *genl, char **args)
 	return 0;
 }
 
-/* The netlink socket belongs to the host, the datagrams to the container. */
-static int fail_node_in(char **args, const char *netns)
+/* Says on @to when it is open, and when it was reset. */
+static void wait_for_reset(int to)
+{
+	int fd = open_socket(&ends[0], SOCK_STREAM);
+	char buf[4096];
+	double ms = 0;
+
+	if (recv(fd, buf, sizeof(buf), 0) <= 0)
+		die("greeting");
+	if (write(to, &ms, sizeof(ms)) != sizeof(ms))
+		die("write");
+	if (!recv(fd, buf, sizeof(buf), 0) || errno != ECONNRESET)
+		die("recv");
+	ms = clock_ms(CLOCK_MONOTONIC);
+	if (write(to, &ms, sizeof(ms)) != sizeof(ms))
+		die("write");
+	exit(0);
+}
+
+static int wake(struct vnm_genl *genl, char **args)
+{
+	struct vnm_member m = { 0 };
+	double start, ms;
+	struct vnm_error e;
+	struct nl_msg *msg;
+	char text[512];
+	int end[2];
+
+	VNM_SET(&m, ifindex, VNIMESH_A_MEMBER_IFINDEX,
+		(uint32_t)atoi(args[0]));
+	snprintf(m.tag, sizeof(m.tag), "%s", args[1]);
+	m.present |= VNM_BIT(VNIMESH_A_MEMBER_TAG);
+	VNM_SET(&m, vni, VNIMESH_A_MEMBER_VNI_ID, (uint32_t)atoi(args[2]));
+	VNM_SET(&m, state, VNIMESH_A_MEMBER_STATE, VNIMESH_STATE_DOWN);
+	msg = vnm_genl_msg_new(genl, VNIMESH_CMD_MEMBER_SET, 0);
+	if (!msg || vnm_record_fill(&vnm_member_type, &m, msg))
+		abort();
+	if (pipe2(end, O_CLOEXEC))
+		die("pipe");
+	if (!fork())
+		wait_for_reset(end[1]);
+	close(end[1]);
+	if (read(end[0], &ms, sizeof(ms)) != sizeof(ms))
+		return 1;
+	/* It blocks by now; if not, the figure is no worse for it. */
+	usleep(20000);
+	start = clock_ms(CLOCK_MONOTONIC);
+	if (vnm_genl_request(genl, msg, NULL, NULL, &e)) {
+		vnm_error_text(&e, text, sizeof(text));
+		puts(text);
+		return 1;
+	}
+	if (read(end[0], &ms, sizeof(ms)) != sizeof(ms))
+		return 1;
+	printf("%.1f\n", ms - start);
+	return 0;
+}
+
+/* The netlink socket belongs to the host, the others to the container. */
+static int in_netns(const char *netns, char **args, char **end,
+		    int (*run)(struct vnm_genl *genl, char **args))
 {
 	struct vnm_genl *genl;
 	struct vnm_error e;
@@ -288,27 +350,27 @@ static int fail_node_in(char **args, const char *netns)
 	fd = open(text, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || setns(fd, CLONE_NEWNET))
 		die(netns);
-	parse(args[3], args[4], &ends[0]);
-	return fail_node(genl, args);
+	parse(end[0], end[1], &ends[0]);
+	return run(genl, args);
 }
 
 int main(int argc, char **argv)
 {
 	struct rlimit rl = { 1 << 20, 1 << 20 };
-	const char *netns = NULL;
+	const char *node_from = NULL, *wake_in = NULL;
 	bool block = false;
 	int opt;
 
 	signal(SIGPIPE, SIG_IGN);
 	setrlimit(RLIMIT_NOFILE, &rl);
 	setvbuf(stdin, NULL, _IONBF, 0);	/* for epoll */
-	while ((opt = getopt(argc, argv, "+bf:n:p:")) != -1)
+	while ((opt = getopt(argc, argv, "+bf:n:p:w:")) != -1)
 		switch (opt) {
 		case 'b':
 			block = true;
 			break;
 		case 'f':
-			netns = optarg;
+			node_from = optarg;
 			break;
 		case 'n':
 			number = atoi(optarg);
@@ -316,12 +378,20 @@ int main(int argc, char **argv)
 		case 'p':
 			parallel = atoi(optarg);
 			break;
+		case 'w':
+			wake_in = optarg;
+			break;
 		default:
 			return 2;
 		}
 	argv += optind;
-	if (netns)
-		return argc - optind == 5 ? fail_node_in(argv, netns) : 2;
+	if (node_from || wake_in) {
+		if (argc - optind != 5)
+			return 2;
+		return node_from ?
+		       in_netns(node_from, argv, argv + 3, fail_node) :
+		       in_netns(wake_in, argv, argv + 3, wake);
+	}
 	for (; argv[0] && argv[1] && n_ends < MAX_ENDS; argv += 2)
 		parse(argv[0], argv[1], &ends[n_ends++]);
 	if (!n_ends)
