@@ -10,8 +10,8 @@
 #   make check-kernels   those that depend on the kernel, on 6.12 and Debian's newest
 #   make check-debug     all tests on a kernel with KASAN, lockdep, failing memory, ...
 #   make check-static    W=1 of gcc and clang, sparse, coccicheck, checkpatch, shellcheck
-#   make soak            many flows and VNIs on one member that dies; a million
-#                        hostile datagrams to an agent
+#   make soak            100,000 flows of a member that dies, 10,000 past one that
+#                        fails; a million hostile datagrams to an agent
 #   make kunit           unit tests, in User Mode Linux
 #   make bench-quick     what a packet costs, beside other ways, likewise
 
@@ -68,7 +68,7 @@ check-kernels:
 
 soak:
 	selftests/vm/build
-	selftests/vm/run -m 4096 -t 3000 -- selftests/soak_abort_many.sh
+	selftests/vm/run -m 6144 -t 3000 -e VNIMESH_ABORT_FLOWS=100000 -- selftests/test_abort_many.sh
 	selftests/vm/chroot env VNIMESH_SOAK=1 selftests/host/peers.sh
 
 check-debug:
