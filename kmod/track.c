@@ -36,13 +36,15 @@ static enum vnimesh_track half_open(struct vnimesh_mesh *mesh,
 	u8 flags = pkt->tcp_flags;
 
 	if (!(flags & VNIMESH_TCP_ACK) || !acks_syn(flow, ntohl(pkt->ack))) {
-		/* It is there, if busy with an older connection: RFC 5961's
-		 * challenge, which the client answers by a RST to it.
+		/* A refusal of something else is none of this SYN, as if it had
+		 * not come. Else the member is there, if busy with an older
+		 * connection: RFC 5961's challenge, which the client answers by
+		 * a RST to it.
 		 */
-		if (!READ_ONCE(flow->heard))
-			WRITE_ONCE(flow->heard, true);
 		if (flags & VNIMESH_TCP_RST)
 			vnimesh_count(mesh, VNIMESH_A_STATS_RST_IGNORED);
+		else if (!READ_ONCE(flow->heard))
+			WRITE_ONCE(flow->heard, true);
 		return VNIMESH_TRACK_PASS;
 	}
 	if (flags & VNIMESH_TCP_RST) {
