@@ -69,7 +69,7 @@ row "members that a SYN is moved on to" "" RESTEER_MAX RESTEER_MAX_LEAST RESTEER
 row "moves of one VNI at once, beyond a tenth of its flows" "" RESTEER_FLOOR
 row "SYNs kept for that" "" SYN_MAX
 row "penalty, first and longest" s EJECT_TIME_FIRST EJECT_TIME_MAX
-row "(client, member) pairs remembered, per client" "" EJECT_MAX EJECT_VNI_MAX
+row "(client, member, port) remembered, per client" "" EJECT_MAX EJECT_VNI_MAX
 row "packets held per mesh, per VNI" "" HOLD_MAX HOLD_VNI_MAX
 row "addresses asked for at once" "" HOLD_KEYS_MAX
 row "... of a VNI: as much as is left of both, but at least" "" HOLD_FLOOR
