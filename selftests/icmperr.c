@@ -17,10 +17,10 @@
  *	connection, then "back", "closed", "failed ERRNO", or "none" after MS.
  * They wait 10 s, or MS.
  *   icmperr forge [-T TYPE] [-C CODE] [-m MTU] [-l BYTES] [-x] [-f OFFSET]
- *		[-n COUNT] DST PROTO SRC SPORT DST DPORT
+ *		[-n COUNT] [-s SEQ] DST PROTO SRC SPORT DST DPORT
  *	Sends an error to the first DST about the packet behind it, of which BYTES
  *	after the IP header are quoted (8). -x: behind an IPv6 extension header;
- *	-f: a fragment at that offset (in 8 bytes).
+ *	-f: a fragment at that offset (in 8 bytes); -s: the quoted TCP sequence.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -45,6 +45,7 @@
 static int timeout = 10000, source_port, length = -1, type = -1, code, mtu;
 static int offset, count = 1;
 static bool extended;
+static uint32_t seq;
 
 static void die(const char *what)
 {
@@ -399,6 +400,11 @@ static int forge(char **args)
 	p[at + 3] = (uint8_t)atoi(args[5]);
 	p[at + 5] = 80;		/* UDP: length */
 	p[at + 6] = 0x12;	/* ... and some checksum */
+	if (seq) {
+		uint32_t be = htonl(seq);
+
+		memcpy(p + at + 4, &be, 4);
+	}
 	at += (size_t)(length >= 0 ? length : 8);
 	if (v4) {
 		uint16_t check = sum(p, at);
@@ -420,7 +426,7 @@ int main(int argc, char **argv)
 	int opt;
 
 	optind = 2;
-	while ((opt = getopt(argc, argv, "+p:l:t:T:C:m:f:n:x")) != -1)
+	while ((opt = getopt(argc, argv, "+p:l:t:T:C:m:f:n:s:x")) != -1)
 		switch (opt) {
 		case 'p':
 			source_port = atoi(optarg);
@@ -445,6 +451,9 @@ int main(int argc, char **argv)
 			break;
 		case 'n':
 			count = atoi(optarg);
+			break;
+		case 's':
+			seq = (uint32_t)strtoul(optarg, NULL, 0);
 			break;
 		case 'x':
 			extended = true;

@@ -7,14 +7,15 @@
  *	"NAME CLIENT-ADDRESS CLIENT-PORT PORT", then echoes; "quit" closes it.
  *	A datagram is answered by the same line with the payload behind it; with
  *	-v it is also told on stdout: "udp NAME ADDRESS PORT PORT TOS LENGTH".
- *   peer talk [-u] [-z] [-s] [-i] [-b ADDR] [-p PORT] [-r ROUNDS] [-t MS]
+ *   peer talk [-u] [-z] [-f] [-s] [-i] [-b ADDR] [-p PORT] [-r ROUNDS] [-t MS]
  *		ADDR PORT[xN] [ADDR PORT[xN]]...
  *	Connects to each in turn, N times, and says for each "NR ANSWER MS ms" or
  *	"NR error ERRNO MS ms"; all stay open (-s: the server closes one
  *	before the next is opened). Then ROUNDS times a message there and back on
  *	all of them. -i: prints "open", then one round per line of stdin, each
  *	answered with "round ok" or "round NR ERRNO ...".
- *	-z: datagrams without checksum. 0: all went well.
+ *	-z: datagrams without checksum. -f: TCP Fast Open with a first message; sysctl
+ *	tcp_fastopen 1 asks for a cookie, 5 sends it in the SYN. 0: all went well.
  *   peer burst [-u] [-n N] [-l BYTES] [-t MS] ADDR PORT
  *	N datagrams (of BYTES) from one socket, or N connects, at once. Prints how
  *	many were answered, and the errors.
@@ -225,7 +226,7 @@ static void serve(char **ports)
 	}
 }
 
-static bool udp, serial, interactive, unsummed;
+static bool udp, serial, interactive, unsummed, fast;
 static const char *source;
 static int source_port, rounds = 1, timeout = 10000, number = 50;
 static int length;
@@ -289,7 +290,9 @@ static int open_conn(struct conn *c, char *answer, size_t size)
 	double end = now_ms() + timeout;
 
 	c->fd = new_socket(c, false);
-	while (connect(c->fd, (struct sockaddr *)&c->to, c->len)) {
+	while (fast ? sendto(c->fd, "fast\n", 5, MSG_FASTOPEN,
+			     (struct sockaddr *)&c->to, c->len) < 0 :
+		      connect(c->fd, (struct sockaddr *)&c->to, c->len)) {
 		/* The last ACK for the one before it may be on its way. */
 		if (errno != EADDRNOTAVAIL || !serial || now_ms() > end)
 			return errno == EINPROGRESS ? ETIMEDOUT : errno;
@@ -572,7 +575,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	setrlimit(RLIMIT_NOFILE, &rl);
 	optind = 2;
-	while ((opt = getopt(argc, argv, "+uvsizn:l:b:p:r:t:")) != -1)
+	while ((opt = getopt(argc, argv, "+uvsizfn:l:b:p:r:t:")) != -1)
 		switch (opt) {
 		case 'u':
 			udp = true;
@@ -588,6 +591,9 @@ int main(int argc, char **argv)
 			break;
 		case 'z':
 			unsummed = true;
+			break;
+		case 'f':
+			fast = true;
 			break;
 		case 'n':
 			name = optarg;

@@ -8,6 +8,7 @@
  * from that prefix, for each packet. KIND:
  *   syn   TCP SYN with a random source port and sequence number (the default)
  *   ack   TCP segment in mid-stream
+ *   rst   refusal of a SYN from a random port, as if from PORT
  *   udp   datagram from a random port
  *   frag  first fragment of a datagram, whose rest never comes
  *   tail  a later fragment, whose first never comes
@@ -105,6 +106,7 @@ static uint16_t fold(uint32_t s)
 	return htons((uint16_t)~s);
 }
 
+/* @syn: 1: a SYN, 0: no, -1: a RST */
 static size_t fill_tcp(struct iphdr *ip, void *at, uint16_t port, int syn)
 {
 	struct tcphdr *th = at;
@@ -115,9 +117,14 @@ static size_t fill_tcp(struct iphdr *ip, void *at, uint16_t port, int syn)
 	th->seq = draw();
 	th->doff = 5;
 	th->window = htons(64240);
-	th->syn = syn;
-	th->ack = !syn;
-	th->ack_seq = syn ? 0 : draw();
+	th->syn = syn > 0;
+	th->ack = syn <= 0;
+	th->ack_seq = syn > 0 ? 0 : draw();
+	if (syn < 0) {
+		th->dest = th->source;
+		th->source = htons(port);
+		th->rst = 1;
+	}
 	th->check = fold(sum(th, sizeof(*th), sum(&ip->saddr, 8,
 						  IPPROTO_TCP + sizeof(*th))));
 	return sizeof(*th);
@@ -171,9 +178,11 @@ static size_t fill(uint8_t *buf, const char *kind, const struct prefix *src,
 	ip->saddr = pick(src);
 	ip->daddr = pick(dst);
 	ip->protocol = IPPROTO_UDP;
-	if (!strcmp(kind, "syn") || !strcmp(kind, "ack")) {
+	if (!strcmp(kind, "syn") || !strcmp(kind, "ack") ||
+	    !strcmp(kind, "rst")) {
 		ip->protocol = IPPROTO_TCP;
-		len = fill_tcp(ip, at, port, kind[0] == 's');
+		len = fill_tcp(ip, at, port, kind[0] == 's' ? 1 :
+			       kind[0] == 'r' ? -1 : 0);
 	} else if (!strcmp(kind, "icmp")) {
 		ip->protocol = IPPROTO_ICMP;
 		len = fill_icmp(ip, at, port);

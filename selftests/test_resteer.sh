@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A SYN that a member refuses or does not answer goes to another one, and the
-# application sees only a slower connect.
+# application sees only a slower connect. RESTEER_CONNECTS: of the first parts, 1000.
 # vm: -m 1024 -t 600
 set -u
 . "$(dirname "$0")/lib.sh"
@@ -15,6 +15,7 @@ for vni in 210 211; do
 	topo_member 1 web $vni latency 10s
 done
 topo_serve 211 7000
+number=${RESTEER_CONNECTS:-1000}
 
 # connects N: N connections by tag, one after the other. Sets bad and slowest.
 connects() {
@@ -31,13 +32,13 @@ connects() {
 forget() {
 	# A member made anew is a member of which nothing is known.
 	vnimesh -n h1 member del web vni 210
-	vnimesh -n h1 member add web vni 210 latency 10s "$@"
+	vnimesh -n h1 member add web vni 210 latency 10s
 }
 show() { vnimesh -n h1 -s member show web; stats 1; tr ',{' '\n\n' <"$work/stats" | grep -E 'resteer|eject|evid|syn_lost|rst_ign' | xargs; }
 
 # Refused at once: nobody listens at 210.
-connects 1000
-check_is "a member refuses: of 1000 connects fail" 0 "$bad"
+connects "$number"
+check_is "a member refuses: of $number connects fail" 0 "$bad"
 stat_of 1 resteer_refused
 check "... some were moved" [ "$REPLY" -gt 0 ]
 diag "$(show)"
@@ -46,10 +47,106 @@ diag "$(show)"
 forget
 in_ns c210 nft add table inet t
 in_ns c210 nft add chain inet t input '{ type filter hook input priority 0; policy drop; }'
-connects 1000
-check_is "a member is silent: of 1000 connects fail" 0 "$bad"
+connects "$number"
+check_is "a member is silent: of $number connects fail" 0 "$bad"
 # The next one after that would be at 3 s.
 check "... the slowest within one SYN timeout" [ "$slowest" -lt 2900 ]
 stat_of 1 resteer_silent
 check "... some were moved" [ "$REPLY" -gt 0 ]
 diag "$(show)"
+in_ns c210 nft flush ruleset
+
+# Whether a SYN moves at all: nobody is put out, so that every second one is refused.
+check "nobody is put out" vnimesh -n h1 dev set mesh0 eject-max 0s
+forget
+refuses() {
+	local name=$1
+	shift
+	count_from 1 resteer_refused resteer_budget
+	in_ns c110 peer talk -t 20000 "$@" >"$work/talk"
+	errors=$(grep -c "error ECONNREFUSED" "$work/talk")
+	check_is "$name: nothing else went wrong" 0 "$(grep error "$work/talk" | grep -cv ECONNREFUSED)"
+}
+refuses "20 connects" 10.96.0.1 7000x20
+check_is "... none is refused" 0 "$errors"
+rose 1 resteer_refused
+check "... some were moved" [ "$REPLY" -gt 0 ]
+refuses "IPv6" fd77:96::1 7000x20
+check_is "... none is refused" 0 "$errors"
+rose 1 resteer_refused
+check "... some were moved" [ "$REPLY" -gt 0 ]
+
+check "re-steer is switched off" vnimesh -n h1 dev set mesh0 resteer-max 0
+refuses "20 connects without it" 10.96.0.1 7000x20
+check "... some are refused" [ "$errors" -gt 0 ]
+check_rose "... none was moved" 1 resteer_refused 0
+check "... and on" vnimesh -n h1 dev set mesh0 resteer-max 2
+
+# What may have an effect at the first server must not go to a second one.
+in_ns c110 sysctl -qw net.ipv4.tcp_fastopen=1
+refuses "Fast Open, a cookie asked for" -f 10.96.0.1 7000x20
+check "... some are refused" [ "$errors" -gt 0 ]
+check_rose "... none was moved" 1 resteer_refused 0
+in_ns c110 sysctl -qw net.ipv4.tcp_fastopen=5
+capture c110 vni110 "$work/f.pcap" "tcp[tcpflags] == tcp-syn"
+refuses "SYNs with data" -f 10.96.0.1 7000x20
+capture_end
+check_match "... they had data" "length 5" tcpdump -n -r "$work/f.pcap"
+check "... some are refused" [ "$errors" -gt 0 ]
+check_rose "... none was moved" 1 resteer_refused 0
+in_ns c110 sysctl -qw net.ipv4.tcp_fastopen=1
+
+# More refusals than the budget: the client is told, as it would be without us.
+for ((i = 0; i < 3; i++)); do
+	refuses "the budget ends" 10.96.0.1 7000x300
+	[ "$errors" = 0 ] || break
+done
+check "... some are refused" [ "$errors" -gt 0 ]
+rose 1 resteer_budget
+check_is "... that is counted" "$errors" "$REPLY"
+rose 1 resteer_refused
+check "... after some were moved" [ "$REPLY" -gt 0 ]
+diag "$errors of 300 refused, $REPLY moved"
+
+# A new member starts slowly: what follows has more connects than it needs otherwise.
+# A RST that acknowledges something else is not for this SYN: as if it had not
+# come, so the SYN moves when it comes again.
+forget
+in_ns c210 nft -f - <<-END
+	table inet t { chain out { type filter hook output priority 0; tcp flags & rst == rst tcp ackseq set 4711; }; }
+END
+strays() {
+	count_from 1 rst_ignored resteer_refused resteer_silent
+	in_ns c110 peer talk -t 20000 "$2" 7000x14 >"$work/talk"
+	check_is "$1: a RST with a wrong acknowledgement: of 14 connects fail" 0 "$(grep -c error "$work/talk")"
+	check_rose "... none is moved for it" 1 resteer_refused 0
+	rose 1 rst_ignored
+	check "... it is counted" [ "$REPLY" -gt 0 ]
+	rose 1 resteer_silent
+	check "... the SYN that comes again is moved" [ "$REPLY" -gt 0 ]
+}
+strays IPv4 10.96.0.1
+strays IPv6 fd77:96::1
+in_ns c210 nft flush ruleset
+
+# The first server's answer comes when the SYN is with the second one.
+forget
+topo_serve 210 7000
+late() {
+	# A drop by nft would fail the retransmission, which ends it.
+	in_ns c210 tc qdisc add dev vni210 root netem loss 100%
+	count_from 1 resteer_late resteer_silent
+	in_ns c110 peer talk -t 20000 "$2" 7000x14 >"$work/talk"
+	check_is "$1: SYN-ACKs are lost: of 14 connects fail" 0 "$(grep -c error "$work/talk")"
+	rose 1 resteer_silent
+	check "... some were moved" [ "$REPLY" -gt 0 ]
+	check "... the first server is half open" half_open
+	in_ns c210 tc qdisc del dev vni210 root
+	check "... its late answer is reset" waitfor 5 reset_late
+	check "... and it forgets the connection" waitfor 5 no_half_open
+}
+half_open() { in_ns c210 ss -Htn state syn-recv | grep -q 7000; }
+no_half_open() { ! half_open; }
+reset_late() { rose 1 resteer_late && [ "$REPLY" -gt 0 ]; }
+late IPv4 10.96.0.1
+late IPv6 fd77:96::1
