@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "json.h"
+#include "json_place.h"
 
 /* Appends to a text that may be cut off, never overrun. */
 static void __attribute__((format(printf, 3, 4)))
@@ -50,6 +52,8 @@ static void fail(struct jread *rd, const struct jobj *up, const char *key, int i
 	rd->field[0] = '\0';
 	path_build(rd, up);
 	path_append(rd, key, index);
+	if (rd->src)
+		rd->line = json_place(rd->src, rd->src_len, rd->field);
 	vsnprintf(rd->text, sizeof(rd->text), fmt, ap);
 }
 
@@ -79,7 +83,9 @@ const char *jread_error(const struct jread *rd, char *buf, size_t len)
 	if (rd->file[0])
 		append(buf, len, "%s:", rd->file);
 	if (rd->line)
-		append(buf, len, "%d:%d:", rd->line, rd->column);
+		append(buf, len, "%d:", rd->line);
+	if (rd->line && rd->column)
+		append(buf, len, "%d:", rd->column);
 	if (buf[0])
 		append(buf, len, " ");
 	if (rd->field[0])
@@ -104,6 +110,29 @@ static bool started(struct jread *rd, const json_error_t *error)
 	rd->column = error->column;
 	snprintf(rd->text, sizeof(rd->text), "%s", error->text);
 	return false;
+}
+
+/* All of a file, with a NUL behind. */
+static char *slurp(FILE *f, size_t *len)
+{
+	size_t room = 4096, n;
+	char *buf = malloc(room), *old = buf;
+
+	for (*len = 0; buf; *len += n) {
+		n = fread(buf + *len, 1, room - *len - 1, f);
+		if (!n)
+			break;
+		if (room - *len - n > 1)
+			continue;
+		room *= 2;
+		old = buf;
+		buf = realloc(buf, room);
+	}
+	if (buf)
+		buf[*len] = '\0';
+	else
+		free(old);
+	return buf;
 }
 
 bool jread_file(struct jread *rd, const char *file, enum jread_mode mode)
@@ -131,8 +160,15 @@ bool jread_file(struct jread *rd, const char *file, enum jread_mode mode)
 			close(fd);
 		return false;
 	}
-	rd->root = json_loadf(f, JSON_REJECT_DUPLICATES, &error);
+	rd->src = slurp(f, &rd->src_len);
 	fclose(f);
+	if (!rd->src) {
+		rd->failed = true;
+		strcpy(rd->text, "no memory");
+		return false;
+	}
+	rd->root = json_loadb(rd->src, rd->src_len, JSON_REJECT_DUPLICATES,
+			      &error);
 	return started(rd, &error);
 }
 
@@ -150,6 +186,8 @@ void jread_free(struct jread *rd)
 {
 	json_decref(rd->root);
 	rd->root = NULL;
+	free(rd->src);
+	rd->src = NULL;
 }
 
 static void obj_init(struct jobj *obj, struct jread *rd, json_t *json,

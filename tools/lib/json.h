@@ -63,8 +63,10 @@ struct jread {
 	enum jread_mode mode;
 	json_t *root;
 	bool failed;
-	int line;		/* of a syntax error, else 0 */
-	int column;
+	int line;		/* of an error in a file, else 0 */
+	int column;		/* of a syntax error, else 0 */
+	char *src;		/* of a file, owned */
+	size_t src_len;
 	char file[256];		/* "" for a request body */
 	char field[256];	/* path of the wrong field, or "" */
 	char text[256];		/* what is wrong, without the place */
