@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "check_tcp.h"
 #include "config.h"
 #include "facts.h"
 #include "health.h"
@@ -40,6 +39,7 @@ static void ok_at(bool good, const char *name, const char *cond, int line)
 
 static const struct health_conf conf = {
 	.interval_ms = 1000, .timeout_ms = 500, .rise = 3, .fall = 2,
+	.no_damping = true,
 };
 
 static void test_health_states(void)
@@ -49,25 +49,25 @@ static void test_health_states(void)
 	health_init(&h);
 	ok(!h.up && health_news(&h), "a new member is down, and that is news");
 	health_told(&h);
-	ok(health_feed(&h, &conf, HEALTH_PASS, 100) && h.up,
+	ok(health_feed(&h, &conf, HEALTH_PASS, 100, 0) && h.up,
 	   "the first result decides alone");
-	ok(!health_feed(&h, &conf, HEALTH_FAIL, 0) && h.up,
+	ok(!health_feed(&h, &conf, HEALTH_FAIL, 0, 0) && h.up,
 	   "one failure of two is not down");
-	ok(!health_feed(&h, &conf, HEALTH_PASS, 100) &&
-	   !health_feed(&h, &conf, HEALTH_FAIL, 0) && h.up,
+	ok(!health_feed(&h, &conf, HEALTH_PASS, 100, 0) &&
+	   !health_feed(&h, &conf, HEALTH_FAIL, 0, 0) && h.up,
 	   "a success between failures starts the count anew");
-	ok(health_feed(&h, &conf, HEALTH_FAIL, 0) && !h.up,
+	ok(health_feed(&h, &conf, HEALTH_FAIL, 0, 0) && !h.up,
 	   "fall failures in a row are down");
 	ok(health_score(&h) == 0, "down scores 0");
-	ok(!health_feed(&h, &conf, HEALTH_PASS, 100) &&
-	   !health_feed(&h, &conf, HEALTH_PASS, 100) && !h.up,
+	ok(!health_feed(&h, &conf, HEALTH_PASS, 100, 0) &&
+	   !health_feed(&h, &conf, HEALTH_PASS, 100, 0) && !h.up,
 	   "fewer than rise successes are not up");
-	ok(health_feed(&h, &conf, HEALTH_PASS, 100) && h.up,
+	ok(health_feed(&h, &conf, HEALTH_PASS, 100, 0) && h.up,
 	   "rise successes in a row are up");
 	ok(health_score(&h) == HEALTH_MAX, "back up scores in full");
-	ok(health_feed(&h, &conf, HEALTH_DEFINITE, 0) && !h.up,
+	ok(health_feed(&h, &conf, HEALTH_DEFINITE, 0, 0) && !h.up,
 	   "a refused connection is down at once");
-	ok(!health_feed(&h, &conf, HEALTH_DEFINITE, 0), "and stays so");
+	ok(!health_feed(&h, &conf, HEALTH_DEFINITE, 0, 0), "and stays so");
 }
 
 static void test_health_restart(void)
@@ -77,16 +77,16 @@ static void test_health_restart(void)
 	health_resume(&h, true, 100, 5000);
 	ok(h.up && h.latency_us == 5000 && health_score(&h) == 100,
 	   "a restart goes on with what was told");
-	ok(!health_feed(&h, &conf, HEALTH_FAIL, 0) && h.up,
+	ok(!health_feed(&h, &conf, HEALTH_FAIL, 0, 0) && h.up,
 	   "and needs fall failures to be contradicted");
 	ok(health_lost(&h) && !h.up && !health_lost(&h),
 	   "without a device it is down, once");
-	ok(health_feed(&h, &conf, HEALTH_PASS, 1) && h.up,
+	ok(health_feed(&h, &conf, HEALTH_PASS, 1, 0) && h.up,
 	   "the first result after that decides alone");
 	health_resume(&h, true, 50, 0);
 	ok(health_score(&h) == 50, "a partial score survives a restart");
 	health_resume(&h, false, 0, 0);
-	ok(!h.up && !health_feed(&h, &conf, HEALTH_PASS, 1) && !h.up,
+	ok(!h.up && !health_feed(&h, &conf, HEALTH_PASS, 1, 0) && !h.up,
 	   "down survives it too");
 }
 
@@ -113,26 +113,26 @@ static void test_health_news(void)
 
 	health_init(&h);
 	for (i = 0; i < 20; i++)
-		health_feed(&h, &conf, HEALTH_PASS, 1000);
+		health_feed(&h, &conf, HEALTH_PASS, 1000, 0);
 	health_told(&h);
 	ok(!health_news(&h), "nothing new right after telling");
-	health_feed(&h, &conf, HEALTH_PASS, 1100);
+	health_feed(&h, &conf, HEALTH_PASS, 1100, 0);
 	ok(!health_news(&h), "5 % more latency is not news");
-	health_feed(&h, &conf, HEALTH_PASS, 1600);
+	health_feed(&h, &conf, HEALTH_PASS, 1600, 0);
 	ok(health_news(&h), "a third more is");
 	health_told(&h);
-	health_feed(&h, &conf, HEALTH_FAIL, 0);
+	health_feed(&h, &conf, HEALTH_FAIL, 0, 0);
 	ok(!health_news(&h) && health_score(&h) == 93,
 	   "one failure of 16 scores 93, and is not news");
-	health_feed(&h, &conf, HEALTH_PASS, 0);
-	health_feed(&h, &conf, HEALTH_FAIL, 0);
+	health_feed(&h, &conf, HEALTH_PASS, 0, 0);
+	health_feed(&h, &conf, HEALTH_FAIL, 0, 0);
 	ok(health_news(&h), "two are");
 	health_told(&h);
 	for (i = 0; i < 20; i++)
-		health_feed(&h, &conf, HEALTH_PASS, 0);
+		health_feed(&h, &conf, HEALTH_PASS, 0, 0);
 	ok(health_news(&h) && health_score(&h) == 100, "recovery is");
 	health_told(&h);
-	health_feed(&h, &conf, HEALTH_DEFINITE, 0);
+	health_feed(&h, &conf, HEALTH_DEFINITE, 0, 0);
 	ok(health_news(&h), "and so is the state");
 }
 
@@ -147,7 +147,7 @@ static void test_health_times(void)
 		max = d > max ? d : max;
 	}
 	ok(max <= HEALTH_FIRST_MAX_MS, "the first check comes soon");
-	health_feed(&h, &conf, HEALTH_PASS, 1);
+	health_feed(&h, &conf, HEALTH_PASS, 1, 0);
 	max = 0;
 	for (rnd = 0; rnd < 5000; rnd++) {
 		d = health_delay(&h, &conf, rnd);
@@ -155,11 +155,8 @@ static void test_health_times(void)
 		min = d < min ? d : min;
 	}
 	ok(min == 900 && max == 1100, "the interval jitters by 10 %");
-	health_feed(&h, &conf, HEALTH_FAIL, 0);
+	health_feed(&h, &conf, HEALTH_FAIL, 0, 0);
 	ok(health_delay(&h, &conf, 0) == 225, "undecided is four times faster");
-	ok(!health_late(0, 500 * MS, 500) && !health_late(0, 550 * MS, 500),
-	   "a timeout in time is a failure");
-	ok(health_late(0, 2000 * MS, 500), "one long after is our own fault");
 }
 
 /* ---- reach ---- */
@@ -463,19 +460,6 @@ static void test_rows(void)
 	row = want(&r, VNIMESH_OBJECT_VNI, "", 3, "x", "", &op);
 	ok(row && op == ROW_ADD && !row->exists, "and made again");
 	rows_free(&r);
-}
-
-static void test_connect(void)
-{
-	ok(tcp_probe_judge(0) == HEALTH_PASS &&
-	   tcp_probe_judge(ECONNREFUSED) == HEALTH_DEFINITE &&
-	   tcp_probe_judge(ETIMEDOUT) == HEALTH_FAIL &&
-	   tcp_probe_judge(EHOSTUNREACH) == HEALTH_FAIL,
-	   "what the far end does not do is its failure");
-	ok(tcp_probe_judge(EMFILE) == HEALTH_NOTHING &&
-	   tcp_probe_judge(EADDRNOTAVAIL) == HEALTH_NOTHING &&
-	   tcp_probe_judge(ENOBUFS) == HEALTH_NOTHING,
-	   "what this host lacks is not");
 }
 
 /* ---- facts and wire ---- */
@@ -795,13 +779,15 @@ static void test_config(void)
 	refuses("[]", "object", "no object at all");
 }
 
+static const struct check_allow allow;
+
 static void refuses_service(const char *text, const char *field,
 			    const char *name)
 {
 	const char *path = put("s.json", text);
 	struct services_conf s;
 	char error[1024] = "";
-	bool bad = !services_read(dir, &s, error, sizeof(error));
+	bool bad = !services_read(dir, &allow, &s, error, sizeof(error));
 
 	ok(bad && strstr(error, path) && strstr(error, field), name);
 	if (!bad || !strstr(error, field))
@@ -846,7 +832,7 @@ static void test_services_room(void)
 	if (mkfifo(fifo, 0600))
 		exit(1);
 	alarm(5);
-	bad = !services_read(dir, &s, error, sizeof(error));
+	bad = !services_read(dir, &allow, &s, error, sizeof(error));
 	alarm(0);
 	ok(bad && strstr(error, fifo) && strstr(error, "regular"),
 	   "a FIFO is refused, not waited for");
@@ -859,7 +845,7 @@ static void test_services(void)
 	char error[1024] = "";
 	char a[128], b[128];
 
-	ok(services_read("/nonexistent/dir", &s, error, sizeof(error)) &&
+	ok(services_read("/nonexistent/dir", &allow, &s, error, sizeof(error)) &&
 	   s.n == 0 && s.missing, "no directory is no services, and told");
 	strcpy(a, put("a.json", "{\"tag\":\"db\",\"vni\":5,\"ports\":"
 		      "[{\"proto\":\"tcp\",\"port\":80,\"target\":8080}],"
@@ -867,7 +853,7 @@ static void test_services(void)
 	strcpy(b, put("b.json", "[{\"tag\":\"db\",\"vni\":6},"
 		      "{\"tag\":\"web\",\"vni\":6}]"));
 	put("ignored.txt", "not JSON");
-	ok(services_read(dir, &s, error, sizeof(error)) && s.n == 3 &&
+	ok(services_read(dir, &allow, &s, error, sizeof(error)) && s.n == 3 &&
 	   s.v[0].check.port == 8080 && s.v[0].check.type == CHECK_HTTP &&
 	   s.v[1].check.type == CHECK_NONE && s.v[1].weight == 100 &&
 	   !s.missing,
@@ -916,7 +902,6 @@ int main(void)
 	test_figures();
 	test_wire();
 	test_unread();
-	test_connect();
 	test_config();
 	test_services();
 	test_services_room();

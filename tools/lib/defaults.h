@@ -35,4 +35,8 @@
 /* Agents among themselves, UDP on the underlay; beside the coordinator's. */
 #define VNM_PEER_PORT		7901
 
+/* The agent's control socket, and how long it may take to write its state. */
+#define VNM_CONTROL_SOCKET	"/run/vnimesh/vnimeshd.sock"
+#define VNM_CONTROL_TIMEOUT_MS	10000
+
 #endif /* VNM_DEFAULTS_H */

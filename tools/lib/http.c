@@ -11,7 +11,8 @@
 #include "http.h"
 
 /* A probe's time is up by a timer of ours: see on_deadline(). */
-#define PROBE_SLACK_MS	100
+#define PROBE_SLACK_MS	2000
+#define PROBE_HEADERS_MAX	16384
 
 struct http {
 	struct loop *loop;
@@ -34,7 +35,13 @@ struct http_req {
 	uint64_t started_us;
 	bool probe;
 	bool too_long;
-	struct source *deadline;	/* of a probe */
+	/* of a probe */
+	bool cut;			/* enough of the answer is there */
+	size_t keep, seen;
+	char *lines;			/* headers and trailers */
+	size_t n_lines;
+	struct curl_slist *connect_to;
+	struct source *deadline;
 	uint32_t timeout_ms;
 	unsigned int turns;
 	char error[CURL_ERROR_SIZE];
@@ -54,7 +61,9 @@ static void req_free(struct http_req *req)
 	curl_multi_remove_handle(http->multi, req->easy);
 	curl_easy_cleanup(req->easy);
 	curl_slist_free_all(req->headers);
+	curl_slist_free_all(req->connect_to);
 	source_free(&req->deadline);
+	free(req->lines);
 	free(req->body);
 	free(req);
 }
@@ -75,12 +84,43 @@ static bool is_local(CURLcode code, long err)
 	       err == EPERM;
 }
 
+/* The library's own words count in its own way. */
+static void say_timeout(struct http_req *req)
+{
+	if (req->n_lines)
+		snprintf(req->error, sizeof(req->error),
+			 "answer incomplete after %u ms (%zu bytes of it)",
+			 req->timeout_ms, req->seen);
+	else
+		snprintf(req->error, sizeof(req->error), "no answer in %u ms",
+			 req->timeout_ms);
+}
+
+/* The last of the steps that we took; what came after was theirs. */
+static uint64_t asked_us(const struct http_req *req)
+{
+	static const CURLINFO steps[] = {
+		CURLINFO_NAMELOOKUP_TIME_T, CURLINFO_CONNECT_TIME_T,
+		CURLINFO_APPCONNECT_TIME_T, CURLINFO_PRETRANSFER_TIME_T,
+	};
+	curl_off_t us, last = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (!curl_easy_getinfo(req->easy, steps[i], &us) && us > last)
+			last = us;
+	return last ? req->started_us + last : 0;
+}
+
 static void req_finish(struct http_req *req, CURLcode code)
 {
 	struct http_reply reply = {
 		.error = "",
 		.body = req->body ? req->body : "",
 		.len = req->len,
+		.headers = req->lines ? req->lines : "",
+		.seen = req->seen,
+		.asked_us = asked_us(req),
 		.took_us = loop_now() - req->started_us,
 	};
 	http_done_fn fn = req->fn;
@@ -89,7 +129,7 @@ static void req_finish(struct http_req *req, CURLcode code)
 	long status = 0;
 	long err = 0;
 
-	if (code == CURLE_OK) {
+	if (code == CURLE_OK || (req->cut && code == CURLE_WRITE_ERROR)) {
 		curl_easy_getinfo(req->easy, CURLINFO_RESPONSE_CODE, &status);
 		curl_easy_getinfo(req->easy, CURLINFO_TOTAL_TIME_T, &took);
 		reply.status = status;
@@ -101,6 +141,8 @@ static void req_finish(struct http_req *req, CURLcode code)
 				err == ECONNREFUSED;
 		reply.timeout = code == CURLE_OPERATION_TIMEDOUT;
 		reply.local = !reply.timeout && is_local(code, err);
+		if (reply.timeout && req->probe)
+			say_timeout(req);
 		if (req->too_long)
 			reply.error = "the answer is too long";
 		else
@@ -274,8 +316,11 @@ static size_t on_body(char *buf, size_t size, size_t n, void *data)
 	size_t room;
 	char *body;
 
-	if (req->probe)
-		return len;
+	req->seen += len;
+	if (req->probe && len > req->keep - req->len) {
+		req->cut = true;
+		len = req->keep - req->len;
+	}
 	if (len > HTTP_BODY_MAX - req->len) {
 		req->too_long = true;
 		return 0;
@@ -291,6 +336,26 @@ static size_t on_body(char *buf, size_t size, size_t n, void *data)
 	memcpy(req->body + req->len, buf, len);
 	req->len += len;
 	req->body[req->len] = '\0';
+	/* Anything but all of it ends the transfer. */
+	return req->cut ? 0 : len;
+}
+
+/* Trailers come here, too. What is too much is left out. */
+static size_t on_header(char *buf, size_t size, size_t n, void *data)
+{
+	struct http_req *req = data;
+	size_t len = size * n;
+	char *lines;
+
+	if (!req->probe || len > PROBE_HEADERS_MAX - req->n_lines)
+		return len;
+	lines = realloc(req->lines, req->n_lines + len + 1);
+	if (!lines)
+		return len;
+	memcpy(lines + req->n_lines, buf, len);
+	req->lines = lines;
+	req->n_lines += len;
+	lines[req->n_lines] = '\0';
 	return len;
 }
 
@@ -306,8 +371,6 @@ static void on_deadline(void *data, uint64_t now_us)
 		source_timer_set(req->deadline, now_us);
 		return;
 	}
-	snprintf(req->error, sizeof(req->error), "no answer in %u ms",
-		 req->timeout_ms);
 	req_finish(req, CURLE_OPERATION_TIMEDOUT);
 }
 
@@ -331,6 +394,41 @@ static bool add_header(struct http_req *req, const char *line)
 	return list;
 }
 
+static bool set_probe(struct http_req *req, const struct http_probe *probe)
+{
+	const char *const *line = probe->headers;
+	CURL *e = req->easy;
+	bool ok = true;
+
+	for (; line && *line; line++)
+		ok &= add_header(req, *line);
+	if (probe->connect_to) {
+		req->connect_to = curl_slist_append(NULL, probe->connect_to);
+		ok &= req->connect_to &&
+		      !curl_easy_setopt(e, CURLOPT_CONNECT_TO, req->connect_to);
+	}
+	if (probe->len) {
+		ok &= add_header(req, "Expect:");
+		ok &= !curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE,
+					(long)probe->len);
+		ok &= !curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, probe->body);
+	}
+	if (probe->ca)
+		ok &= !curl_easy_setopt(e, CURLOPT_CAINFO, probe->ca);
+	if (probe->insecure) {
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (probe->http2)
+		ok &= !curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+					(long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(e, CURLOPT_HEADERDATA, req);
+	return ok;
+}
+
 static int set_options(struct http_req *req, const struct http_want *want)
 {
 	CURL *e = req->easy;
@@ -338,7 +436,8 @@ static int set_options(struct http_req *req, const struct http_want *want)
 	bool ok;
 
 	ok = !curl_easy_setopt(e, CURLOPT_URL, want->url);
-	ok &= add_header(req, "Accept: application/json");
+	if (!want->probe)
+		ok &= add_header(req, "Accept: application/json");
 	if (want->body) {
 		ok &= add_header(req, "Content-Type: application/json");
 		/* No round trip for "100 Continue". */
@@ -349,24 +448,23 @@ static int set_options(struct http_req *req, const struct http_want *want)
 		snprintf(text, sizeof(text), "Host: %s", want->host);
 		ok &= add_header(req, text);
 	}
-	if (want->method)
+	if (want->method && !strcmp(want->method, "HEAD"))
+		ok &= !curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+	else if (want->method)
 		ok &= !curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, want->method);
 	if (want->device) {
 		snprintf(text, sizeof(text), "if!%s", want->device);
 		ok &= !curl_easy_setopt(e, CURLOPT_INTERFACE, text);
 	}
-	if (want->probe) {
-		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
-		curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
-	}
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	if (want->probe)
+		ok &= set_probe(req, want->probe);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, req->headers);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)want->timeout_ms +
 			 (want->probe ? PROBE_SLACK_MS : 0));
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_PROXY, "");
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR,
-			 want->probe ? "http" : "http,https");
 	if (!want->probe)
 		set_identity(req);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "vnimesh");
@@ -389,6 +487,7 @@ int http_start(struct http *http, struct http_req **ret,
 	req->fn = fn;
 	req->data = data;
 	req->probe = want->probe;
+	req->keep = want->probe ? want->probe->keep : 0;
 	req->timeout_ms = want->timeout_ms;
 	req->started_us = loop_now();
 	req->next = http->first;

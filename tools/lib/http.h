@@ -35,7 +35,24 @@ struct http_reply {
 	const char *error;	/* in words, "" if answered */
 	const char *body;	/* NUL behind the end; valid in the callback */
 	size_t len;
+	const char *headers;	/* of a probe: lines as they came, trailers too */
+	size_t seen;		/* bytes of the body that came, if not all kept */
 	uint64_t took_us;
+	uint64_t asked_us;	/* when we had said all that we had to say */
+};
+
+/* What only a check needs. It has a connection of its own, of which nothing
+ * is left.
+ */
+struct http_probe {
+	const char *const *headers;	/* "Name: value", NULL at the end */
+	const char *connect_to;	/* "HOST:PORT:ADDRESS:PORT", NULL: by the URL */
+	const char *ca;		/* file, NULL: the system's */
+	bool insecure;		/* any certificate will do */
+	bool http2;		/* without asking first */
+	const void *body;	/* instead of http_want.body, no type is set */
+	size_t len;
+	size_t keep;		/* bytes of the answer; the rest is not waited for */
 };
 
 typedef void (*http_done_fn)(void *data, const struct http_reply *reply);
@@ -47,7 +64,7 @@ struct http_want {
 	uint32_t timeout_ms;	/* for everything, connecting included */
 	const char *device;	/* bind to this device, NULL: none */
 	const char *host;	/* Host header, NULL or "": from the URL */
-	bool probe;		/* own connection, the body is not kept */
+	const struct http_probe *probe;	/* or NULL */
 };
 
 /* For requests by https that are not probes: who they are asked of, and who

@@ -6,146 +6,322 @@
 #include <string.h>
 
 #include "check.h"
-#include "check_tcp.h"
+#include "check_probe.h"
+
+struct sub {
+	struct check *check;
+	struct health health;
+	struct check *up;
+};
 
 struct check {
-	struct mesh *m;
+	struct check_env *env;
 	const struct check_conf *conf;
 	struct health *health;
 	check_fn fn;
 	void *data;
+	char tag[TAG_MAX + 1];
+	uint32_t vni;
 	struct ip_addr addr;
 	const char *device;
 	bool running;
 	struct source *timer;
+	uint64_t due_us;	/* of the attempt that is next or under way */
 	uint64_t started_us;
-	struct tcp_probe *tcp;
-	struct http_req *http;
+	uint64_t pushed_us;	/* by the application, 0: never */
+	unsigned int stretch;	/* of its time, while we are late ourselves */
+	unsigned int excused;	/* failures in a row that were our own */
+	struct probe *probe;
+	struct tls_creds *creds;
+	enum check_role role;
+	struct sub *subs;
+	char password[CHECK_SECRET_MAX + 1];
+	char output[OUTPUT_MAX + 1];
 };
 
+/* ---- what all share ---- */
+
+static void on_beat(void *data, uint64_t now_us)
+{
+	struct check_env *env = data;
+
+	late_beat(&env->late, now_us);
+	if (!env->probes)
+		return;
+	late_expect(&env->late, now_us + LATE_BEAT_US);
+	source_timer_set(env->beat, now_us + LATE_BEAT_US);
+}
+
+static void probe_began(struct check_env *env)
+{
+	uint64_t now = loop_now();
+
+	env->started++;
+	if (env->probes++ || env->late.due_us)
+		return;
+	late_expect(&env->late, now + LATE_BEAT_US);
+	source_timer_set(env->beat, now + LATE_BEAT_US);
+}
+
+int check_env_init(struct check_env *env, struct loop *loop,
+		   uint32_t (*random)(void))
+{
+	env->loop = loop;
+	env->random = random;
+	return loop_timer(loop, &env->beat, on_beat, env);
+}
+
+void check_env_free(struct check_env *env)
+{
+	source_free(&env->beat);
+}
+
+/* ---- one check ---- */
+
+static bool is_group(const struct check *c)
+{
+	return c->conf->type == CHECK_ALL_OF || c->conf->type == CHECK_ANY_OF;
+}
+
+static void set_output(struct check *c, const char *text)
+{
+	uint32_t ms;
+
+	if (c->health->held && c->health->raw) {
+		ms = health_held_ms(c->health, loop_now());
+		snprintf(c->output, sizeof(c->output),
+			 "went down too often, back in %u s if it stays: %.120s",
+			 ms / 1000 + 1, text);
+		return;
+	}
+	if (text != c->output)
+		snprintf(c->output, sizeof(c->output), "%s", text);
+}
+
+/* From start to start, so that what a check takes does not add up. */
 static void next(struct check *c)
 {
-	uint32_t ms = health_delay(c->health, &c->conf->health, mesh_random());
+	uint64_t now = loop_now();
+	uint32_t ms = health_delay(c->health, &c->conf->health,
+				   c->env->random());
 
-	source_timer_set(c->timer, loop_now() + ms * LOOP_USEC_PER_MSEC);
+	if (c->conf->type == CHECK_TTL)
+		ms = c->conf->ttl_ms;
+	c->due_us += ms * LOOP_USEC_PER_MSEC;
+	if (c->due_us < now) {
+		c->env->overrun++;
+		c->due_us = now;
+	}
+	source_timer_set(c->timer, c->due_us);
 }
 
-static void result(struct check *c, enum health_result result,
-		   uint32_t latency_us, const char *output)
+/* After something that was not a check. */
+static void again(struct check *c)
 {
-	const struct health_conf *h = &c->conf->health;
-
-	/* This process was stopped meanwhile: it says nothing about the
-	 * member, except that it answered.
-	 */
-	if (health_late(c->started_us, loop_now(), h->timeout_ms)) {
-		if (result == HEALTH_FAIL) {
-			next(c);
-			return;
-		}
-		latency_us = 0;
-	}
-	health_feed(c->health, h, result, latency_us);
+	c->due_us = loop_now();
 	next(c);
-	c->fn(c->data, output);
 }
 
-static void probe_ended(struct check *c)
+static void feed(struct check *c, enum health_result result,
+		 uint32_t latency_us, const char *text)
 {
-	c->m->probes--;
+	health_feed(c->health, &c->conf->health, result, latency_us,
+		    loop_now());
+	set_output(c, text);
+	c->fn(c->data, c->output);
 }
 
-static void tcp_done(void *data, enum health_result what, uint32_t latency_us,
-		     const char *output)
+/* Whether the failure is our own. Then it counts for nothing, and the next
+ * attempt gets more time.
+ */
+static bool excuse(struct check *c, const struct probe_result *r)
+{
+	const struct late *late = &c->env->late;
+	/* Not of what it got in the end: more time mends being late. */
+	uint32_t ms = c->conf->health.timeout_ms;
+	uint64_t now = loop_now();
+
+	/* An answer would lie in its socket, whether we ran or not. */
+	if (r->result != HEALTH_FAIL || !r->timeout ||
+	    (r->asked_us && (now - r->asked_us) * 4 >= ms * 3000ULL) ||
+	    !late_ours(late, c->started_us, now, ms)) {
+		c->excused = 0;
+		if (c->stretch > 1)
+			c->stretch /= 2;
+		return false;
+	}
+	/* Whoever is late for ever must believe what he sees in the end. */
+	if (c->excused >= LATE_TRIES_MAX)
+		return false;
+	c->excused++;
+	c->env->excused++;
+	if (c->stretch < LATE_STRETCH_MAX)
+		c->stretch *= 2;
+	return true;
+}
+
+static void on_probe(void *data, const struct probe_result *r)
 {
 	struct check *c = data;
+	uint32_t latency = r->latency_us;
 
-	c->tcp = NULL;
-	probe_ended(c);
-	if (what == HEALTH_NOTHING) {
-		next(c);
+	c->probe = NULL;
+	c->env->probes--;
+	if (r->result == HEALTH_NOTHING || excuse(c, r)) {
+		again(c);
 		return;
 	}
-	result(c, what, latency_us, output);
+	/* Our own pauses are not its latency. */
+	if (late_lost(&c->env->late, c->started_us, loop_now()))
+		latency = 0;
+	/* Who is too busy to say has not changed it. */
+	if (r->result != HEALTH_WARN || r->role)
+		c->role = r->role;
+	/* Before the callback, which may stop or start the check. */
+	health_feed(c->health, &c->conf->health, r->result, latency,
+		    loop_now());
+	set_output(c, r->text);
+	next(c);
+	c->fn(c->data, c->output);
 }
 
-static void http_done(void *data, const struct http_reply *reply)
+static void refused(struct check *c, const char *why)
 {
-	struct check *c = data;
 	char text[OUTPUT_MAX + 1];
-	enum health_result what;
 
-	c->http = NULL;
-	probe_ended(c);
-	/* What this host lacks says nothing about the member. */
-	if (reply->local) {
+	snprintf(text, sizeof(text), "%s", why);
+	c->role = CHECK_ROLE_NONE;
+	again(c);
+	feed(c, HEALTH_FAIL, 0, text);
+}
+
+/* What a probe needs beside the address. False: it said why. */
+static bool prepare(struct check *c)
+{
+	char error[OUTPUT_MAX + 1];
+
+	/* Read anew each time: whoever changes it wants it used. */
+	if (c->conf->password_file &&
+	    !check_secret_read(c->conf->password_file, c->password, error,
+			       sizeof(error))) {
+		refused(c, error);
+		return false;
+	}
+	if (c->conf->tls && !c->creds && talk_proto(c->conf->type)) {
+		c->creds = tls_creds_new(c->conf, error, sizeof(error));
+		if (!c->creds) {
+			refused(c, error);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void run_probe(struct check *c)
+{
+	struct probe_want want = {
+		.loop = c->env->loop, .http = c->env->http, .conf = c->conf,
+		.addr = c->addr, .device = c->device, .tag = c->tag,
+		.vni = c->vni, .password = c->password,
+		.timeout_ms = c->conf->health.timeout_ms * c->stretch,
+	};
+	int err;
+
+	/* Descriptors for all else must be left. */
+	if (c->env->probes >= c->env->probes_max) {
+		c->env->put_off++;
+		again(c);
+		return;
+	}
+	if (!prepare(c))
+		return;
+	want.creds = c->creds;
+	c->started_us = loop_now();
+	err = probe_start(&c->probe, &want, on_probe, c);
+	/* Our own lack of descriptors or memory says nothing either. */
+	if (err)
+		again(c);
+	else
+		probe_began(c->env);
+}
+
+static void run_ttl(struct check *c)
+{
+	uint64_t now = loop_now();
+	char text[OUTPUT_MAX + 1];
+
+	if (c->pushed_us &&
+	    now < c->pushed_us + c->conf->ttl_ms * LOOP_USEC_PER_MSEC) {
+		c->due_us = c->pushed_us;
 		next(c);
 		return;
 	}
-	if (!reply->status) {
-		what = reply->refused ? HEALTH_DEFINITE : HEALTH_FAIL;
-		snprintf(text, sizeof(text), "%s", reply->error);
-	} else {
-		what = (uint32_t)reply->status >= c->conf->status_min &&
-		       (uint32_t)reply->status <= c->conf->status_max ?
-		       HEALTH_PASS : HEALTH_FAIL;
-		snprintf(text, sizeof(text), "status %d in %u.%03u ms",
-			 reply->status, (uint32_t)(reply->took_us / 1000),
-			 (uint32_t)(reply->took_us % 1000));
-	}
-	result(c, what, reply->took_us, text);
+	again(c);
+	snprintf(text, sizeof(text), "%s for %u ms", c->pushed_us ?
+		 "the application said nothing" :
+		 "the application never said anything,", c->conf->ttl_ms);
+	feed(c, HEALTH_FAIL, 0, text);
 }
 
-static int start_http(struct check *c)
+static void run_alias(struct check *c)
 {
-	bool six = c->addr.family == AF_INET6;
-	char url[CONFIG_TEXT_MAX + IP_TEXT_MAX + 32];
-	char addr[IP_TEXT_MAX];
-	struct http_want want = {
-		.url = url,
-		.timeout_ms = c->conf->health.timeout_ms,
-		.device = c->device,
-		.host = c->conf->host,
-		.probe = true,
-	};
+	uint32_t vni = c->conf->alias_vni ? c->conf->alias_vni : c->vni;
+	struct check_other other = { .text = "" };
+	char text[OUTPUT_MAX + 1], why[128];
+	const char *rival = NULL;
+	bool pass = false;
 
-	snprintf(url, sizeof(url), "http://%s%s%s:%u%s", six ? "[" : "",
-		 ip_text(&c->addr, addr), six ? "]" : "", c->conf->port,
-		 c->conf->path);
-	return http_start(c->m->http, &c->http, &want, http_done, c);
+	again(c);
+	if (!c->env->other || !c->env->other(c->env->data, c->conf->alias_tag,
+					     vni, &other)) {
+		snprintf(text, sizeof(text), "%s on VNI %u is not declared here",
+			 c->conf->alias_tag, vni);
+	} else if (!other.known) {
+		/* After a restart, what an earlier run said holds here, too. */
+		return;
+	} else if (!other.up) {
+		snprintf(text, sizeof(text), "%s is down: %.120s",
+			 c->conf->alias_tag, other.text);
+	} else if (!c->conf->alias_primary) {
+		pass = true;
+		snprintf(text, sizeof(text), "%s is up", c->conf->alias_tag);
+	} else if (other.role != CHECK_ROLE_PRIMARY) {
+		snprintf(text, sizeof(text), "not the primary");
+	} else {
+		if (c->env->rival)
+			rival = c->env->rival(c->env->data, c->tag, c->vni, why,
+					      sizeof(why));
+		pass = !rival;
+		snprintf(text, sizeof(text), "%s", rival ? rival :
+			 "the primary");
+	}
+	feed(c, pass ? HEALTH_PASS : HEALTH_DEFINITE, other.latency_us, text);
 }
 
 void check_now(struct check *c)
 {
-	int err = 0;
+	unsigned int i;
 
-	if (!c->running || c->tcp || c->http)
+	if (!c->running || c->probe)
 		return;
-	/* Descriptors for all else must be left. */
-	if (c->conf->type != CHECK_NONE && c->m->probes >= c->m->probes_max) {
-		next(c);
-		return;
-	}
-	c->started_us = loop_now();
 	switch (c->conf->type) {
-	case CHECK_TCP:
-		err = tcp_probe_start(c->m->loop, &c->tcp, &c->addr,
-				      c->conf->port, c->device,
-				      c->conf->health.timeout_ms, tcp_done, c);
-		break;
-	case CHECK_HTTP:
-		err = start_http(c);
-		break;
 	case CHECK_NONE:
-		health_feed(c->health, &c->conf->health, HEALTH_PASS, 0);
-		c->fn(c->data, "no check");
+		feed(c, HEALTH_PASS, 0, "no check");
 		return;
+	case CHECK_ALL_OF:
+	case CHECK_ANY_OF:
+		for (i = 0; i < c->conf->n_subs; i++)
+			check_now(c->subs[i].check);
+		return;
+	case CHECK_TTL:
+		run_ttl(c);
+		return;
+	case CHECK_ALIAS:
+		run_alias(c);
+		return;
+	default:
+		run_probe(c);
 	}
-	/* Our own lack of descriptors or memory says nothing either. */
-	if (err)
-		next(c);
-	else
-		c->m->probes++;
 }
 
 uint8_t check_latency_kind(const struct check_conf *conf)
@@ -160,42 +336,190 @@ static void on_timer(void *data, uint64_t now_us)
 	check_now(data);
 }
 
+/* ---- several ---- */
+
+/* Of the group by its parts; a part without a result keeps it open. */
+static void judge_group(struct check *c)
+{
+	bool all = c->conf->type == CHECK_ALL_OF;
+	const struct check *said = NULL;
+	bool up = all, full = true;
+	uint32_t latency = 0, score;
+	const struct health *h;
+	unsigned int i;
+
+	for (i = 0; i < c->conf->n_subs; i++) {
+		h = &c->subs[i].health;
+		/* One that failed decides for all, one that passed for any. */
+		if (h->known && h->up != all) {
+			up = !all;
+			said = c->subs[i].check;
+		}
+	}
+	for (i = 0; i < c->conf->n_subs && up == all; i++)
+		if (!c->subs[i].health.known)
+			return;
+	for (i = 0; i < c->conf->n_subs; i++) {
+		h = &c->subs[i].health;
+		score = health_score(h);
+		if (all && score < HEALTH_MAX)
+			full = false;
+		if (!h->up || !h->latency_us)
+			continue;
+		/* All are waited for, the fastest of any. */
+		if (!latency || (all ? h->latency_us > latency :
+				       h->latency_us < latency))
+			latency = h->latency_us;
+	}
+	if (said)
+		feed(c, up ? HEALTH_PASS : HEALTH_DEFINITE, up ? latency : 0,
+		     said->output);
+	else if (up)
+		feed(c, full ? HEALTH_PASS : HEALTH_WARN, latency,
+		     c->subs[c->conf->n_subs - 1].check->output);
+	else
+		feed(c, HEALTH_DEFINITE, 0, c->subs[0].check->output);
+}
+
+static void on_sub(void *data, const char *output)
+{
+	struct sub *sub = data;
+	struct check *c = sub->up;
+
+	(void)output;
+	if (c->running)
+		judge_group(c);
+}
+
+static bool make_subs(struct check *c)
+{
+	struct sub *sub;
+	unsigned int i;
+
+	c->subs = calloc(c->conf->n_subs, sizeof(*c->subs));
+	if (!c->subs)
+		return false;
+	for (i = 0; i < c->conf->n_subs; i++) {
+		sub = &c->subs[i];
+		sub->up = c;
+		health_init(&sub->health);
+		sub->check = check_new(c->env, &c->conf->subs[i], c->tag,
+				       c->vni, &sub->health, on_sub, sub);
+		if (!sub->check)
+			return false;
+	}
+	return true;
+}
+
+static void free_subs(struct check *c)
+{
+	unsigned int i;
+
+	for (i = 0; c->subs && i < c->conf->n_subs; i++)
+		check_free(c->subs[i].check);
+	free(c->subs);
+	c->subs = NULL;
+}
+
+/* ---- */
+
 void check_start(struct check *c, const struct ip_addr *addr,
 		 const char *device)
 {
+	unsigned int i;
+
 	if (c->running && ip_equal(&c->addr, addr) &&
 	    !strcmp(c->device ? c->device : "", device ? device : ""))
 		return;
 	check_stop(c);
+	/* The definition may be another one since. */
+	if (is_group(c) && !c->subs && !make_subs(c)) {
+		free_subs(c);
+		return;
+	}
 	c->addr = *addr;
 	c->device = device;
 	c->running = true;
-	if (c->conf->type == CHECK_NONE)
+	c->stretch = 1;
+	c->excused = 0;
+	for (i = 0; c->subs && i < c->conf->n_subs; i++)
+		check_start(c->subs[i].check, addr, device);
+	if (c->conf->type == CHECK_NONE || c->conf->type == CHECK_ALIAS)
 		check_now(c);
-	else
-		next(c);
+	else if (!is_group(c))
+		again(c);
 }
 
 void check_stop(struct check *c)
 {
 	c->running = false;
 	source_timer_stop(c->timer);
-	if (c->tcp || c->http)
-		probe_ended(c);
-	tcp_probe_cancel(&c->tcp);
-	http_cancel(&c->http);
+	if (c->probe)
+		c->env->probes--;
+	probe_cancel(&c->probe);
+	tls_creds_free(c->creds);
+	c->creds = NULL;
+	/* Made anew, as the definition may change now. */
+	free_subs(c);
 }
 
-struct check *check_new(struct mesh *m, const struct check_conf *conf,
-			struct health *health, check_fn fn, void *data)
+bool check_push(struct check *c, enum health_result result, const char *text)
+{
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; c->subs && i < c->conf->n_subs; i++)
+		found |= check_push(c->subs[i].check, result, text);
+	if (c->conf->type != CHECK_TTL)
+		return found;
+	c->pushed_us = loop_now();
+	if (!c->running)
+		return true;
+	c->due_us = c->pushed_us;
+	next(c);
+	feed(c, result, 0, *text ? text : "the application says so");
+	return true;
+}
+
+void check_follow(struct check *c, const char *tag, uint32_t vni)
+{
+	const struct check_conf *conf = c->conf;
+	unsigned int i;
+
+	for (i = 0; c->subs && i < conf->n_subs; i++)
+		check_follow(c->subs[i].check, tag, vni);
+	if (conf->type == CHECK_ALIAS && !strcmp(conf->alias_tag, tag) &&
+	    (conf->alias_vni ? conf->alias_vni : c->vni) == vni)
+		check_now(c);
+}
+
+enum check_role check_role(const struct check *c)
+{
+	return c->role;
+}
+
+const char *check_output(const struct check *c)
+{
+	return c->output;
+}
+
+struct check *check_new(struct check_env *env, const struct check_conf *conf,
+			const char *tag, uint32_t vni, struct health *health,
+			check_fn fn, void *data)
 {
 	struct check *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
-	*c = (struct check) { .m = m, .conf = conf, .health = health,
-			      .fn = fn, .data = data };
-	if (loop_timer(m->loop, &c->timer, on_timer, c)) {
+	c->env = env;
+	c->conf = conf;
+	c->health = health;
+	c->fn = fn;
+	c->data = data;
+	c->vni = vni;
+	c->stretch = 1;
+	snprintf(c->tag, sizeof(c->tag), "%s", tag);
+	if (loop_timer(env->loop, &c->timer, on_timer, c)) {
 		free(c);
 		return NULL;
 	}
@@ -208,5 +532,6 @@ void check_free(struct check *c)
 		return;
 	check_stop(c);
 	source_free(&c->timer);
+	memset(c->password, 0, sizeof(c->password));
 	free(c);
 }

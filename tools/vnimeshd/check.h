@@ -1,15 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The checks of one member, one after the other: when, with what, and what
- * came of it. The state machine behind is health.h, the probes are
- * check_tcp.h and http.h.
+ * came of it. The state machine behind is health.h, an attempt is
+ * check_probe.h. A check of several (all-of, any-of) has checks below it.
  */
 #ifndef VNIMESHD_CHECK_H
 #define VNIMESHD_CHECK_H
 
-#include "config.h"
+#include "check_conf.h"
+#include "check_talk.h"
 #include "health.h"
-#include "mesh.h"
+#include "http.h"
+#include "ip.h"
+#include "late.h"
+#include "loop.h"
+
+struct check;
+
+/* How another member of this host is, for those that follow it. */
+struct check_other {
+	bool known;		/* it was checked since the process started */
+	bool up;
+	enum check_role role;
+	uint32_t latency_us;
+	const char *text;
+};
+
+/* What all checks of a process share; made with check_env_init(). */
+struct check_env {
+	struct loop *loop;
+	struct http *http;
+	uint32_t (*random)(void);
+	/* False: there is no such member here. */
+	bool (*other)(void *data, const char *tag, uint32_t vni,
+		      struct check_other *ret);
+	/* May @tag on @vni be said to be the primary: NULL, or why not. */
+	const char *(*rival)(void *data, const char *tag, uint32_t vni,
+			     char *buf, size_t len);
+	void *data;
+	unsigned int probes;	/* under way, each with a descriptor */
+	unsigned int probes_max;
+	struct source *beat;
+	struct late late;
+	/* counters */
+	uint64_t started;	/* attempts */
+	uint64_t excused;	/* failures that were our own being late */
+	uint64_t put_off;	/* no descriptor left */
+	uint64_t overrun;	/* came after the next one was due */
+};
+
+int check_env_init(struct check_env *env, struct loop *loop,
+		   uint32_t (*random)(void));
+void check_env_free(struct check_env *env);
 
 /* A result was fed into the health: @output says it in words. */
 typedef void (*check_fn)(void *data, const char *output);
@@ -17,8 +59,9 @@ typedef void (*check_fn)(void *data, const char *output);
 /* @conf and @health stay the caller's and outlive the check; stopped until
  * check_start(). NULL without memory.
  */
-struct check *check_new(struct mesh *m, const struct check_conf *conf,
-			struct health *health, check_fn fn, void *data);
+struct check *check_new(struct check_env *env, const struct check_conf *conf,
+			const char *tag, uint32_t vni, struct health *health,
+			check_fn fn, void *data);
 void check_free(struct check *c);
 
 /* Check @addr from now on, through @device unless NULL; a probe to another
@@ -33,5 +76,17 @@ uint8_t check_latency_kind(const struct check_conf *conf);
 
 /* Run one now unless one is under way. */
 void check_now(struct check *c);
+
+/* The application says how it is; for ttl checks, also within others. False:
+ * there is none.
+ */
+bool check_push(struct check *c, enum health_result result, const char *text);
+
+/* Look at @tag on @vni now if that is what it follows. */
+void check_follow(struct check *c, const char *tag, uint32_t vni);
+
+/* As the last result said. */
+enum check_role check_role(const struct check *c);
+const char *check_output(const struct check *c);
 
 #endif

@@ -150,6 +150,68 @@ static void get_node(struct jobj *root, struct config *c)
 	c->peer_port = peer_port;
 }
 
+/* "none", or where others find it. */
+static void get_control(struct jobj *o, char *ret)
+{
+	const char *text;
+
+	if (!jget_str(o, "control", JOPT, CONFIG_CONTROL_MAX, &text))
+		return;
+	if (!strcmp(text, "none"))
+		ret[0] = '\0';
+	else if (text[0] != '/')
+		jread_fail(o, "control", "must be an absolute path, or none");
+	else
+		strcpy(ret, text);
+}
+
+/* One user and its VNIs. */
+static void get_grant(struct jarr *arr, unsigned int i, struct config *c)
+{
+	uint32_t uid = 0, vni;
+	struct jobj o;
+	json_t *item;
+	size_t j;
+
+	if (!jarr_obj(arr, i, &o))
+		return;
+	jget_u32(&o, "uid", JREQ, 0, UINT32_MAX - 1, &uid);
+	item = json_object_get(o.json, "vnis");
+	if (!json_is_array(item)) {
+		jread_fail(&o, "vnis", "must be a list of VNIs");
+		return;
+	}
+	jget_arr(&o, "vnis", JREQ, GRANTS_MAX, &(struct jarr) { 0 });
+	for (j = 0; j < json_array_size(item); j++) {
+		json_t *v = json_array_get(item, j);
+
+		vni = json_integer_value(v);
+		if (!json_is_integer(v) || json_integer_value(v) < 1 ||
+		    json_integer_value(v) > UINT32_MAX) {
+			jread_fail(&o, "vnis", "must be a list of VNIs");
+			return;
+		}
+		if (c->n_grants == GRANTS_MAX) {
+			jread_fail(&o, "vnis", "more than %u grants in all",
+				   GRANTS_MAX);
+			return;
+		}
+		c->grants[c->n_grants++] = (struct grant) { uid, vni };
+	}
+	jobj_end(&o);
+}
+
+static void get_grants(struct jobj *root, struct config *c)
+{
+	struct jarr arr;
+	unsigned int i;
+
+	if (!jget_arr(root, "grants", JOPT, GRANTS_MAX, &arr))
+		return;
+	for (i = 0; i < arr.n && jread_ok(root->rd); i++)
+		get_grant(&arr, i, c);
+}
+
 bool config_read(const char *file, struct config *ret, char *error, size_t len)
 {
 	static const char *const words[] = {
@@ -167,6 +229,7 @@ bool config_read(const char *file, struct config *ret, char *error, size_t len)
 	strcpy(ret->device, CONFIG_DEVICE);
 	strcpy(ret->state_dir, CONFIG_STATE_DIR);
 	strcpy(ret->services_dir, CONFIG_SERVICES_DIR);
+	strcpy(ret->control, CONFIG_CONTROL);
 	ret->port = VNIMESH_PORT_DEFAULT;
 	ret->peer_port = VNM_PEER_PORT;
 	ret->report_ms = CONFIG_REPORT_MS;
@@ -185,6 +248,9 @@ bool config_read(const char *file, struct config *ret, char *error, size_t len)
 		/* The answers to more are not recognised any longer. */
 		jget_u32(&o, "echo_lost", JOPT, 1, REACH_RING,
 			 &ret->echo_lost);
+		get_control(&o, ret->control);
+		get_grants(&o, ret);
+		jget_bool(&o, "allow_exec", JOPT, &ret->allow.exec);
 		jget_word(&o, "log", JOPT, words, &log);
 		jobj_end(&o);
 	}

@@ -14,9 +14,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+#include "check_conf.h"
+#include "defaults.h"
 #include "facts.h"
-#include "health.h"
 
 #define CONFIG_FILE		"/etc/vnimesh/vnimeshd.json"
 #define CONFIG_DEVICE		"mesh0"
@@ -32,13 +34,19 @@
 #define CONFIG_TEXT_MAX		511
 #define CONFIG_URL_MAX		127
 #define COORDINATORS_MAX	8
-#define CHECK_INTERVAL_MS	1000
-#define CHECK_TIMEOUT_MS	500
-#define CHECK_RISE		2
-#define CHECK_FALL		2
 /* What the coordinator takes of one node, and in one report. */
 #define SERVICES_MAX		2048
 #define SERVICES_BYTES		(1U << 20)
+
+#define CONFIG_CONTROL		VNM_CONTROL_SOCKET
+#define CONFIG_CONTROL_MAX	107	/* what a socket's address holds */
+#define GRANTS_MAX		256
+
+/* A user of this host may act on this VNI. */
+struct grant {
+	uid_t uid;
+	uint32_t vni;
+};
 
 struct config {
 	char coordinator[CONFIG_TEXT_MAX + 1];	/* URL without final slash */
@@ -57,22 +65,11 @@ struct config {
 	uint32_t report_ms;
 	uint32_t echo_ms;
 	uint32_t echo_lost;
+	struct check_allow allow;
+	char control[CONFIG_CONTROL_MAX + 1];	/* "": no control socket */
+	struct grant grants[GRANTS_MAX];
+	unsigned int n_grants;
 	int log;		/* level of syslog */
-};
-
-enum check_type {
-	CHECK_NONE,		/* up as long as its device is */
-	CHECK_TCP,
-	CHECK_HTTP,
-};
-
-struct check_conf {
-	enum check_type type;
-	uint16_t port;
-	struct health_conf health;
-	char path[CONFIG_TEXT_MAX + 1];
-	char host[256];
-	uint32_t status_min, status_max;
 };
 
 struct service_conf {
@@ -104,8 +101,15 @@ bool config_read(const char *file, struct config *ret, char *error,
 /* All *.json of the directory in the order of their names; no directory is no
  * services. All or nothing.
  */
-bool services_read(const char *dir, struct services_conf *ret, char *error,
-		   size_t len);
+bool services_read(const char *dir, const struct check_allow *allow,
+		   struct services_conf *ret, char *error, size_t len);
 void services_free(struct services_conf *s);
+void service_free(struct service_conf *s);
+
+/* One service; false with an error in the reader, and *s is empty. */
+bool service_read(struct jobj *o, const struct check_allow *allow,
+		  struct service_conf *s);
+/* What it takes of a report at most, the answer of its check left out. */
+size_t service_bytes(const struct service_conf *s);
 
 #endif

@@ -5,9 +5,6 @@
 
 #include "health.h"
 
-/* A timer of a busy but running loop is not later than this. */
-#define LATE_SLACK_US	100000
-
 uint32_t ewma(uint32_t old, uint32_t sample)
 {
 	uint64_t v;
@@ -39,6 +36,7 @@ void health_resume(struct health *h, bool up, uint32_t score,
 	health_init(h);
 	h->known = true;
 	h->up = up;
+	h->raw = up;
 	h->latency_us = latency_us;
 	/* As many passes in the window as the score stood for. */
 	h->n = HEALTH_WINDOW;
@@ -55,40 +53,94 @@ static void remember(struct health *h, bool pass)
 		h->n++;
 }
 
-static bool turn(struct health *h, bool up)
+/* @cost after @us: halved for each half-life, straight in between. */
+static uint32_t decayed(uint32_t cost, uint64_t us)
 {
-	h->up = up;
+	uint64_t n = us / HEALTH_HALF_LIFE_US;
+
+	if (n > 31)
+		return 0;
+	cost >>= n;
+	return cost - (uint64_t)cost * (us % HEALTH_HALF_LIFE_US) /
+		      (2 * HEALTH_HALF_LIFE_US);
+}
+
+static uint32_t cost_now(const struct health *h, uint64_t now_us)
+{
+	return now_us > h->cost_us ? decayed(h->cost, now_us - h->cost_us) :
+				     h->cost;
+}
+
+uint32_t health_held_ms(const struct health *h, uint64_t now_us)
+{
+	uint32_t cost = cost_now(h, now_us);
+	uint64_t us = 0;
+
+	if (!h->held)
+		return 0;
+	for (; cost > 2 * HEALTH_REUSE; cost /= 2)
+		us += HEALTH_HALF_LIFE_US;
+	if (cost > HEALTH_REUSE)
+		us += (cost - HEALTH_REUSE) * 2 * HEALTH_HALF_LIFE_US / cost;
+	return us / 1000;
+}
+
+static void pay(struct health *h, uint64_t now_us)
+{
+	h->cost = cost_now(h, now_us) + HEALTH_FALL_COST;
+	if (h->cost > HEALTH_COST_MAX)
+		h->cost = HEALTH_COST_MAX;
+	h->cost_us = now_us;
+	if (h->cost >= HEALTH_HOLD)
+		h->held = true;
+}
+
+static void turn(struct health *h, bool up)
+{
+	h->raw = up;
 	h->streak = 0;
 	/* The score of a member that came back is not that of its fall. */
 	h->window = up;
 	h->n = 1;
-	return true;
+}
+
+/* What others are told follows, unless it flaps. */
+static bool settle(struct health *h, const struct health_conf *conf,
+		   uint64_t now_us)
+{
+	bool was = h->up;
+
+	if (conf->no_damping || cost_now(h, now_us) <= HEALTH_REUSE)
+		h->held = false;
+	h->up = h->raw && !h->held;
+	return h->up != was;
 }
 
 bool health_feed(struct health *h, const struct health_conf *conf,
-		 enum health_result result, uint32_t latency_us)
+		 enum health_result result, uint32_t latency_us,
+		 uint64_t now_us)
 {
-	bool pass = result == HEALTH_PASS;
+	bool pass = result == HEALTH_PASS || result == HEALTH_WARN;
 
 	if (pass && latency_us)
 		h->latency_us = ewma(h->latency_us, latency_us);
-	remember(h, pass);
+	remember(h, result == HEALTH_PASS);
 
-	if (!h->known) {
+	if (pass == h->raw) {
 		h->known = true;
-		if (pass == h->up)
-			return false;
-		return turn(h, pass);
-	}
-	if (pass == h->up) {
 		h->streak = 0;
-		return false;
+		return settle(h, conf, now_us);
 	}
 	h->streak++;
-	if (pass ? h->streak < conf->rise :
-	    result == HEALTH_FAIL && h->streak < conf->fall)
-		return false;
-	return turn(h, pass);
+	/* The first result decides alone. */
+	if (h->known && (pass ? h->streak < conf->rise :
+			 result == HEALTH_FAIL && h->streak < conf->fall))
+		return settle(h, conf, now_us);
+	h->known = true;
+	turn(h, pass);
+	if (!pass)
+		pay(h, now_us);
+	return settle(h, conf, now_us);
 }
 
 bool health_lost(struct health *h)
@@ -97,9 +149,10 @@ bool health_lost(struct health *h)
 
 	h->known = false;
 	h->streak = 0;
-	if (!was)
-		return false;
-	return turn(h, false);
+	h->up = false;
+	if (h->raw)
+		turn(h, false);
+	return was;
 }
 
 uint32_t health_score(const struct health *h)
@@ -157,9 +210,4 @@ uint32_t health_delay(const struct health *h, const struct health_conf *conf,
 	if (ms < HEALTH_INTERVAL_MIN_MS)
 		ms = HEALTH_INTERVAL_MIN_MS;
 	return ms - ms / 10 + rnd % (ms / 5 + 1);
-}
-
-bool health_late(uint64_t started_us, uint64_t now_us, uint32_t timeout_ms)
-{
-	return now_us > started_us + timeout_ms * 1000ULL + LATE_SLACK_US;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "kernel.h"
-#include "local.h"
+#include "local_priv.h"
 #include "log.h"
 #include "peer.h"
 #include "report.h"
@@ -24,12 +24,12 @@ static int own_cmp(const void *a, const void *b)
 	return (x->vni > y->vni) - (x->vni < y->vni);
 }
 
-static void own_free(void *elem)
+void local_own_free(void *elem)
 {
 	struct own *o = elem;
 
 	check_free(o->check);
-	ports_free(&o->conf.ports);
+	service_free(&o->conf);
 	free(o);
 }
 
@@ -45,8 +45,7 @@ static void set_output(struct own *o, const char *text)
 	}
 }
 
-/* A new version of the fact: into the kernel now, to the others soon. */
-static void tell(struct local *l, struct own *o)
+void local_tell(struct local *l, struct own *o)
 {
 	bool soft = o->health.told && o->health.told_up == o->health.up;
 
@@ -61,7 +60,7 @@ static void tell(struct local *l, struct own *o)
 	state_changed(l->m->state, !soft);
 }
 
-static const struct local_vni *find_vni(const struct local *l, uint32_t vni)
+const struct local_vni *local_vni(const struct local *l, uint32_t vni)
 {
 	size_t i;
 
@@ -74,7 +73,7 @@ static const struct local_vni *find_vni(const struct local *l, uint32_t vni)
 /* It can be checked, and was not yet. */
 static bool waits_result(const struct local *l, const struct own *o)
 {
-	const struct local_vni *v = find_vni(l, o->conf.vni);
+	const struct local_vni *v = local_vni(l, o->conf.vni);
 
 	return v && v->up && !o->health.known && !o->health.told;
 }
@@ -99,20 +98,60 @@ static void tell_news(struct local *l, struct own *o)
 	if (!told || was != o->health.up)
 		log_info("%s on VNI %u is %s: %s", o->conf.tag, o->conf.vni,
 			 o->health.up ? "up" : "down", o->output);
-	tell(l, o);
+	local_tell(l, o);
+}
+
+/* Whoever follows this one looks at it now. */
+static void tell_followers(struct local *l, const struct own *o)
+{
+	struct own *other;
+	size_t i;
+
+	for (i = 0; i < l->own.n; i++) {
+		other = l->own.v[i];
+		if (other != o)
+			check_follow(other->check, o->conf.tag, o->conf.vni);
+	}
 }
 
 static void on_check(void *data, const char *output)
 {
+	enum check_role role;
 	struct own *o = data;
+	bool up = o->up;
 
+	o->checked_us = loop_now();
 	set_output(o, output);
 	tell_news(o->l, o);
+	role = check_role(o->check);
+	if (up == o->health.up && role == o->role)
+		return;
+	o->up = o->health.up;
+	o->role = role;
+	tell_followers(o->l, o);
+}
+
+/* For the checks: how another member of this host is. */
+static bool on_other(void *data, const char *tag, uint32_t vni,
+		     struct check_other *ret)
+{
+	const struct own *o = local_find(data, tag, vni);
+
+	if (!o)
+		return false;
+	*ret = (struct check_other) {
+		.known = o->checked_us || !o->device,
+		.up = o->device && o->health.up,
+		.role = check_role(o->check),
+		.latency_us = o->health.latency_us,
+		.text = o->output,
+	};
+	return true;
 }
 
 bool local_has_vni(const struct local *l, uint32_t vni)
 {
-	return find_vni(l, vni);
+	return local_vni(l, vni);
 }
 
 static void lost(struct local *l, struct own *o, const char *why)
@@ -124,10 +163,9 @@ static void lost(struct local *l, struct own *o, const char *why)
 	tell_news(l, o);
 }
 
-/* Bring one member in line with the devices. */
-static void apply(struct local *l, struct own *o)
+void local_apply(struct local *l, struct own *o)
 {
-	const struct local_vni *v = find_vni(l, o->conf.vni);
+	const struct local_vni *v = local_vni(l, o->conf.vni);
 	const struct node *self = facts_node(&l->m->facts, l->m->facts.self);
 	const struct ip_addr *addr;
 	const char *device = l->m->conf.device;
@@ -157,7 +195,7 @@ static void apply(struct local *l, struct own *o)
 	if (addr->family)
 		check_start(o->check, addr, device);
 	if (moved && o->seq)
-		tell(l, o);
+		local_tell(l, o);
 	tell_news(l, o);
 }
 
@@ -166,7 +204,7 @@ static void apply_all(struct local *l)
 	size_t i;
 
 	for (i = 0; l->known && i < l->own.n; i++)
-		apply(l, l->own.v[i]);
+		local_apply(l, l->own.v[i]);
 }
 
 struct vnis {
@@ -192,6 +230,8 @@ static int on_vni(const struct vnm_genl_msg *msg, void *data)
 	v->vni = vni.vni;
 	/* No device: the record outlived it. */
 	v->up = VNM_HAS(&vni, VNIMESH_A_VNI_DEV_UP) && vni.dev_up;
+	if (VNM_HAS(&vni, VNIMESH_A_VNI_DEV_IFINDEX))
+		v->ifindex = vni.dev_ifindex;
 	v->address4 = vni.address4;
 	v->address6 = vni.address6;
 	snprintf(v->name, sizeof(v->name), "%s",
@@ -228,7 +268,9 @@ void local_refresh(struct local *l)
 	l->n_vnis = vnis.n;
 	l->known = true;
 	l->retry = false;
+	l->read_us = loop_now();
 	apply_all(l);
+	local_sweep(l);
 }
 
 void local_retry(struct local *l)
@@ -307,12 +349,14 @@ static struct own *own_new(struct local *l, struct service_conf *conf)
 	o->place = -1;
 	o->conf = *conf;
 	memset(&conf->ports, 0, sizeof(conf->ports));
+	memset(&conf->check, 0, sizeof(conf->check));
 	health_init(&o->health);
 	set_output(o, "not checked yet");
 	resume(l, o);
-	o->check = check_new(l->m, &o->conf.check, &o->health, on_check, o);
+	o->check = check_new(&l->env, &o->conf.check, o->conf.tag, o->conf.vni,
+			     &o->health, on_check, o);
 	if (!o->check || !sorted_add(&l->own, o)) {
-		own_free(o);
+		local_own_free(o);
 		return NULL;
 	}
 	return o;
@@ -333,14 +377,6 @@ static bool same_ports(const struct ports *a, const struct ports *b)
 	return true;
 }
 
-static bool same_check(const struct check_conf *a, const struct check_conf *b)
-{
-	return a->type == b->type && a->port == b->port &&
-	       !memcmp(&a->health, &b->health, sizeof(a->health)) &&
-	       !strcmp(a->path, b->path) && !strcmp(a->host, b->host) &&
-	       a->status_min == b->status_min && a->status_max == b->status_max;
-}
-
 static void own_change(struct local *l, struct own *o,
 		       struct service_conf *conf)
 {
@@ -351,17 +387,27 @@ static void own_change(struct local *l, struct own *o,
 		    o->conf.drain_time_ms != conf->drain_time_ms ||
 		    o->conf.priority != conf->priority ||
 		    !same_ports(&o->conf.ports, &conf->ports);
+	bool same = check_conf_same(&o->conf.check, &conf->check);
+	struct check_conf old = o->conf.check;
 
-	/* A changed check judges by itself from here, the state holds. */
-	if (!same_check(&o->conf.check, &conf->check))
+	/* A changed check judges by itself from here, the state holds. The one
+	 * that runs points into its definition.
+	 */
+	if (!same)
 		check_stop(o->check);
 	ports_free(&o->conf.ports);
 	o->conf = *conf;
 	memset(&conf->ports, 0, sizeof(conf->ports));
 	/* What was refused may be granted by now. */
 	o->refused = 0;
+	if (same) {
+		o->conf.check = old;
+	} else {
+		check_conf_free(&old);
+		memset(&conf->check, 0, sizeof(conf->check));
+	}
 	if (news && o->seq)
-		tell(l, o);
+		local_tell(l, o);
 }
 
 static void forget_gone(struct local *l, const struct service_conf *conf)
@@ -377,6 +423,65 @@ static void forget_gone(struct local *l, const struct service_conf *conf)
 	}
 }
 
+void local_leave(struct local *l, struct own *o)
+{
+	struct service *svc = facts_service(&l->m->facts, o->conf.tag);
+	struct gone *g;
+
+	if (svc) {
+		svc->served = false;
+		svc->used_us = loop_now();
+	}
+	g = realloc(l->gone, (l->n_gone + 1) * sizeof(*g));
+	if (g && o->seq) {
+		g[l->n_gone].vni = o->conf.vni;
+		g[l->n_gone].sent = false;
+		strcpy(g[l->n_gone].tag, o->conf.tag);
+		l->n_gone++;
+	}
+	if (g)
+		l->gone = g;
+	log_info("%s on VNI %u is no more", o->conf.tag, o->conf.vni);
+	table_dirty(l->m->table, o->conf.tag);
+}
+
+/* Whoever is left serves the tag on. */
+static void mark_served(struct local *l)
+{
+	const struct own *o;
+	struct service *svc;
+	size_t i;
+
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		svc = facts_service_make(&l->m->facts, o->conf.tag);
+		if (!svc)
+			continue;
+		svc->used = true;
+		svc->served = true;
+	}
+}
+
+struct own *local_add(struct local *l, struct service_conf *conf)
+{
+	struct own *o = sorted_find(&l->own, conf);
+
+	forget_gone(l, conf);
+	if (o)
+		own_change(l, o, conf);
+	else
+		o = own_new(l, conf);
+	if (!o)
+		log_err("no memory for %s", conf->tag);
+	return o;
+}
+
+void local_serve(struct local *l)
+{
+	mark_served(l);
+	report_changed(l->m->report);
+}
+
 struct keep {
 	struct local *l;
 	const struct services_conf *s;
@@ -387,57 +492,37 @@ static bool own_keep(void *elem, void *data)
 {
 	struct keep *k = data;
 	struct own *o = elem;
-	struct service *svc;
-	struct gone *g;
 	size_t i;
 
 	for (i = 0; i < k->s->n; i++)
 		if (!own_cmp(&o->conf, &k->s->v[i]))
 			return true;
 
-	svc = facts_service(&k->l->m->facts, o->conf.tag);
-	if (svc) {
-		svc->served = false;
-		svc->used_us = loop_now();
-	}
-	g = realloc(k->l->gone, (k->l->n_gone + 1) * sizeof(*g));
-	if (g && o->seq) {
-		g[k->l->n_gone].vni = o->conf.vni;
-		g[k->l->n_gone].sent = false;
-		strcpy(g[k->l->n_gone].tag, o->conf.tag);
-		k->l->n_gone++;
-	}
-	if (g)
-		k->l->gone = g;
-	log_info("%s on VNI %u is no more", o->conf.tag, o->conf.vni);
-	table_dirty(k->l->m->table, o->conf.tag);
+	/* It has its own way to go. */
+	if (o->runtime)
+		return true;
+	local_leave(k->l, o);
 	return false;
 }
 
 void local_configure(struct local *l, struct services_conf *s)
 {
 	struct keep keep = { .l = l, .s = s };
-	struct service *svc;
 	struct own *o;
 	size_t i;
 
-	sorted_filter(&l->own, own_keep, own_free, &keep);
+	l->env.http = l->m->http;
+	sorted_filter(&l->own, own_keep, local_own_free, &keep);
 	for (i = 0; i < s->n; i++) {
-		forget_gone(l, &s->v[i]);
-		o = sorted_find(&l->own, &s->v[i]);
-		if (o)
-			own_change(l, o, &s->v[i]);
-		else if (!own_new(l, &s->v[i]))
-			log_err("no memory for %s", s->v[i].tag);
-	}
-	for (i = 0; i < l->own.n; i++) {
-		o = l->own.v[i];
-		svc = facts_service_make(&l->m->facts, o->conf.tag);
-		if (!svc)
+		o = local_add(l, &s->v[i]);
+		if (!o || !o->runtime)
 			continue;
-		svc->used = true;
-		svc->served = true;
+		/* What a file says counts. */
+		o->runtime = false;
+		durable_del(&l->durable, o->conf.tag, o->conf.vni);
 	}
+	local_restore(l);
+	mark_served(l);
 	services_free(s);
 	/* Once only: later members are new ones. */
 	free(l->past);
@@ -474,7 +559,7 @@ bool local_fact(const struct local *l, const struct own *o, struct member *ret)
 	ret->address6 = o->address6;
 	ret->ports = o->conf.ports;
 	ret->weight = o->conf.weight;
-	ret->state = o->health.told_up ? VNIMESH_STATE_UP : VNIMESH_STATE_DOWN;
+	ret->state = local_state(l, o);
 	ret->health = o->health.told_score;
 	ret->priority = o->conf.priority;
 	ret->latency_kind = check_latency_kind(&o->conf.check);
@@ -527,6 +612,13 @@ struct local *local_new(struct mesh *m)
 		return NULL;
 	l->m = m;
 	l->own.cmp = own_cmp;
+	if (check_env_init(&l->env, m->loop, mesh_random)) {
+		free(l);
+		return NULL;
+	}
+	l->env.other = on_other;
+	l->env.rival = local_rival;
+	l->env.data = l;
 	return l;
 }
 
@@ -534,7 +626,9 @@ void local_free(struct local *l)
 {
 	if (!l)
 		return;
-	sorted_clear(&l->own, own_free);
+	sorted_clear(&l->own, local_own_free);
+	check_env_free(&l->env);
+	durable_free(&l->durable);
 	free(l->gone);
 	free(l->past);
 	free(l->vnis);

@@ -10,6 +10,7 @@
 #define VNIMESHD_LOCAL_H
 
 #include "check.h"
+#include "durable.h"
 #include "mesh.h"
 
 struct own {
@@ -17,6 +18,11 @@ struct own {
 	struct local *l;
 	struct ip_addr address4, address6; /* the last ones known */
 	bool device;		/* the VNI's device is there and up */
+	bool runtime;		/* registered, not of a file */
+	uint64_t checked_us;	/* the last result, 0: none yet */
+	uint32_t rival;		/* VNI that is the primary, too; 0: none */
+	bool up;		/* as those that follow it were told */
+	enum check_role role;
 	bool waits;		/* for its VNI to be made, and the log has it */
 	struct check *check;
 	struct health health;
@@ -50,12 +56,14 @@ struct past {
 struct local_vni {
 	uint32_t vni;
 	bool up;
+	uint32_t ifindex;	/* of its device, 0: it has none */
 	struct ip_addr address4, address6;
 	char name[JNAME_MAX + 1];
 };
 
 struct local {
 	struct mesh *m;
+	struct check_env env;
 	struct sorted own;
 	struct gone *gone;
 	size_t n_gone;
@@ -65,6 +73,8 @@ struct local {
 	size_t n_vnis;
 	bool known;		/* there was one */
 	bool retry;		/* the last one failed */
+	uint64_t read_us;	/* when */
+	struct durable durable;
 };
 
 struct local *local_new(struct mesh *m);
@@ -82,6 +92,20 @@ bool local_has_vni(const struct local *l, uint32_t vni);
 
 /* Every member can be told about: none waits for its first result. */
 bool local_settled(const struct local *l);
+
+/* What was told to an earlier run, before the first configuration. */
+void local_load(struct local *l);
+
+/* For the control socket: NULL, or why not. What is refused changes nothing,
+ * what is done is durable. local_register() takes *conf over if it succeeds.
+ */
+const char *local_register(struct local *l, struct service_conf *conf,
+			   uid_t uid, json_t *def);
+const char *local_deregister(struct local *l, const char *tag, uint32_t vni);
+const char *local_intent(struct local *l, const struct intent *intent);
+
+/* What others are told: the worst of intent, health and reachability. */
+uint8_t local_state(const struct local *l, const struct own *o);
 
 /* The mesh device is gone for good: no member can be reached. */
 void local_lost(struct local *l);

@@ -154,7 +154,7 @@ int main(int argc, char **argv)
 	if (ret >= 0)
 		return ret;
 	if (!config_read(args.config, &conf, error, sizeof(error)) ||
-	    !services_read(conf.services_dir, &services, error,
+	    !services_read(conf.services_dir, &conf.allow, &services, error,
 			   sizeof(error))) {
 		log_err("%s", error);
 		return 1;

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include "control.h"
 #include "device.h"
 #include "echo.h"
 #include "join.h"
@@ -251,6 +252,7 @@ static bool needs_restart(const struct config *a, const struct config *b)
 	       memcmp(a->coordinators, b->coordinators,
 		      sizeof(a->coordinators)) ||
 	       a->peer_port != b->peer_port ||
+	       strcmp(a->control, b->control) ||
 	       a->report_ms != b->report_ms;
 }
 
@@ -261,7 +263,7 @@ void mesh_reload(struct mesh *m)
 	char error[1024];
 
 	if (!config_read(m->config_file, &conf, error, sizeof(error)) ||
-	    !services_read(conf.services_dir, &services, error,
+	    !services_read(conf.services_dir, &conf.allow, &services, error,
 			   sizeof(error))) {
 		log_err("%s; nothing changed", error);
 		return;
@@ -277,6 +279,9 @@ void mesh_reload(struct mesh *m)
 	log_level = conf.log;
 	m->conf.echo_ms = conf.echo_ms;
 	m->conf.echo_lost = conf.echo_lost;
+	m->conf.allow = conf.allow;
+	memcpy(m->conf.grants, conf.grants, sizeof(conf.grants));
+	m->conf.n_grants = conf.n_grants;
 	strcpy(m->conf.services_dir, conf.services_dir);
 	local_configure(m->local, &services);
 	log_info("configuration read: %zu services", m->local->own.n);
@@ -310,9 +315,10 @@ static bool make_parts(struct mesh *m)
 	m->peer = peer_new(m);
 	m->vantage = vantage_new(m);
 	m->local = local_new(m);
+	m->control = control_new(m);
 	return m->join && m->kernel && m->table && m->report && m->watch &&
 	       m->miss && m->echo && m->state && m->local && m->peer &&
-	       m->vantage &&
+	       m->vantage && m->control &&
 	       !http_new(&m->http, m->loop) &&
 	       (m->renew = renew_new(m)) &&
 	       !loop_timer(m->loop, &m->tick, on_tick, m) &&
@@ -331,7 +337,6 @@ struct mesh *mesh_new(struct loop *loop, const char *config_file,
 	}
 	m->loop = loop;
 	m->config_file = config_file;
-	m->probes_max = probes_max();
 	m->conf = *conf;
 	fill_random(&m->epoch, sizeof(m->epoch));
 	m->epoch = m->epoch >> 11 | 1;
@@ -353,8 +358,11 @@ struct mesh *mesh_new(struct loop *loop, const char *config_file,
 		mesh_free(m);
 		return NULL;
 	}
+	m->local->env.probes_max = probes_max();
 	cached = state_load(m->state);
+	local_load(m->local);
 	local_configure(m->local, services);
+	control_start(m->control);
 	join_start(m->join);
 	if (cached)
 		mesh_joined(m, false);
@@ -365,6 +373,7 @@ void mesh_free(struct mesh *m)
 {
 	if (!m)
 		return;
+	control_free(m->control);
 	state_free(m->state);
 	echo_free(m->echo);
 	vantage_free(m->vantage);

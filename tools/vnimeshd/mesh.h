@@ -38,8 +38,6 @@ struct mesh {
 	uint64_t running_us;	/* since when, or until when, they are ready */
 	bool ready;		/* the service manager was told */
 	uint64_t ticks;
-	unsigned int probes;	/* checks under way, each with a descriptor */
-	unsigned int probes_max;
 	int exit_code;
 	struct facts facts;
 
@@ -55,6 +53,7 @@ struct mesh {
 	struct vantage *vantage;
 	struct state *state;
 	struct renew *renew;
+	struct control *control;
 	struct source *tick;
 };
 

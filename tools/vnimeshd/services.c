@@ -10,75 +10,13 @@
 #include "config.h"
 #include "wire.h"
 
-static void get_host(struct jobj *o, char ret[256])
+/* Aliases of aliases; at most one of each kind is ever needed. */
+#define ALIAS_DEPTH_MAX	4
+
+void service_free(struct service_conf *s)
 {
-	const char *text;
-
-	if (!jget_str(o, "host", JOPT, 255, &text))
-		return;
-	/* It becomes a header line. */
-	if (strpbrk(text, " \t\r\n"))
-		jread_fail(o, "host", "must be a host name");
-	else
-		strcpy(ret, text);
-}
-
-static void get_http(struct jobj *o, struct check_conf *c)
-{
-	const char *path;
-
-	if (jget_str(o, "path", JOPT, CONFIG_TEXT_MAX, &path)) {
-		if (path[0] != '/' || strpbrk(path, " \t\r\n"))
-			jread_fail(o, "path",
-				   "must begin with / and have no spaces");
-		else
-			strcpy(c->path, path);
-	}
-	get_host(o, c->host);
-	jget_u32(o, "status_min", JOPT, 100, 599, &c->status_min);
-	jget_u32(o, "status_max", JOPT, 100, 599, &c->status_max);
-	if (jread_ok(o->rd) && c->status_min > c->status_max)
-		jread_fail(o, "status_min", "must not be above status_max");
-}
-
-static void get_check(struct jobj *root, struct service_conf *s)
-{
-	static const char *const types[] = { "none", "tcp", "http", NULL };
-	struct check_conf *c = &s->check;
-	struct health_conf *h = &c->health;
-	unsigned int type = CHECK_NONE;
-	uint32_t port = 0;
-	struct jobj o;
-
-	*c = (struct check_conf) {
-		.path = "/",
-		.status_min = 200,
-		.status_max = 399,
-		.health = {
-			.interval_ms = CHECK_INTERVAL_MS,
-			.timeout_ms = CHECK_TIMEOUT_MS,
-			.rise = CHECK_RISE,
-			.fall = CHECK_FALL,
-		},
-	};
-	if (!jget_obj(root, "check", JOPT, &o))
-		return;
-	jget_word(&o, "type", JREQ, types, &type);
-	c->type = type;
-	if (s->ports.n)
-		port = s->ports.v[0].target;
-	jget_u32(&o, "port", JOPT, 1, 65535, &port);
-	if (jread_ok(o.rd) && type != CHECK_NONE && !port)
-		jread_fail(&o, "port", "required, as the service has no ports");
-	c->port = port;
-	jget_u32(&o, "interval_ms", JOPT, 50, 3600000, &h->interval_ms);
-	jget_u32(&o, "timeout_ms", JOPT, 10, 60000, &h->timeout_ms);
-	jget_u32(&o, "rise", JOPT, 1, 100, &h->rise);
-	jget_u32(&o, "fall", JOPT, 1, 100, &h->fall);
-	/* Fields of http alone are unknown to the others. */
-	if (type == CHECK_HTTP)
-		get_http(&o, c);
-	jobj_end(&o);
+	ports_free(&s->ports);
+	check_conf_free(&s->check);
 }
 
 /* What clients do with connections to a member that goes, and how many. */
@@ -102,7 +40,8 @@ static void get_flows(struct jobj *o, struct service_conf *s)
 			   "required with on_down drain, above 0");
 }
 
-static bool get_service(struct jobj *o, struct service_conf *s)
+bool service_read(struct jobj *o, const struct check_allow *allow,
+		  struct service_conf *s)
 {
 	struct jport v[JPORTS_MAX];
 	unsigned int policy = 0;
@@ -118,17 +57,16 @@ static bool get_service(struct jobj *o, struct service_conf *s)
 	get_flows(o, s);
 	if (jget_ports(o, "ports", JOPT, v, &n) && !ports_copy(&s->ports, v, n))
 		jread_fail(o, "ports", "no memory");
-	get_check(o, s);
+	check_conf_read(o, "check", s->ports.n ? s->ports.v[0].target : 0,
+			allow, &s->check);
 	if (jobj_end(o))
 		return true;
-	ports_free(&s->ports);
+	service_free(s);
+	memset(s, 0, sizeof(*s));
 	return false;
 }
 
-/* An upper bound of what the member and its definition take in a report,
- * the answer of its check left out.
- */
-static size_t report_bytes(const struct service_conf *s)
+size_t service_bytes(const struct service_conf *s)
 {
 	size_t n = 448 + 2 * strlen(s->tag);
 	unsigned int i;
@@ -141,12 +79,12 @@ static size_t report_bytes(const struct service_conf *s)
 static bool append(struct services_conf *all, struct service_conf *s,
 		   struct jobj *o)
 {
-	size_t bytes = report_bytes(s);
+	size_t bytes = service_bytes(s);
 	struct service_conf *v;
 	size_t i;
 
 	for (i = 0; i < all->n; i++) {
-		bytes += report_bytes(&all->v[i]);
+		bytes += service_bytes(&all->v[i]);
 		if (all->v[i].vni == s->vni && !strcmp(all->v[i].tag, s->tag)) {
 			jread_fail(o, "tag",
 				   "VNI %u serves \"%s\" already, by an earlier entry",
@@ -172,8 +110,44 @@ static bool append(struct services_conf *all, struct service_conf *s,
 	return true;
 }
 
-static bool read_file(const char *file, struct services_conf *all,
-		      char *error, size_t len)
+/* Who is the primary is also a member of another service, as long as it is. */
+static bool append_primary(struct services_conf *all,
+			   const struct service_conf *s, struct jobj *o)
+{
+	struct service_conf p = *s;
+
+	memset(&p.ports, 0, sizeof(p.ports));
+	memset(&p.check, 0, sizeof(p.check));
+	strcpy(p.tag, s->check.primary_tag);
+	if (!ports_copy(&p.ports, s->ports.v, s->ports.n)) {
+		jread_fail(o, NULL, "no memory");
+		return false;
+	}
+	p.check.type = CHECK_ALIAS;
+	p.check.port = s->check.port;
+	p.check.health = s->check.health;
+	p.check.health.rise = 1;
+	p.check.health.fall = 1;
+	p.check.alias_primary = true;
+	strcpy(p.check.alias_tag, s->tag);
+	if (append(all, &p, o))
+		return true;
+	service_free(&p);
+	return false;
+}
+
+static bool add(struct services_conf *all, struct service_conf *s,
+		struct jobj *o)
+{
+	if (!append(all, s, o)) {
+		service_free(s);
+		return false;
+	}
+	return !s->check.primary_tag[0] || append_primary(all, s, o);
+}
+
+static bool read_file(const char *file, const struct check_allow *allow,
+		      struct services_conf *all, char *error, size_t len)
 {
 	struct service_conf s;
 	struct jread rd;
@@ -185,10 +159,9 @@ static bool read_file(const char *file, struct services_conf *all,
 	jread_file(&rd, file, JREAD_STRICT);
 	if (jread_root_list(&rd, &arr)) {
 		for (i = 0; i < arr.n && jread_ok(&rd); i++) {
-			if (!jarr_obj(&arr, i, &o) || !get_service(&o, &s))
+			if (!jarr_obj(&arr, i, &o) ||
+			    !service_read(&o, allow, &s) || !add(all, &s, &o))
 				break;
-			if (!append(all, &s, &o))
-				ports_free(&s.ports);
 		}
 	}
 	ok = jread_ok(&rd);
@@ -196,6 +169,55 @@ static bool read_file(const char *file, struct services_conf *all,
 		jread_error(&rd, error, len);
 	jread_free(&rd);
 	return ok;
+}
+
+static const struct service_conf *find(const struct services_conf *all,
+				       const char *tag, uint32_t vni)
+{
+	size_t i;
+
+	for (i = 0; i < all->n; i++)
+		if (all->v[i].vni == vni && !strcmp(all->v[i].tag, tag))
+			return &all->v[i];
+	return NULL;
+}
+
+/* Whether following the aliases in @c of VNI @vni comes to an end; each of
+ * the path is another member, so there are at most all of them.
+ */
+static bool alias_ends(const struct services_conf *all,
+		       const struct check_conf *c, uint32_t vni, size_t left)
+{
+	const struct service_conf *s;
+	unsigned int i;
+
+	for (i = 0; i < c->n_subs; i++)
+		if (!alias_ends(all, &c->subs[i], vni, left))
+			return false;
+	if (c->type != CHECK_ALIAS)
+		return true;
+	if (!left)
+		return false;
+	s = find(all, c->alias_tag, c->alias_vni ? c->alias_vni : vni);
+	return !s || alias_ends(all, &s->check, s->vni, left - 1);
+}
+
+static bool aliases_end(const char *dir, const struct services_conf *all,
+			char *error, size_t len)
+{
+	size_t i, depth = all->n < ALIAS_DEPTH_MAX ? all->n : ALIAS_DEPTH_MAX;
+	const struct service_conf *s;
+
+	for (i = 0; i < all->n; i++) {
+		s = &all->v[i];
+		if (alias_ends(all, &s->check, s->vni, depth))
+			continue;
+		snprintf(error, len,
+			 "%s: \"%s\" on VNI %u: field \"check\": the alias leads back to itself, or over more than %u others",
+			 dir, s->tag, s->vni, ALIAS_DEPTH_MAX);
+		return false;
+	}
+	return true;
 }
 
 static int wanted(const struct dirent *d)
@@ -206,8 +228,8 @@ static int wanted(const struct dirent *d)
 	       !strcmp(d->d_name + n - 5, ".json");
 }
 
-bool services_read(const char *dir, struct services_conf *ret, char *error,
-		   size_t len)
+bool services_read(const char *dir, const struct check_allow *allow,
+		   struct services_conf *ret, char *error, size_t len)
 {
 	struct dirent **names = NULL;
 	char file[1024];
@@ -226,10 +248,12 @@ bool services_read(const char *dir, struct services_conf *ret, char *error,
 	for (i = 0; i < n; i++) {
 		snprintf(file, sizeof(file), "%s/%s", dir, names[i]->d_name);
 		if (ok)
-			ok = read_file(file, ret, error, len);
+			ok = read_file(file, allow, ret, error, len);
 		free(names[i]);
 	}
 	free(names);
+	if (ok)
+		ok = aliases_end(dir, ret, error, len);
 	if (!ok)
 		services_free(ret);
 	return ok;
@@ -240,7 +264,7 @@ void services_free(struct services_conf *s)
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
-		ports_free(&s->v[i].ports);
+		service_free(&s->v[i]);
 	free(s->v);
 	s->v = NULL;
 	s->n = 0;

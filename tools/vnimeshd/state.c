@@ -81,7 +81,8 @@ static void load_own(struct local *l, json_t *list)
 		snprintf(p->tag, sizeof(p->tag), "%s",
 			 wire_str(item, "tag", ""));
 		p->vni = wire_u64(item, "vni", 0);
-		p->up = !strcmp(wire_str(item, "state", ""), "up");
+		/* One that was drained was not down. */
+		p->up = strcmp(wire_str(item, "state", "down"), "down");
 		p->health = wire_u64(item, "health", 0);
 		p->latency_us = wire_u64(item, "latency_us", 0);
 		ip_parse(wire_str(item, "address4", ""), &p->address4);

@@ -405,7 +405,7 @@ static bool found_member(struct table *t, const struct vnm_member *row)
 		s->used_us = loop_now();
 	s->used = true;
 	local_resume(t->m->local, row->tag, row->vni,
-		     row->state == VNIMESH_STATE_UP, row->health,
+		     row->state != VNIMESH_STATE_DOWN, row->health,
 		     row->latency_us);
 	return true;
 }

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What this agent was told, kept over restarts. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/vnimesh.h>
+
+#include "durable.h"
+#include "json.h"
+
+#define BOOT_ID_MAX	63
+
+static const char *const words[] = { "drain", "maint", NULL };
+
+static void boot_id(char ret[BOOT_ID_MAX + 1])
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	ret[0] = '\0';
+	if (!f)
+		return;
+	if (fgets(ret, BOOT_ID_MAX + 1, f))
+		ret[strcspn(ret, "\n")] = '\0';
+	fclose(f);
+}
+
+static void file_name(const struct durable *d, const char *suffix, char *buf,
+		      size_t len)
+{
+	snprintf(buf, len, "%s/%s%s", d->dir, DURABLE_FILE, suffix);
+}
+
+static bool get_text(struct jobj *o, const char *key, char *ret, size_t len)
+{
+	const char *text;
+
+	if (!jget_str(o, key, JOPT, len - 1, &text))
+		return false;
+	strcpy(ret, text);
+	return true;
+}
+
+static bool load_intent(struct durable *d, struct jobj *o)
+{
+	struct intent in = { 0 };
+	unsigned int word = 0;
+	uint32_t uid = 0;
+	int64_t since = 0;
+
+	jget_tag(o, "tag", JREQ, in.tag);
+	jget_u32(o, "vni", JOPT, 0, UINT32_MAX, &in.vni);
+	jget_word(o, "state", JREQ, words, &word);
+	jget_u32(o, "uid", JOPT, 0, UINT32_MAX, &uid);
+	jget_int(o, "since", JOPT, 0, JINT_MAX, &since);
+	get_text(o, "reason", in.reason, sizeof(in.reason));
+	if (!jobj_end(o))
+		return false;
+	in.state = word + VNIMESH_STATE_DRAIN;
+	in.uid = uid;
+	in.since = since;
+	return !durable_set_intent(d, &in);
+}
+
+static bool load_registered(struct durable *d, struct jobj *o)
+{
+	uint32_t vni = 0, ifindex = 0, uid = 0;
+	char tag[TAG_MAX + 1] = "";
+	struct jobj def;
+
+	jget_u32(o, "ifindex", JOPT, 0, UINT32_MAX, &ifindex);
+	jget_u32(o, "uid", JOPT, 0, UINT32_MAX, &uid);
+	if (!jget_obj(o, "service", JREQ, &def))
+		return false;
+	jget_tag(&def, "tag", JREQ, tag);
+	jget_u32(&def, "vni", JREQ, 1, UINT32_MAX, &vni);
+	return jobj_end(o) &&
+	       !durable_add(d, tag, vni, ifindex, uid, def.json);
+}
+
+static void load(struct durable *d, struct jobj *root)
+{
+	char boot[BOOT_ID_MAX + 1], was[BOOT_ID_MAX + 1] = "";
+	struct jarr arr;
+	struct jobj o;
+	unsigned int i;
+
+	boot_id(boot);
+	get_text(root, "boot", was, sizeof(was));
+	if (jget_arr(root, "intent", JOPT, INTENTS_MAX, &arr))
+		for (i = 0; i < arr.n && jarr_obj(&arr, i, &o); i++)
+			if (!load_intent(d, &o))
+				return;
+	if (!jget_arr(root, "registered", JOPT, REGISTERED_MAX, &arr) ||
+	    strcmp(boot, was))
+		return;
+	for (i = 0; i < arr.n && jarr_obj(&arr, i, &o); i++)
+		if (!load_registered(d, &o))
+			return;
+}
+
+bool durable_load(struct durable *d, const char *state_dir, char *error,
+		  size_t len)
+{
+	struct jread rd;
+	struct jobj root;
+	char file[1024];
+	bool ok;
+
+	memset(d, 0, sizeof(*d));
+	snprintf(d->dir, sizeof(d->dir), "%s", state_dir);
+	file_name(d, "", file, sizeof(file));
+	if (access(file, F_OK) && errno == ENOENT)
+		return true;
+	/* A later version of this agent may have written it. */
+	jread_file(&rd, file, JREAD_LENIENT);
+	if (jread_root(&rd, &root))
+		load(d, &root);
+	ok = jread_ok(&rd);
+	if (!ok)
+		jread_error(&rd, error, len);
+	jread_free(&rd);
+	return ok;
+}
+
+void durable_free(struct durable *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->n_regs; i++)
+		json_decref(d->regs[i].def);
+	free(d->regs);
+	free(d->intents);
+	memset(d, 0, sizeof(*d));
+}
+
+static json_t *pack(const struct durable *d)
+{
+	json_t *intent = json_array(), *regs = json_array();
+	char boot[BOOT_ID_MAX + 1];
+	const struct intent *in;
+	size_t i;
+
+	boot_id(boot);
+	for (i = 0; i < d->n_intents; i++) {
+		in = &d->intents[i];
+		json_array_append_new(intent, json_pack(
+			"{s:s, s:I, s:s, s:I, s:I, s:s}", "tag", in->tag,
+			"vni", (json_int_t)in->vni,
+			"state", words[in->state - VNIMESH_STATE_DRAIN],
+			"uid", (json_int_t)in->uid,
+			"since", (json_int_t)in->since,
+			"reason", in->reason));
+	}
+	for (i = 0; i < d->n_regs; i++)
+		json_array_append_new(regs, json_pack("{s:I, s:I, s:O}",
+			"ifindex", (json_int_t)d->regs[i].ifindex,
+			"uid", (json_int_t)d->regs[i].uid,
+			"service", d->regs[i].def));
+	return json_pack("{s:i, s:s, s:o, s:o}", "format", 1, "boot", boot,
+			 "intent", intent, "registered", regs);
+}
+
+static int write_all(int fd, const char *text)
+{
+	size_t len = strlen(text);
+	ssize_t n;
+
+	for (; len; text += n, len -= n) {
+		n = write(fd, text, len);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		if (n < 0)
+			return -errno;
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+static int replace(const struct durable *d, const char *text)
+{
+	char file[1024], tmp[1024];
+	int fd, err;
+
+	file_name(d, "", file, sizeof(file));
+	file_name(d, ".new", tmp, sizeof(tmp));
+	mkdir(d->dir, 0755);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, text);
+	close(fd);
+	if (!err && rename(tmp, file))
+		err = -errno;
+	if (err)
+		return err;
+	/* The rename itself is durable only with the directory. */
+	fd = open(d->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	return 0;
+}
+
+int durable_save(const struct durable *d)
+{
+	json_t *root = pack(d);
+	char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+	int err = text ? replace(d, text) : -ENOMEM;
+
+	free(text);
+	json_decref(root);
+	return err;
+}
+
+const struct intent *durable_intent(const struct durable *d, const char *tag,
+				    uint32_t vni)
+{
+	const struct intent *in, *worst = NULL;
+	size_t i;
+
+	for (i = 0; i < d->n_intents; i++) {
+		in = &d->intents[i];
+		if ((in->vni && in->vni != vni) || strcmp(in->tag, tag))
+			continue;
+		if (!worst || in->state > worst->state)
+			worst = in;
+	}
+	return worst;
+}
+
+int durable_set_intent(struct durable *d, const struct intent *intent)
+{
+	struct intent *v;
+	size_t i;
+
+	for (i = 0; i < d->n_intents; i++)
+		if (d->intents[i].vni == intent->vni &&
+		    !strcmp(d->intents[i].tag, intent->tag))
+			break;
+	if (intent->state == VNIMESH_STATE_UP) {
+		if (i < d->n_intents)
+			d->intents[i] = d->intents[--d->n_intents];
+		return 0;
+	}
+	if (i == d->n_intents) {
+		if (i == INTENTS_MAX)
+			return -ENOSPC;
+		v = realloc(d->intents, (i + 1) * sizeof(*v));
+		if (!v)
+			return -ENOMEM;
+		d->intents = v;
+		d->n_intents++;
+	}
+	d->intents[i] = *intent;
+	return 0;
+}
+
+struct registered *durable_find(struct durable *d, const char *tag,
+				uint32_t vni)
+{
+	size_t i;
+
+	for (i = 0; i < d->n_regs; i++)
+		if (d->regs[i].vni == vni && !strcmp(d->regs[i].tag, tag))
+			return &d->regs[i];
+	return NULL;
+}
+
+int durable_add(struct durable *d, const char *tag, uint32_t vni,
+		uint32_t ifindex, uid_t uid, json_t *def)
+{
+	struct registered *r = durable_find(d, tag, vni);
+
+	if (!r) {
+		if (d->n_regs == REGISTERED_MAX)
+			return -ENOSPC;
+		r = realloc(d->regs, (d->n_regs + 1) * sizeof(*r));
+		if (!r)
+			return -ENOMEM;
+		d->regs = r;
+		r += d->n_regs++;
+		memset(r, 0, sizeof(*r));
+		snprintf(r->tag, sizeof(r->tag), "%s", tag);
+		r->vni = vni;
+	}
+	json_incref(def);
+	json_decref(r->def);
+	r->def = def;
+	r->ifindex = ifindex;
+	r->uid = uid;
+	return 0;
+}
+
+void durable_del(struct durable *d, const char *tag, uint32_t vni)
+{
+	struct registered *r = durable_find(d, tag, vni);
+
+	if (!r)
+		return;
+	json_decref(r->def);
+	*r = d->regs[--d->n_regs];
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What people and applications told this agent, kept over restarts in
+ * state_dir/local.json: members registered at run time, and the intent to
+ * drain members or to keep them in maintenance.
+ *
+ * A registration lives as long as its VNI's device. The file is written as a
+ * whole before the answer is given; what is not durable did not happen.
+ */
+#ifndef VNIMESHD_DURABLE_H
+#define VNIMESHD_DURABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <jansson.h>
+
+#include "tag.h"
+
+#define DURABLE_FILE	"local.json"
+#define INTENT_REASON	200
+/* More would be a mistake, or an attack of one that was let in. */
+#define INTENTS_MAX	4096
+#define REGISTERED_MAX	1024
+
+struct intent {
+	char tag[TAG_MAX + 1];
+	uint32_t vni;		/* 0: all members of the tag on this host */
+	uint8_t state;		/* VNIMESH_STATE_DRAIN or _MAINT */
+	uid_t uid;		/* who said so */
+	uint64_t since;		/* wall clock, for people only */
+	char reason[INTENT_REASON + 1];
+};
+
+struct registered {
+	json_t *def;		/* owned, as it was given */
+	char tag[TAG_MAX + 1];
+	uint32_t vni;
+	uint32_t ifindex;	/* of the VNI's device, 0: not seen yet */
+	uid_t uid;
+};
+
+struct durable {
+	char dir[512];
+	struct intent *intents;
+	size_t n_intents;
+	struct registered *regs;
+	size_t n_regs;
+};
+
+/* From the file; false with a reason in @error if there is one that cannot be
+ * read. Registrations of an earlier boot are left out: their devices are gone.
+ */
+bool durable_load(struct durable *d, const char *state_dir, char *error,
+		  size_t len);
+void durable_free(struct durable *d);
+
+/* Write now: 0 or a negative errno. */
+int durable_save(const struct durable *d);
+
+/* The worst intent about a member, or NULL. */
+const struct intent *durable_intent(const struct durable *d, const char *tag,
+				    uint32_t vni);
+/* Replaces what was about just the same; state VNIMESH_STATE_UP removes it.
+ * 0 or a negative errno; durable_save() is the caller's.
+ */
+int durable_set_intent(struct durable *d, const struct intent *intent);
+
+struct registered *durable_find(struct durable *d, const char *tag,
+				uint32_t vni);
+/* Takes a reference of @def. */
+int durable_add(struct durable *d, const char *tag, uint32_t vni,
+		uint32_t ifindex, uid_t uid, json_t *def);
+void durable_del(struct durable *d, const char *tag, uint32_t vni);
+
+#endif

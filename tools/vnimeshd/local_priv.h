@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What local.c and local_told.c share. */
+#ifndef VNIMESHD_LOCAL_PRIV_H
+#define VNIMESHD_LOCAL_PRIV_H
+
+#include "local.h"
+
+/* A new version of the fact: into the kernel now, to the others soon. */
+void local_tell(struct local *l, struct own *o);
+const struct local_vni *local_vni(const struct local *l, uint32_t vni);
+
+/* Add a member, or bring one in line; takes the contents of *conf over. */
+struct own *local_add(struct local *l, struct service_conf *conf);
+/* Bring it in line with the devices. */
+void local_apply(struct local *l, struct own *o);
+/* Members came or went: ask for their tags, and report. */
+void local_serve(struct local *l);
+/* A member goes: the coordinator and the kernel will know. It is freed by
+ * local_own_free().
+ */
+void local_leave(struct local *l, struct own *o);
+void local_own_free(void *own);
+
+/* Registrations whose device is gone go with it. */
+void local_sweep(struct local *l);
+/* Members that were registered with an earlier run and that no file has. */
+void local_restore(struct local *l);
+
+/* For check_env.rival. */
+const char *local_rival(void *data, const char *tag, uint32_t vni, char *buf,
+			size_t len);
+
+#endif

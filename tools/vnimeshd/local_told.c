@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What this host's members are told at run time: registration and intent. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "local_priv.h"
+#include "log.h"
+#include "watch.h"
+
+/* Aliases of aliases, as in files. */
+#define ALIAS_DEPTH_MAX	4
+
+void local_load(struct local *l)
+{
+	char error[1024];
+
+	if (durable_load(&l->durable, l->m->conf.state_dir, error,
+			 sizeof(error)))
+		return;
+	/* It is not written before somebody changes something. */
+	log_err("%s; what was registered and drained is not known", error);
+}
+
+static const char *save(struct local *l)
+{
+	int err = durable_save(&l->durable);
+
+	if (!err)
+		return NULL;
+	log_err("cannot write %s/%s: %s", l->durable.dir, DURABLE_FILE,
+		strerror(-err));
+	return "cannot be written to state_dir, see the log of the agent";
+}
+
+uint8_t local_state(const struct local *l, const struct own *o)
+{
+	const struct intent *in;
+
+	if (!o->health.told_up)
+		return VNIMESH_STATE_DOWN;
+	in = durable_intent(&l->durable, o->conf.tag, o->conf.vni);
+	return in ? in->state : VNIMESH_STATE_UP;
+}
+
+/* Members of @tag are asked for, and the others learn of ours. */
+static void served(struct local *l)
+{
+	local_serve(l);
+	if (l->m->joined && l->m->running)
+		watch_restart(l->m->watch, UINT64_MAX);
+}
+
+static bool alias_ends(const struct local *l, const struct check_conf *c,
+		       const char *tag, uint32_t vni, unsigned int left)
+{
+	const struct own *o;
+	unsigned int i;
+	uint32_t to;
+
+	for (i = 0; i < c->n_subs; i++)
+		if (!alias_ends(l, &c->subs[i], tag, vni, left))
+			return false;
+	if (c->type != CHECK_ALIAS)
+		return true;
+	to = c->alias_vni ? c->alias_vni : vni;
+	if (!left || (to == vni && !strcmp(c->alias_tag, tag)))
+		return false;
+	o = local_find(l, c->alias_tag, to);
+	return !o || alias_ends(l, &o->conf.check, tag, to, left - 1);
+}
+
+static const char *room(const struct local *l, const struct service_conf *conf)
+{
+	size_t i, bytes = service_bytes(conf);
+	const struct own *o;
+
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		bytes += service_bytes(&o->conf);
+	}
+	if (l->own.n >= SERVICES_MAX)
+		return "this host has as many services as it may";
+	return bytes > SERVICES_BYTES - 256 ?
+	       "more services and ports than fit in a report" : NULL;
+}
+
+const char *local_register(struct local *l, struct service_conf *conf,
+			   uid_t uid, json_t *def)
+{
+	const struct local_vni *v = local_vni(l, conf->vni);
+	const struct own *old = local_find(l, conf->tag, conf->vni);
+	char tag[TAG_MAX + 1];
+	const char *why;
+	struct own *o;
+
+	if (!v || !v->ifindex)
+		return "there is no device with this VNI on this host";
+	if (old && !old->runtime)
+		return "a file of services_dir declares this member";
+	if (!alias_ends(l, &conf->check, conf->tag, conf->vni,
+			ALIAS_DEPTH_MAX))
+		return "the alias leads back to itself, or over more than 4 others";
+	why = old ? NULL : room(l, conf);
+	if (why)
+		return why;
+	strcpy(tag, conf->tag);
+	if (durable_add(&l->durable, tag, v->vni, v->ifindex, uid, def))
+		return "more registrations than are kept";
+	why = save(l);
+	o = why ? NULL : local_add(l, conf);
+	if (!o) {
+		/* Another one about the same member goes, too. */
+		if (!old)
+			durable_del(&l->durable, tag, v->vni);
+		return why ? why : "no memory";
+	}
+	o->runtime = true;
+	log_info("%s on VNI %u is registered by uid %u", tag, v->vni,
+		 (unsigned int)uid);
+	served(l);
+	local_apply(l, o);
+	return NULL;
+}
+
+static void drop(struct local *l, struct own *o)
+{
+	durable_del(&l->durable, o->conf.tag, o->conf.vni);
+	local_leave(l, o);
+}
+
+const char *local_deregister(struct local *l, const char *tag, uint32_t vni)
+{
+	struct own *o = (struct own *)local_find(l, tag, vni);
+
+	if (!o)
+		return "no such member on this host";
+	if (!o->runtime)
+		return "a file of services_dir declares this member";
+	drop(l, o);
+	sorted_take(&l->own, o);
+	local_own_free(o);
+	served(l);
+	return save(l);
+}
+
+static bool lives(void *elem, void *data)
+{
+	struct own *o = elem;
+	struct local *l = data;
+	const struct local_vni *v = local_vni(l, o->conf.vni);
+	const struct registered *r;
+
+	if (!o->runtime)
+		return true;
+	r = durable_find(&l->durable, o->conf.tag, o->conf.vni);
+	if (r && v && v->ifindex == r->ifindex)
+		return true;
+	drop(l, o);
+	return false;
+}
+
+void local_sweep(struct local *l)
+{
+	size_t n = l->own.n;
+
+	sorted_filter(&l->own, lives, local_own_free, l);
+	if (l->own.n == n)
+		return;
+	served(l);
+	save(l);
+}
+
+static bool parse(const json_t *def, const struct check_allow *allow,
+		  struct service_conf *ret)
+{
+	char *text = json_dumps(def, JSON_COMPACT);
+	struct jread rd;
+	struct jobj o;
+	bool ok;
+
+	if (!text)
+		return false;
+	memset(ret, 0, sizeof(*ret));
+	jread_buf(&rd, text, strlen(text), JREAD_STRICT);
+	ok = jread_root(&rd, &o) && service_read(&o, allow, ret);
+	jread_free(&rd);
+	free(text);
+	return ok;
+}
+
+void local_restore(struct local *l)
+{
+	struct service_conf conf;
+	struct registered *r;
+	struct own *o;
+	size_t i = 0;
+
+	while (i < l->durable.n_regs) {
+		r = &l->durable.regs[i];
+		if (local_find(l, r->tag, r->vni)) {
+			i++;
+			continue;
+		}
+		if (!parse(r->def, &l->m->conf.allow, &conf)) {
+			log_warn("%s on VNI %u is registered no more: this configuration does not allow it",
+				 r->tag, r->vni);
+			durable_del(&l->durable, r->tag, r->vni);
+			continue;
+		}
+		o = local_add(l, &conf);
+		service_free(&conf);
+		if (o)
+			o->runtime = true;
+		i++;
+	}
+}
+
+/* What there was about just the same, to go back to. */
+static struct intent old_intent(const struct local *l, const struct intent *in)
+{
+	struct intent none = *in;
+	size_t i;
+
+	for (i = 0; i < l->durable.n_intents; i++)
+		if (l->durable.intents[i].vni == in->vni &&
+		    !strcmp(l->durable.intents[i].tag, in->tag))
+			return l->durable.intents[i];
+	none.state = VNIMESH_STATE_UP;
+	return none;
+}
+
+const char *local_intent(struct local *l, const struct intent *in)
+{
+	static const char *const words[] = { "serves again", "is drained",
+					     "is in maintenance" };
+	struct intent old = old_intent(l, in);
+	size_t i, n = local_of_tag(l, in->tag, &i);
+	bool any = false;
+	const char *why;
+	struct own *o;
+
+	if (in->vni ? !local_find(l, in->tag, in->vni) : !n) {
+		if (old.state == VNIMESH_STATE_UP)
+			return "no such member on this host";
+	}
+	if (durable_set_intent(&l->durable, in))
+		return "more intents than are kept";
+	why = save(l);
+	if (why) {
+		durable_set_intent(&l->durable, &old);
+		return why;
+	}
+	for (; n; n--, i++) {
+		o = l->own.v[i];
+		if (in->vni && o->conf.vni != in->vni)
+			continue;
+		any = true;
+		log_info("%s on VNI %u %s, by uid %u%s%s", in->tag,
+			 o->conf.vni, words[in->state - VNIMESH_STATE_UP],
+			 (unsigned int)in->uid, in->reason[0] ? ": " : "",
+			 in->reason);
+		if (o->seq)
+			local_tell(l, o);
+	}
+	if (!any)
+		log_info("the intent about %s is forgotten", in->tag);
+	return NULL;
+}
+
+/* ---- who is the primary ---- */
+
+/* Another VNI that is said to serve @tag, 0: none. Whoever is on a host that
+ * cannot be reached, or is of long ago, serves nobody.
+ */
+static uint32_t other_primary(const struct local *l, const char *tag,
+			      uint32_t vni)
+{
+	const struct service *s = facts_service(&l->m->facts, tag);
+	size_t i, n = local_of_tag(l, tag, &i);
+	const struct member *mb;
+	const struct node *node;
+	const struct own *o;
+
+	for (; n; n--, i++) {
+		o = l->own.v[i];
+		if (o->conf.vni != vni && o->health.up)
+			return o->conf.vni;
+	}
+	for (i = 0; s && i < s->members.n; i++) {
+		mb = s->members.v[i];
+		node = facts_node(&l->m->facts, mb->node);
+		if (mb->node == l->m->facts.self || mb->stale || !node ||
+		    mb->state == VNIMESH_STATE_DOWN ||
+		    node->reach.state == REACH_DOWN)
+			continue;
+		return mb->vni;
+	}
+	return 0;
+}
+
+const char *local_rival(void *data, const char *tag, uint32_t vni, char *buf,
+			size_t len)
+{
+	struct local *l = data;
+	struct own *o = (struct own *)local_find(l, tag, vni);
+	uint32_t rival = other_primary(l, tag, vni);
+
+	if (!o)
+		return NULL;
+	if (rival && rival != o->rival)
+		log_warn("%s: VNI %u and VNI %u both say they are the primary",
+			 tag, vni, rival);
+	o->rival = rival;
+	/* The one that was stays. Two that came at once: the lower one. */
+	if (!rival || (o->health.up && vni < rival))
+		return NULL;
+	snprintf(buf, len, "two primaries: VNI %u is it already", rival);
+	return buf;
+}
