@@ -21,7 +21,7 @@ static const struct {
 } texts[] = {
 	{ "", "Usage: vnimesh [ OPTIONS ] OBJECT { COMMAND | help }\n"
 	"where  OBJECT  := { dev | vni | node | service | member | flow | route |\n"
-	"                    resolve | monitor | connect | join | token | grant }\n"
+	"                    ttl | resolve | monitor | connect | join | token | grant }\n"
 	"       OPTIONS := { -V[ersion] | -h[elp] | -j[son] | -p[retty] |\n"
 	"                    -s[tatistics] | -d[etails] | -n[etns] NAME |\n"
 	"                    -timeout TIME }\n" },
@@ -56,7 +56,14 @@ static const struct {
 	"                   [ address ADDR ]... [ port RULE ]... [ policy optimal ]\n"
 	"                   [ loading { on | off } ] [ on-down { abort | drain | keep } ]\n"
 	"                   [ drain-time TIME ] FACTS\n"
-	"       vnimesh service del TAG [ dev MESH ]\n" RULE TIME META },
+	"       vnimesh service del TAG [ dev MESH ]\n"
+	"of the agent of this host:\n"
+	"       vnimesh service register { file { FILE | - } | TAG vni VNI [ weight 0..1000 ]\n"
+	"                   [ port RULE ]... [ check TYPE | ttl TIME ] }\n"
+	"       vnimesh service deregister TAG vni VNI\n"
+	"       vnimesh service { drain | maint | ready } TAG [ vni VNI ] [ reason TEXT ]\n"
+	"       vnimesh service status [ TAG ]\n" RULE TIME META },
+	{ "ttl", "Usage: vnimesh ttl { pass | warn | fail } TAG vni VNI [ text TEXT ]\n" },
 	{ "member", "Usage: vnimesh member [ show [ TAG ] ] [ vni VNI ] [ dev MESH ]\n"
 	"       vnimesh member { add | replace | set } TAG vni VNI [ dev MESH ]\n"
 	"                   [ weight 0..1000 ] [ state STATE ] [ health 0..100 ]\n"

@@ -37,6 +37,7 @@ static const struct object objects[] = {
 	{ "member", NULL, member_commands, NULL },
 	{ "flow", NULL, flow_commands, NULL },
 	{ "route", "r", route_commands, NULL },
+	{ "ttl", NULL, ttl_commands, NULL },
 	{ "resolve", NULL, NULL, resolve_run },
 	{ "monitor", "m", NULL, monitor_run },
 	{ "connect", NULL, NULL, connect_run },

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent.h"
 #include "args.h"
 #include "record_fields.h"
 #include "rows.h"
@@ -200,5 +201,11 @@ const struct command t_##_commands[] = { \
 }
 
 CHANGES(node, { "forget", NULL, node_forget },);
-CHANGES(service);
+CHANGES(service,
+	{ "register", NULL, agent_register },
+	{ "deregister", NULL, agent_deregister },
+	{ "drain", NULL, agent_drain },
+	{ "maint", NULL, agent_maint },
+	{ "ready", NULL, agent_ready },
+	{ "status", NULL, agent_status },);
 CHANGES(member);

@@ -53,6 +53,7 @@ int object_run(struct tool *t, struct args *a, const char *object,
 extern const struct command dev_commands[], vni_commands[], node_commands[];
 extern const struct command service_commands[], member_commands[];
 extern const struct command flow_commands[], route_commands[];
+extern const struct command ttl_commands[];
 
 int resolve_run(struct tool *t, struct args *a);
 int monitor_run(struct tool *t, struct args *a);
