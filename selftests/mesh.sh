@@ -141,6 +141,7 @@ mesh_agent_config() {
 		{ "coordinator": "$mesh_url", "device": "mesh0",
 		  "node": { "name": "$1", "underlay": "192.0.2.$((10 + $2))" },
 		  "state_dir": "$work/$1/state", "services_dir": "$work/$1/services.d",
+		  "control": "$work/$1/control",
 		  "report_ms": $mesh_report_ms, "echo_ms": $mesh_echo_ms }
 	CONF
 }
@@ -245,7 +246,8 @@ mesh_serve() {
 	tcp | none) check="{ \"type\": \"$check\" }" ;;
 	esac
 	local field
-	for field in fall:2 rise:1 timeout_ms:$((200 * VNIMESH_SLOW)) interval_ms:$mesh_check_ms; do
+	# Here things die more often than they do elsewhere.
+	for field in damping:false fall:2 rise:1 timeout_ms:$((200 * VNIMESH_SLOW)) interval_ms:$mesh_check_ms; do
 		[[ $check == *'"none"'* || $check == *"\"${field%:*}\""* ]] ||
 			check="{ \"${field%:*}\": ${field#*:}, ${check#\{ }"
 	done

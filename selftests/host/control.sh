@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The agent's control socket and the tool's commands for it, under the
+# sanitizers and without the module: who may do what, what is refused and why,
+# intent that outlives the agent, hostile clients. test_control.sh does the
+# same with a mesh.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+if [ "${1-}" != inside ]; then
+	exec unshare -n bash "selftests/host/${0##*/}" inside
+fi
+# shellcheck source=selftests/lib.sh
+. selftests/lib.sh
+ip link set lo up
+build=$work/build
+check "builds with sanitizers" make -s -C tools SAN=1 CFLAGS='-O1 -g' O="$build" -j2 vnimeshd vnimesh ||
+	exit 1
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1
+export VNIMESH_CONTROL=$work/run/control
+chmod 755 "$work"
+# Others than root must be able to run it.
+install -m 755 "$build/vnimesh/vnimesh" "$work/vnimesh"
+mkdir -p "$work/d"
+cat >"$work/d/a.json" <<-DEF
+	[ { "tag": "db", "vni": 257, "check": { "type": "ttl", "ttl_ms": 60000 } },
+	  { "tag": "db", "vni": 258, "check": { "type": "tcp", "port": 1 } },
+	  { "tag": "web", "vni": 258 } ]
+DEF
+conf() {
+	cat >"$work/conf.json" <<-CONF
+		{ "coordinator": "http://127.0.0.1:1", "node": { "name": "h", "underlay": "192.0.2.1" },
+		  "state_dir": "$work/state", "services_dir": "$work/d", "control": "$VNIMESH_CONTROL",
+		  "grants": [ { "uid": 4242, "vnis": [ 258 ] } ] }
+	CONF
+}
+conf
+agent_up() {
+	"$build/vnimeshd/vnimeshd" --config "$work/conf.json" </dev/null >>"$work/log" 2>&1 &
+	agent=$!
+	disown $agent
+}
+agent_down() {
+	kill "-$1" "$agent" && waitfor 10 eval "! kill -0 $agent 2>/dev/null"
+}
+v() { "$work/vnimesh" "$@"; }
+as() { setpriv --reuid 4242 --regid 4242 --clear-groups "$work/vnimesh" "$@"; }
+# raw LINE: what the socket says to it
+raw() { printf '%s\n' "$1" | timeout 20 nc -U -N -w 15 "$VNIMESH_CONTROL"; }
+# state TAG VNI: as it is told
+state() { v -j service status "$1" | jq -r ".[] | select(.vni == $2) | .state + \" \" + .intent.state + \" \" + (.intent.reason // \"\")"; }
+
+check_fails "without an agent the tool says so" v service status
+agent_up
+defer kill -9 "$agent"
+check "the agent listens" waitfor 10 v service status
+check_is "three members" "db257 db258 web258" "$(v -j service status | jq -r '[.[] | .tag + (.vni|tostring)] | join(" ")')"
+check_match "each part has its source and age" 'reachability down by device' v service status db
+check_is "fields of a member" "check,health,intent,reachability,source,state,tag,vni" \
+	"$(v -j service status web | jq -r '.[0] | (keys + ["check"]) | sort | join(",")')"
+
+check "an intent with a reason" v service drain db vni 257 reason "kernel update"
+check_is "is shown" "down drain kernel update" "$(state db 257)"
+check "maintenance of all of a tag" v service maint db reason all
+check_is "the worst counts" "down maint all" "$(state db 257)"
+check "an end to it" v service ready db
+check_is "leaves what was said about one" "down drain kernel update" "$(state db 257)"
+agent_down KILL
+agent_up
+check "the agent is back" waitfor 10 v service status
+check_is "the intent outlived it" "down drain kernel update" "$(state db 257)"
+check "no intent" v service ready db vni 257
+check_is "no more" "down up " "$(state db 257)"
+check_match "an intent about nobody" "no such member" eval "! v service drain nobody 2>&1"
+
+check "a ttl check is told" v ttl pass db vni 257 text "all well"
+check_match "one that is none" "has no ttl check" eval "! v ttl pass db vni 258 2>&1"
+check_match "a device that is not here cannot be served by" "no device with this VNI" \
+	eval "! v service register new vni 300 check none 2>&1"
+check_match "a file's member is the file's" "declares this member" eval "! v service deregister web vni 258 2>&1"
+check_match "a field that is wrong is named" 'field "service.check.port": required' \
+	eval "! v service register new vni 300 check tcp 2>&1"
+check_match "exec is off" "allow_exec" eval "! v service register new vni 300 check exec 2>&1"
+
+check_is "others see what is granted to them" "db258 web258" \
+	"$(as -j service status | jq -r '[.[] | .tag + (.vni|tostring)] | join(" ")')"
+check "and act on it" as service drain db vni 258 reason mine
+check_is "as who they are" 4242 "$(v -j service status db | jq '.[] | select(.vni == 258) | .intent.uid')"
+check_match "but on nothing else" "VNI 257 is not granted to uid 4242" eval "! as service drain db vni 257 2>&1"
+check_match "nor on all of a tag" '"vni"' eval "! as service drain db 2>&1"
+check_match "nor by pushing" "not granted" eval "! as ttl fail db vni 257 2>&1"
+check_match "nor with root's files" "only root" \
+	eval "! echo '{\"tag\":\"x\",\"vni\":258,\"check\":{\"type\":\"redis\",\"port\":1,\"password_file\":\"/etc/shadow\"}}' | as service register file - 2>&1"
+
+check_match "no JSON" '"ok": ?false' raw 'hello'
+check_match "an empty line" '"ok": ?false' raw ''
+check_match "an unknown question" 'field .*op.*unknown' raw '{"op":"fly"}'
+check_match "an unknown field" 'field .*x.*unknown' raw '{"op":"list","x":1}'
+check_match "a tag that is none" '"ok": ?false' raw '{"op":"list","tag":"A B"}'
+check_match "two questions, two answers" '.' eval "printf '{\"op\":\"list\"}\n{\"op\":\"checks\"}\n' | nc -U -N -w 15 $VNIMESH_CONTROL | tail -n 1 | grep late_worst"
+check_match "a line without end is refused" '"ok": ?false' \
+	eval "head -c 200000 /dev/zero | tr '\\0' x | timeout 20 nc -U -N -w 15 $VNIMESH_CONTROL"
+many() {
+	local i fds=() fd
+	for ((i = 0; i < 80; i++)); do
+		exec {fd}> >(timeout 30 nc -U "$VNIMESH_CONTROL" >/dev/null 2>&1)
+		fds+=("$fd")
+	done
+	# They say nothing, and go when their time is up.
+	waitfor 25 v service status
+	for fd in "${fds[@]}"; do exec {fd}>&-; done
+}
+check "80 silent clients do not keep others out for long" many
+
+echo '{ "tag": "db"' >"$work/d/b.json"
+kill -HUP "$agent"
+reported() { grep -q "b.json:[0-9:]*: .*nothing changed" "$work/log"; }
+check "a broken file is reported with its place" waitfor 10 reported
+check_is "and changes nothing" 3 "$(v -j service status | jq length)"
+printf '[ { "tag": "late", "vni": 259 },\n  { "tag": "x", "vni": 260,\n    "check": { "type": "tcp", "port": 70000 } } ]\n' >"$work/d/b.json"
+kill -HUP "$agent"
+placed() { grep -q 'b.json:3:.* field "\[1\].check.port": must be 1 to 65535; nothing changed' "$work/log"; }
+check "a wrong value, with its line and field" waitfor 10 placed
+printf '{ "tag": "late", "vni": 259 }\n' >"$work/d/b.json"
+kill -HUP "$agent"
+four() { [ "$(v -j service status | jq length)" = 4 ]; }
+check "a right one is taken" waitfor 10 four
+agent_up
+check "a second agent of the same state ends" waitfor 10 eval "! kill -0 $agent 2>/dev/null"
+check "and leaves the first its socket" v service status
+check_is "no sanitizer said anything" "" "$(grep -E 'ERROR: |runtime error' "$work/log")"
+
+check "the shipped schema says what the parser says" python3 selftests/host/schema.py \
+	Documentation/services.schema.json "$build/vnimeshd/vnimeshd"
+[ "$tap_failed" = 0 ] || diag "$(tail -n 30 "$work/log")"
