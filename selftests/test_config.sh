@@ -76,7 +76,7 @@ coordinator_refuses "a wrong type" 'bad\.json.*lease_ms' '.lease_ms = "long"'
 coordinator_refuses "a number out of range" 'bad\.json.*mesh\.id' '.mesh.id = 16777216'
 coordinator_refuses "a missing field" 'bad\.json.*store' 'del(.store)'
 coordinator_refuses "a prefix with host bits" 'bad\.json.*mesh\.prefix4' '.mesh.prefix4 = "10.77.0.1/16"'
-coordinator_refuses "beyond loopback without saying so" 'bad\.json.*listen.*insecure' '.insecure = false'
+coordinator_refuses "beyond loopback without saying so" 'bad\.json.*listen.*tls_dir' '.insecure = false'
 printf '{ "listen": "127.0.0.1:7900",\n  "store" }\n' >"$bad"
 refuses "coordinator: bad JSON, by line" 'bad\.json:2' vnimesh-coordinator --config "$bad" --check
 refuses "coordinator: a file that is not there" 'nothere\.json' \

@@ -159,8 +159,8 @@ n=0
 for vni in 210 211 212 213; do
 	! out 110 $vni four || n=$((n + 1))
 done
-# A first penalty may be over by now.
-check_match "all four refuse: out are at most half" "^[12]\$" echo "$n"
+# The first penalties may be over by now.
+check "all four refuse: out are at most half ($n)" [ "$n" -le 2 ]
 check_is "... of 20 connects fail" 20 "$bad"
 rose 1 eject_capped
 check "... what could not be is counted" [ "$REPLY" -gt 0 ]

@@ -118,7 +118,7 @@ bad_config() {
 	config "$2"
 	check_is "configuration: $1" "1 $config: field \"$3\":" \
 		"$("${coordinator[@]}" --config "$config" --check 2>"$work/err" && echo 0 || echo 1) $(
-			sed -n 's/^<3>\(.*: field "[^"]*":\).*/\1/p' "$work/err")"
+			sed -En 's/^<3>(.*)(:[0-9]+): (field "[^"]*":).*/\1: \3/p; t; s/^<3>(.*: field "[^"]*":).*/\1/p' "$work/err")"
 }
 bad_config "unknown field" '.listne = 1' listne
 bad_config "unknown field of the mesh" '.mesh.block5 = 1' mesh.block5
