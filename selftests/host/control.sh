@@ -130,7 +130,9 @@ echo '{ "tag": "db"' >"$work/d/b.json"
 kill -HUP "$agent"
 reported() { grep -q "b.json:[0-9:]*: .*nothing changed" "$work/log"; }
 check "a broken file is reported with its place" waitfor 10 reported
-check_is "and changes nothing" 3 "$(v -j service status 2>&1 | jq length 2>&1)"
+# The many from above may still be on their way out.
+three() { [ "$(v -j service status | jq length)" = 3 ]; }
+check "and changes nothing" waitfor 10 three
 printf '[ { "tag": "late", "vni": 259 },\n  { "tag": "x", "vni": 260,\n    "check": { "type": "tcp", "port": 70000 } } ]\n' >"$work/d/b.json"
 kill -HUP "$agent"
 placed() { grep -q 'b.json:3:.* field "\[1\].check.port": must be 1 to 65535; nothing changed' "$work/log"; }
