@@ -17,23 +17,10 @@
 #include "reach.h"
 #include "rows.h"
 #include "sequence.h"
+#include "tap.h"
 #include "wire.h"
 
 #define MS	1000ULL
-
-static unsigned int tests, failures;
-
-#define ok(cond, name) ok_at(cond, name, #cond, __LINE__)
-
-static void ok_at(bool good, const char *name, const char *cond, int line)
-{
-	tests++;
-	if (!good)
-		failures++;
-	printf("%sok %u - %s\n", good ? "" : "not ", tests, name);
-	if (!good)
-		printf("# line %d: %s\n", line, cond);
-}
 
 /* ---- health ---- */
 

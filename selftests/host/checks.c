@@ -21,24 +21,9 @@
 #include "check_probe.h"
 #include "check_talk.h"
 #include "late.h"
+#include "tap.h"
 
 #define SEC	1000000ULL
-
-static unsigned int tests, failures;
-
-#define ok(cond, name) ok_at(cond, name, #cond, __LINE__)
-
-static bool ok_at(bool good, const char *name, const char *cond, int line)
-{
-	tests++;
-	if (!good)
-		failures++;
-	printf("%sok %u - %s\n", good ? "" : "not ", tests, name);
-	if (!good)
-		printf("# line %d: %s\n", line, cond);
-	fflush(stdout);
-	return good;
-}
 
 /* ---- reading definitions ---- */
 

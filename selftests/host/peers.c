@@ -15,26 +15,13 @@
 #include <string.h>
 
 #include "peer_hub.h"
+#include "tap.h"
 
 #define MS	1000ULL
 #define SEC	1000000ULL
 #define HUBS	1200
 #define FLIGHT	8192
 #define UP	1
-
-static unsigned int tests, failures;
-
-#define ok(cond, name) ok_at(cond, name, #cond, __LINE__)
-
-static void ok_at(bool good, const char *name, const char *cond, int line)
-{
-	tests++;
-	if (!good)
-		failures++;
-	printf("%sok %u - %s\n", good ? "" : "not ", tests, name);
-	if (!good)
-		printf("# line %d: %s\n", line, cond);
-}
 
 /* ---- a network ---- */
 

@@ -9,26 +9,13 @@
 #include <string.h>
 
 #include "verdict.h"
+#include "tap.h"
 
 #define MS	1000ULL
 #define SEC	1000000ULL
 #define HOSTS	1000
 #define QUEUE	20000
 #define TARGET	500
-
-static unsigned int tests, failures;
-
-#define ok(cond, name) ok_at(cond, name, #cond, __LINE__)
-
-static void ok_at(bool good, const char *name, const char *cond, int line)
-{
-	tests++;
-	if (!good)
-		failures++;
-	printf("%sok %u - %s\n", good ? "" : "not ", tests, name);
-	if (!good)
-		printf("# line %d: %s\n", line, cond);
-}
 
 static uint64_t rng = 88172645463325252ULL;
 
