@@ -372,7 +372,8 @@ static void tell(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 }
 
 /* One client cannot flood who watches: ->told is when all that it had told is
- * paid for.
+ * paid for. What lies further ahead than could be owed is from before the clock
+ * went round.
  */
 static bool may_tell(struct vnimesh_mesh *mesh, struct vnimesh_vni *client,
 		     u32 now)
@@ -380,6 +381,8 @@ static bool may_tell(struct vnimesh_mesh *mesh, struct vnimesh_vni *client,
 	u32 told = READ_ONCE(client->told), ahead;
 
 	ahead = (s32)(told - now) > 0 ? told - now : 0;
+	if (ahead > TELL_BURST + TELL_MS)
+		ahead = 0;
 	if (ahead < TELL_BURST &&
 	    cmpxchg(&client->told, told, now + ahead + TELL_MS) == told)
 		return true;
@@ -465,6 +468,15 @@ static bool clear(struct vnimesh_eject *ej, struct entry *p, bool byte, u64 now)
 	return back;
 }
 
+static void returned(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		     bool all)
+{
+	vnimesh_count(mesh, VNIMESH_A_STATS_EJECT_BACK);
+	trace_vnimesh_eject(mesh, flow->member, all ? 0 : flow->client->id, 0,
+			    0);
+	tell(mesh, flow, VNIMESH_EVENT_RETURNED, 0, all, 0);
+}
+
 void vnimesh_eject_good(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 			bool byte)
 {
@@ -482,12 +494,11 @@ void vnimesh_eject_good(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 	own = clear(ej, find(ej, member, flow->client, port), byte, now);
 	all = clear(ej, find(ej, member, NULL, port), byte, now);
 	spin_unlock_bh(&ej->lock);
-	if (own || all) {
-		vnimesh_count(mesh, VNIMESH_A_STATS_EJECT_BACK);
-		trace_vnimesh_eject(mesh, member, all ? 0 : flow->client->id,
-				    0, 0);
-		tell(mesh, flow, VNIMESH_EVENT_RETURNED, 0, all, 0);
-	}
+	/* One answer may end both penalties, and who watches saw both begin. */
+	if (own)
+		returned(mesh, flow, false);
+	if (all)
+		returned(mesh, flow, true);
 }
 
 u32 vnimesh_eject_clients(const struct vnimesh_member *member)
