@@ -41,12 +41,12 @@ chosen() {
 		jq -r "group_by(.$key) | map(\"\\(.[0].$key)=\\(length)\") | join(\" \")")
 	diag "$REPLY"
 }
-# replays NAME [ARG...]: of 1000 seeds, each comes out the same.
+# replays NAME N [ARG...]: of N seeds, each comes out the same.
 replays() {
-	local name=$1
-	shift
-	vn -j route get web seed 1000 count 1000 "$@" >"$work/routes"
-	check "$name: 1000 choices are the same in user space" \
+	local name=$1 n=$2
+	shift 2
+	vn -j route get web seed 1000 count "$n" "$@" >"$work/routes"
+	check "$name: $n choices are the same in user space" \
 		vnimesh -j route replay "$work/routes"
 }
 
@@ -61,7 +61,7 @@ share 111 "$REPLY"
 check_is "... of real flows" 20 "$REPLY"
 check_is "... the others say why" "tier tier" "$(vn -j route get web |
 	jq -r '[.[0].candidates[] | select(.vni > 200) | .excluded] | join(" ")')"
-replays "zones"
+replays "zones" 1000
 topo_container 113 114
 for vni in 112 113 114; do
 	topo_member 1 web $vni latency 10s state down
@@ -77,7 +77,7 @@ share 1 "$REPLY"
 check "slow start: the second one changes little at first" [ "$REPLY" -ge 330 -a "$REPLY" -le 480 ]
 check_is "... and says how long" true "$(vn -j route get web |
 	jq '.[0].candidates[] | select(.vni == 112) | .ramp_ms < 30000')"
-replays "slow start"
+replays "slow start" 1000
 sleep 31
 chosen 1000 node
 share 1 "$REPLY"
@@ -97,7 +97,7 @@ check "... all with the same weight but one" bash -c '
 names 100
 share 211 "$REPLY"
 check "random goes by weight" [ "$REPLY" -ge 70 -a "$REPLY" -le 95 ]
-replays "random"
+replays "random" 1000
 
 # Failover: the lowest priority that is there.
 check "policy failover" bash -c 'vnimesh -n h1 service set web policy failover &&
@@ -113,7 +113,7 @@ check_is "... then the second" "211=10 " "$REPLY"
 vn node set 2 state down
 names 10
 check_is "... then the third" "111=10 " "$REPLY"
-replays "failover"
+replays "failover" 1000
 vn node set 2 state up
 vn member set web vni 210 state up
 names 10
@@ -143,7 +143,7 @@ check "its member goes" vn member set web vni "$mine" state down
 names 10
 check_match "... to one other" "^[0-9]+=10 $" echo "$REPLY"
 check "... and comes back" vn member set web vni "$mine" state up
-replays "maglev" from 10.77.1.10
+replays "maglev" 1000 from 10.77.1.10
 
 # route get changes nothing.
 before=$(vn -j -s member show web | jq -c '[.[].stats]')
@@ -160,4 +160,5 @@ check "a large service" bash -c '
 		vnimesh -n h1 member add web vni $((3000 + i)) latency $((1 + i))ms || exit 1
 	done; }'
 check "policy optimal" vn service set web policy optimal
-replays "sampled"
+# Each answer has a hundred candidates.
+replays "sampled" 100
