@@ -27,6 +27,7 @@ const struct route api_routes[] = {
 	{ "/v1/nodes/*/grant", HTTP_PUT, BODY_MAX, api_put_grant, ROLE_ADMIN,
 	  false },
 	{ "/v1/watch", HTTP_GET, 0, api_get_watch, ROLE_READ, false },
+	{ "/v1/events", HTTP_GET, 0, api_get_events, ROLE_READ, false },
 	{ "/v1/services", HTTP_GET, 0, api_get_services, ROLE_READ, false },
 	{ "/v1/services/*", HTTP_GET, 0, api_get_service, ROLE_READ, false },
 	{ "/v1/services/*", HTTP_PUT, BODY_MAX, api_put_service, ROLE_REGISTER,
@@ -192,6 +193,7 @@ int api_get_status(struct request *rq)
 	record_set(obj, "store_writes", json_integer(reg->store->nr_writes));
 	record_set(obj, "store_conflicts",
 		   json_integer(reg->store->nr_conflicts));
+	api_events_counters(obj);
 	http_counters(rq->http, obj);
 	return 200;
 }

@@ -23,6 +23,9 @@ int api_post_node(struct request *rq);
 int api_get_nodes(struct request *rq);
 int api_post_report(struct request *rq);
 int api_get_watch(struct request *rq);
+int api_get_events(struct request *rq);
+/* Adds the counters of the event streams to @obj. */
+void api_events_counters(json_t *obj);
 int api_get_services(struct request *rq);
 int api_get_service(struct request *rq);
 int api_put_service(struct request *rq);

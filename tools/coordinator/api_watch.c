@@ -9,42 +9,6 @@
 #include "mem.h"
 #include "problem.h"
 
-/* A comma separated list of tags from argument @name into @in->tags, after
- * those already there. False with a problem.
- */
-static bool read_tags(struct request *rq, const char *name,
-		      struct interest *in)
-{
-	const char *text = http_arg(rq, name);
-	size_t n;
-
-	if (text && strlen(text) > WATCH_TAGS_BYTES) {
-		problem(rq, 400, name, "%s: at most %u bytes of tags", name,
-			WATCH_TAGS_BYTES);
-		return false;
-	}
-	for (; text && *text; text += n + (text[n] == ',')) {
-		n = strcspn(text, ",");
-		if (in->nr_tags == WATCH_TAGS_MAX) {
-			problem(rq, 400, name, "%s: at most %u tags", name,
-				WATCH_TAGS_MAX);
-			return false;
-		}
-		in->tags = mem_resize(in->tags, in->nr_tags + 1,
-				      sizeof(*in->tags));
-		memset(in->tags[in->nr_tags], 0, sizeof(*in->tags));
-		if (n <= TAG_MAX)
-			memcpy(in->tags[in->nr_tags], text, n);
-		if (!tag_valid(in->tags[in->nr_tags])) {
-			problem(rq, 400, name, "%s: \"%.*s\" is not a tag",
-				name, n > 80 ? 80 : (int)n, text);
-			return false;
-		}
-		in->nr_tags++;
-	}
-	return true;
-}
-
 static json_t *tombstones(struct registry *reg, uint64_t after)
 {
 	json_t *list = mem_checked(json_array());
@@ -145,8 +109,11 @@ static int watch(struct request *rq, struct interest *in,
 			checks_taken(node, since.index);
 		in->checks = node->def.id;
 	}
-	if (!read_tags(rq, "tags", in) || !read_tags(rq, "fresh", fresh))
-		return 400;
+	status = watch_read_tags(rq, "tags", in);
+	if (!status)
+		status = watch_read_tags(rq, "fresh", fresh);
+	if (status)
+		return status;
 	in->nr_tags = watch_sort_tags(in->tags, in->nr_tags);
 	in->nodes = true;
 	in->services = true;

@@ -327,6 +327,69 @@ static bool take_body(struct request *rq, const char *data, size_t len)
 	return true;
 }
 
+static void drop_piece(struct request *rq)
+{
+	rq->http->pending -= rq->pending;
+	free(rq->piece);
+	rq->piece = NULL;
+	rq->pending = 0;
+	rq->piece_at = 0;
+}
+
+bool http_piece(struct request *rq, char *text, size_t len)
+{
+	rq->piece = text;
+	rq->pending = len;
+	rq->http->pending += len;
+	if (rq->http->pending <= PENDING_MAX)
+		return true;
+	rq->http->refused_memory++;
+	return false;
+}
+
+/* The client has read all there was before. */
+static ssize_t on_read(void *cls, uint64_t pos, char *buf, size_t max)
+{
+	struct request *rq = cls;
+	size_t n;
+
+	(void)pos;
+	if (rq->piece_at == rq->pending) {
+		drop_piece(rq);
+		if (!rq->stream->next(rq))
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		/* Nothing: it waits, and the connection is suspended. */
+		if (!rq->piece)
+			return 0;
+		give_time(rq, CLIENT_PIECE_MS);
+	}
+	n = rq->pending - rq->piece_at;
+	if (n > max)
+		n = max;
+	memcpy(buf, rq->piece + rq->piece_at, n);
+	rq->piece_at += n;
+	return n;
+}
+
+static enum MHD_Result reply_stream(struct request *rq)
+{
+	struct MHD_Response *response;
+	enum MHD_Result ret;
+
+	give_time(rq, CLIENT_ANSWER_MS);
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN,
+						     STREAM_BLOCK, on_read, rq,
+						     NULL);
+	mem_checked(response);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				rq->stream->type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+				"no-store");
+	ret = MHD_queue_response(rq->conn, rq->status, response);
+	MHD_destroy_response(response);
+	return ret;
+}
+
 static enum MHD_Result reply(struct request *rq)
 {
 	struct MHD_Response *response;
@@ -338,6 +401,8 @@ static enum MHD_Result reply(struct request *rq)
 		rq->http->refused_memory++;
 		rq->status = problem(rq, 503, NULL,
 				     "too many answers wait to be read");
+	} else if (rq->stream) {
+		return reply_stream(rq);
 	}
 	if (rq->reply) {
 		text = mem_checked(json_dumps(rq->reply, JSON_COMPACT));
@@ -464,7 +529,9 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 	if (!rq)
 		return;
 	http->open--;
-	http->pending -= rq->pending;
+	if (rq->stream)
+		rq->stream->done(rq->stream, rq->piece);
+	drop_piece(rq);
 	give_time(rq, CLIENT_IDLE_MS);
 	json_decref(rq->reply);
 	free((char *)rq->allow);
@@ -500,6 +567,39 @@ const char *http_arg(const struct request *rq, const char *name)
 {
 	return MHD_lookup_connection_value(rq->conn, MHD_GET_ARGUMENT_KIND,
 					   name);
+}
+
+struct each_arg {
+	struct request *rq;
+	const char *name;
+	int (*fn)(struct request *rq, const char *value, void *data);
+	void *data;
+	int status;
+};
+
+static enum MHD_Result on_arg(void *cls, enum MHD_ValueKind kind,
+			      const char *key, const char *value)
+{
+	struct each_arg *each = cls;
+
+	(void)kind;
+	if (strcmp(key, each->name))
+		return MHD_YES;
+	each->status = each->fn(each->rq, value ? value : "", each->data);
+	return each->status ? MHD_NO : MHD_YES;
+}
+
+int http_each_arg(struct request *rq, const char *name,
+		  int (*fn)(struct request *rq, const char *value, void *data),
+		  void *data)
+{
+	struct each_arg each = {
+		.rq = rq, .name = name, .fn = fn, .data = data,
+	};
+
+	MHD_get_connection_values(rq->conn, MHD_GET_ARGUMENT_KIND, on_arg,
+				  &each);
+	return each.status;
 }
 
 int http_arg_int(struct request *rq, const char *name, int64_t min, int64_t max,

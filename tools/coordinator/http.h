@@ -8,6 +8,10 @@
  * after http_wake() or when the wait is over or the client gone. It must then
  * answer.
  *
+ * Or it answers piece by piece: it returns 200 with rq->stream set. Whenever
+ * the client has read all there was, stream->next() gives the next piece by
+ * http_piece(), or calls http_wait(), or ends the answer.
+ *
  * Ownership: a request belongs to the server and dies with its connection's
  * turn; the server drops rq->reply after sending.
  */
@@ -54,6 +58,15 @@ struct identity {
 	char token[TOKEN_ID_LEN + 1];	/* its id, else "" */
 };
 
+/* An answer in pieces, with fields of its owner's behind. */
+struct http_stream {
+	const char *type;		/* its content type */
+	/* False: that was all. */
+	bool (*next)(struct request *rq);
+	/* The end; @unread: in the middle of a piece. Frees it. */
+	void (*done)(struct http_stream *stream, bool unread);
+};
+
 /* Of a handler: it will be called again. */
 #define HTTP_WAITS	1
 
@@ -71,11 +84,15 @@ struct request {
 	bool waited;
 	unsigned int tries;		/* of a change; see change.h */
 	struct watcher *watcher;	/* while it waits; see watch.h */
+	bool gone;			/* the client hung up while it waited */
+	struct http_stream *stream;
 	/* the server's */
 	struct MHD_Connection *conn;
 	struct source *hangup;
 	size_t discarded;
 	size_t pending;			/* bytes of the answer */
+	char *piece;			/* of a stream, @pending bytes */
+	size_t piece_at;		/* those that were read */
 	struct client *client;
 	int status;			/* 0: no answer yet */
 	const char *allow;
@@ -117,5 +134,17 @@ int http_arg_int(struct request *rq, const char *name, int64_t min, int64_t max,
 /* Suspends; calls @gone when the client hangs up while it waits. */
 void http_wait(struct request *rq, loop_io_fn gone, void *data);
 void http_wake(struct request *rq);
+
+/* The next piece of a stream, owned from now on. False: too many answers wait
+ * to be read, and this one has to end.
+ */
+bool http_piece(struct request *rq, char *text, size_t len);
+
+/* Calls @fn with the value of each query argument of that name, until it
+ * returns a status of a problem; returns that, else 0.
+ */
+int http_each_arg(struct request *rq, const char *name,
+		  int (*fn)(struct request *rq, const char *value, void *data),
+		  void *data);
 
 #endif

@@ -56,6 +56,12 @@
 #define CONNECTIONS_PER_IP	1024
 #define CONNECTION_IDLE_S	90
 #define WATCHERS_MAX		2048
+/* Event streams stay; they leave connections to agents. */
+#define STREAMS_MAX		1024
+#define BEAT_MIN_MS		100
+#define BEAT_MAX_MS		60000
+/* Below the idle limits of proxies and address translators. */
+#define BEAT_DEFAULT_MS		15000
 
 /* At the end clients get their last answers, those that take them. */
 #define STOP_MAX_MS		1000
@@ -106,6 +112,9 @@
 #define CLIENT_BODY_MS		30000
 #define CLIENT_ANSWER_MS	60000
 #define CLIENT_IDLE_MS		120000
+/* One event of a stream: its client would be shown the past. */
+#define CLIENT_PIECE_MS		10000
+#define STREAM_BLOCK		16384
 
 /* An agent asks a few times in a second; a burst of this many seconds is what
  * a restart of everything behind one address brings.

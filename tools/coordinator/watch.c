@@ -79,7 +79,7 @@ static bool tags_changed(struct registry *reg, const struct interest *in,
 	return false;
 }
 
-static bool has_tag(const struct interest *in, const char *tag)
+bool watch_has_tag(const struct interest *in, const char *tag)
 {
 	return in->nr_tags && bsearch(tag, in->tags, in->nr_tags,
 				      sizeof(*in->tags), cmp_tag);
@@ -97,7 +97,7 @@ static bool recent_changed(struct registry *reg, const struct interest *in,
 			      members_changed) {
 		if (svc->members_rev <= after)
 			break;
-		if (has_tag(in, svc->def.tag))
+		if (watch_has_tag(in, svc->def.tag))
 			return true;
 	}
 	/* A single service's definition: removals leave no object behind. */
@@ -110,9 +110,10 @@ static void wake(struct watcher *watcher)
 	struct watches *w = watcher->all;
 
 	TAILQ_REMOVE(&w->list, watcher, list);
-	w->nr--;
+	w->nr -= !watcher->interest.lent;
 	source_free(&watcher->deadline);
-	free(watcher->interest.tags);
+	if (!watcher->interest.lent)
+		free(watcher->interest.tags);
 	watcher->rq->watcher = NULL;
 	http_wake(watcher->rq);
 	free(watcher);
@@ -126,9 +127,12 @@ static void on_deadline(void *data, uint64_t now_us)
 
 static void on_gone(void *data, int fd, uint32_t events)
 {
+	struct watcher *watcher = data;
+
 	(void)fd;
 	(void)events;
-	wake(data);
+	watcher->rq->gone = true;
+	wake(watcher);
 }
 
 static void publish(struct watches *w, uint64_t now_us)
@@ -213,6 +217,58 @@ unsigned int watches_count(const struct watches *w)
 	return w->nr;
 }
 
+int watch_known(struct request *rq, const char *field, const char *incarnation,
+		uint64_t index)
+{
+	if (strcmp(incarnation, rq->reg->incarnation))
+		return problem(rq, 410, field ? field : "incarnation",
+			       "the coordinator was started anew: list without index");
+	if (index > rq->reg->rev)
+		return problem(rq, 410, field ? field : "index",
+			       "the index is ahead of the coordinator's: list without index");
+	if (index < rq->reg->floor)
+		return problem(rq, 410, field ? field : "index",
+			       "too many changes since: list without index");
+	return 0;
+}
+
+int watch_add_tag(struct request *rq, const char *field,
+		  struct interest *interest, const char *text, size_t len)
+{
+	if (interest->nr_tags == WATCH_TAGS_MAX)
+		return problem(rq, 400, field, "%s: at most %u tags", field,
+			       WATCH_TAGS_MAX);
+	interest->tags = mem_resize(interest->tags, interest->nr_tags + 1,
+				    sizeof(*interest->tags));
+	memset(interest->tags[interest->nr_tags], 0, sizeof(*interest->tags));
+	if (len <= TAG_MAX)
+		memcpy(interest->tags[interest->nr_tags], text, len);
+	if (!tag_valid(interest->tags[interest->nr_tags]))
+		return problem(rq, 400, field, "%s: \"%.*s\" is not a tag",
+			       field, len > 80 ? 80 : (int)len, text);
+	interest->nr_tags++;
+	return 0;
+}
+
+int watch_read_tags(struct request *rq, const char *name,
+		    struct interest *interest)
+{
+	const char *text = http_arg(rq, name);
+	int status;
+	size_t n;
+
+	if (text && strlen(text) > WATCH_TAGS_BYTES)
+		return problem(rq, 400, name, "%s: at most %u bytes of tags",
+			       name, WATCH_TAGS_BYTES);
+	for (; text && *text; text += n + (text[n] == ',')) {
+		n = strcspn(text, ",");
+		status = watch_add_tag(rq, name, interest, text, n);
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
 int watch_since(struct request *rq, struct since *since)
 {
 	const char *incarnation = http_arg(rq, "incarnation");
@@ -232,23 +288,35 @@ int watch_since(struct request *rq, struct since *since)
 	if (!incarnation)
 		return problem(rq, 400, "incarnation",
 			       "incarnation: required with index");
-	if (strcmp(incarnation, rq->reg->incarnation))
-		return problem(rq, 410, "incarnation",
-			       "the coordinator was started anew: list without index");
-	if (since->index > rq->reg->rev)
-		return problem(rq, 410, "index",
-			       "the index is ahead of the coordinator's: list without index");
-	if (since->index < rq->reg->floor)
-		return problem(rq, 410, "index",
-			       "too many changes since: list without index");
-	return 0;
+	return watch_known(rq, NULL, incarnation, since->index);
+}
+
+static bool add(struct watches *w, struct request *rq,
+		const struct interest *interest, uint64_t index,
+		uint64_t until_us)
+{
+	struct watcher *watcher = mem_zero(1, sizeof(*watcher));
+
+	watcher->all = w;
+	watcher->rq = rq;
+	watcher->interest = *interest;
+	watcher->index = index;
+	if (loop_timer(w->loop, &watcher->deadline, on_deadline, watcher)) {
+		free(watcher);
+		return false;
+	}
+	source_timer_set(watcher->deadline, until_us);
+	TAILQ_INSERT_TAIL(&w->list, watcher, list);
+	w->nr += !interest->lent;
+	rq->watcher = watcher;
+	http_wait(rq, on_gone, watcher);
+	return true;
 }
 
 int watch_wait(struct watches *w, struct request *rq,
 	       struct interest *interest, const struct since *since)
 {
 	struct registry *reg = w->reg;
-	struct watcher *watcher;
 
 	if (rq->waited || !since->given || !since->wait_ms || w->closed ||
 	    lists_changed(reg, interest, since->index) ||
@@ -258,23 +326,18 @@ int watch_wait(struct watches *w, struct request *rq,
 		return problem(rq, 503, NULL, "%u watchers are waiting already",
 			       w->nr);
 
-	watcher = mem_zero(1, sizeof(*watcher));
-	watcher->all = w;
-	watcher->rq = rq;
-	watcher->interest = *interest;
-	watcher->index = since->index;
-	if (loop_timer(w->loop, &watcher->deadline, on_deadline, watcher)) {
-		free(watcher);
+	if (!add(w, rq, interest, since->index,
+		 loop_now() + since->wait_ms * LOOP_USEC_PER_MSEC))
 		return 1;
-	}
-	source_timer_set(watcher->deadline,
-			 loop_now() + since->wait_ms * LOOP_USEC_PER_MSEC);
-	TAILQ_INSERT_TAIL(&w->list, watcher, list);
-	w->nr++;
-	rq->watcher = watcher;
 	interest->tags = NULL;
-	http_wait(rq, on_gone, watcher);
 	return 0;
+}
+
+bool watch_sleep(struct watches *w, struct request *rq,
+		 const struct interest *interest, uint64_t index,
+		 uint64_t until_us)
+{
+	return !w->closed && add(w, rq, interest, index, until_us);
 }
 
 void watch_stamp(struct registry *reg, json_t *obj)

@@ -21,6 +21,7 @@ struct interest {
 	uint32_t checks;		/* requests to this node, 0: none */
 	unsigned int nr_tags;		/* sorted */
 	char (*tags)[TAG_MAX + 1];	/* members of these; owned by the caller */
+	bool lent;			/* @tags, to who waits, for as long */
 };
 
 /* The index of a blocking query, from its arguments. */
@@ -42,6 +43,27 @@ unsigned int watches_count(const struct watches *w);
 /* Reads incarnation, index and wait_ms. 0, or the status of a problem. */
 int watch_since(struct request *rq, struct since *since);
 
+/* Whether an index that a client names is still good: 0, or the status of a
+ * problem about @field, or the argument at fault.
+ */
+int watch_known(struct request *rq, const char *field, const char *incarnation,
+		uint64_t index);
+
+/* Waits, for what comes after @index or until @until_us. Nobody waits any more
+ * at the end (false).
+ */
+bool watch_sleep(struct watches *w, struct request *rq,
+		 const struct interest *interest, uint64_t index,
+		 uint64_t until_us);
+
+/* Adds a tag to @interest. 0, or the status of a problem about @field. */
+int watch_add_tag(struct request *rq, const char *field,
+		  struct interest *interest, const char *text, size_t len);
+
+/* The same for a comma separated list in an argument. */
+int watch_read_tags(struct request *rq, const char *name,
+		    struct interest *interest);
+
 /* Waits when nothing of @interest changed after @since and there is time:
  * 0 (takes over interest->tags), to be returned by the handler; 1 when the
  * answer is due now; else the status of a problem.
@@ -51,6 +73,9 @@ int watch_wait(struct watches *w, struct request *rq,
 
 /* Sorts @tags and drops doubles; returns how many are left. */
 unsigned int watch_sort_tags(char (*tags)[TAG_MAX + 1], unsigned int n);
+
+/* Of sorted ones. */
+bool watch_has_tag(const struct interest *in, const char *tag);
 
 /* Adds "incarnation" and "index" to an answer. */
 void watch_stamp(struct registry *reg, json_t *obj);
