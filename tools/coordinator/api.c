@@ -6,9 +6,11 @@
 #include "api.h"
 #include "defaults.h"
 #include "mem.h"
+#include "note.h"
 #include "problem.h"
 
 static struct watches *watches;
+static const struct leases *leases;
 static uint32_t lease_ms;
 
 const struct route api_routes[] = {
@@ -59,9 +61,10 @@ void api_print_routes(FILE *to)
 			r->open ? "open" : grant_roles[r->role], r->body_max);
 }
 
-void api_init(struct watches *w, uint32_t lease)
+void api_init(struct watches *w, const struct leases *l, uint32_t lease)
 {
 	watches = w;
+	leases = l;
 	lease_ms = lease;
 }
 
@@ -193,6 +196,8 @@ int api_get_status(struct request *rq)
 	record_set(obj, "store_writes", json_integer(reg->store->nr_writes));
 	record_set(obj, "store_conflicts",
 		   json_integer(reg->store->nr_conflicts));
+	record_set(obj, "audit_lost", json_integer(notes_lost(reg)));
+	leases_counters(leases, obj);
 	api_events_counters(obj);
 	http_counters(rq->http, obj);
 	return 200;

@@ -6,10 +6,12 @@
 #include <stdio.h>
 
 #include "http.h"
+#include "lease.h"
 #include "watch.h"
 
 /* The handlers' surroundings; set once, before the server starts. */
-void api_init(struct watches *watches, uint32_t lease_ms);
+void api_init(struct watches *watches, const struct leases *leases,
+	      uint32_t lease_ms);
 
 extern const struct route api_routes[];
 

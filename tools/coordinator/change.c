@@ -25,11 +25,26 @@ static json_t *stamp(void)
 	return json_string(text);
 }
 
-void change_log(struct registry *reg, const struct request *rq,
-		const char *object, const char *what, const char *fmt, ...)
+void change_log_as(struct registry *reg, const char *who, const char *object,
+		   const char *what, const char *cause)
 {
 	uint64_t seq = reg->audit_seq + ++reg->audit_new;
 	json_t *obj = mem_checked(json_object());
+
+	record_set(obj, "seq", json_integer(seq));
+	record_set(obj, "time", stamp());
+	record_set(obj, "who", json_string(who));
+	record_set(obj, "object", json_string(object));
+	record_set(obj, "what", json_string(what));
+	record_set(obj, "cause", json_string(cause));
+	store_put_audit(reg->store, seq, obj);
+	if (seq > AUDIT_MAX)
+		store_del_audit(reg->store, seq - AUDIT_MAX);
+}
+
+void change_log(struct registry *reg, const struct request *rq,
+		const char *object, const char *what, const char *fmt, ...)
+{
 	char cause[256];
 	char who[96];
 	va_list ap;
@@ -37,16 +52,8 @@ void change_log(struct registry *reg, const struct request *rq,
 	va_start(ap, fmt);
 	vsnprintf(cause, sizeof(cause), fmt, ap);
 	va_end(ap);
-	record_set(obj, "seq", json_integer(seq));
-	record_set(obj, "time", stamp());
-	record_set(obj, "who", json_string(rq ?
-		auth_name(rq, who, sizeof(who)) : "coordinator"));
-	record_set(obj, "object", json_string(object));
-	record_set(obj, "what", json_string(what));
-	record_set(obj, "cause", json_string(cause));
-	store_put_audit(reg->store, seq, obj);
-	if (seq > AUDIT_MAX)
-		store_del_audit(reg->store, seq - AUDIT_MAX);
+	change_log_as(reg, rq ? auth_name(rq, who, sizeof(who)) : "coordinator",
+		      object, what, cause);
 }
 
 struct waiter {

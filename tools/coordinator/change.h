@@ -17,6 +17,10 @@ void change_log(struct registry *reg, const struct request *rq,
 		const char *object, const char *what, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
+/* The same for who is named by @who. */
+void change_log_as(struct registry *reg, const char *who, const char *object,
+		   const char *what, const char *cause);
+
 /* 0, or an error of store_commit(); problem_store() then says what becomes of
  * the request.
  */

@@ -6,6 +6,8 @@
 #include "lease.h"
 #include "log.h"
 #include "mem.h"
+#include "note.h"
+#include "preserve.h"
 
 struct leases {
 	struct registry *reg;
@@ -13,6 +15,7 @@ struct leases {
 	uint64_t due_us;		/* when the tick should come */
 	uint64_t step_us;
 	bool failing;			/* the store, which was logged */
+	struct preserve preserve;
 };
 
 void lease_renew(struct registry *reg, struct node *node)
@@ -31,33 +34,108 @@ bool lease_live(const struct node *node)
 	return node->held;
 }
 
-static void grant_all(struct registry *reg, uint64_t now_us)
+/* Who was overdue already when we ran last, and was spared, still is. */
+static void grant_all(struct leases *leases, uint64_t now_us)
 {
+	struct registry *reg = leases->reg;
+	uint64_t ran_us = leases->due_us - leases->step_us;
 	struct node *node;
 
 	TAILQ_FOREACH(node, &reg->nodes_changed, changed)
-		if (node->held)
+		if (node->held && node->lease_us > ran_us)
 			node->lease_us = now_us + reg->lease_us_len;
 }
 
-static void lapse(struct registry *reg, uint64_t now_us)
+/* After our start a node was stale from the beginning: that is no news. */
+static bool overdue(const struct node *node, uint64_t now_us)
+{
+	return node && node->held && !node->stale && node->lease_us <= now_us;
+}
+
+static void lapse(struct registry *reg, uint64_t now_us, uint64_t lapsed_us)
 {
 	struct node *node;
+	bool news;
 	uint32_t id;
 
 	for (id = 0; id < reg->nodes_end; id++) {
 		node = reg->nodes[id];
 		if (!node || !node->held || node->lease_us > now_us)
 			continue;
+		news = overdue(node, now_us);
 		node->held = false;
-		/* After our start it was stale from the beginning. */
-		if (node->stale)
+		if (!news)
 			continue;
 		node->stale = true;
+		node->lapsed_us = lapsed_us;
 		registry_touch_all_of(reg, node);
 		log_warning("node %u \"%s\": lease lapsed, figures are stale",
 			    id, node->def.name);
 	}
+}
+
+/* Those that a moment ago were there, and of them the silent ones. */
+static enum preserve_turn look(struct leases *leases, uint64_t now_us)
+{
+	unsigned int all = 0, late = 0, lapsed = 0;
+	struct registry *reg = leases->reg;
+	const struct node *node;
+	uint32_t id;
+
+	for (id = 0; id < reg->nodes_end; id++) {
+		node = reg->nodes[id];
+		if (!node)
+			continue;
+		if (!node->stale)
+			all++;
+		else if (node->lapsed_us &&
+			 node->lapsed_us + reg->lease_us_len > now_us)
+			lapsed++;
+		late += overdue(node, now_us);
+	}
+	return preserve_tick(&leases->preserve, all + lapsed, late, lapsed,
+			     now_us);
+}
+
+static void lapse_unless_many(struct leases *leases, uint64_t now_us)
+{
+	const struct preserve *p = &leases->preserve;
+	struct registry *reg = leases->reg;
+	enum preserve_turn turn = look(leases, now_us);
+	uint64_t ms = reg->lease_us_len / LOOP_USEC_PER_MSEC;
+
+	switch (turn) {
+	case PRESERVE_BEGINS:
+		log_warning("%u of %u agents fell silent within a lease: no lease lapses",
+			    p->silent, p->all);
+		note(reg, NULL, "mesh", "preserving",
+		     "%u of %u leases ran out within %llu ms", p->silent,
+		     p->all, (unsigned long long)ms);
+		break;
+	case PRESERVE_ENDS:
+	case PRESERVE_GIVES_UP:
+		log_warning("leases lapse again: %u of %u agents are silent",
+			    p->silent, p->all);
+		note(reg, NULL, "mesh", "expiring", "%s: %u of %u are silent",
+		     turn == PRESERVE_ENDS ? "few enough" :
+					     "they do not come back",
+		     p->silent, p->all);
+		break;
+	case PRESERVE_AS_BEFORE:
+		break;
+	}
+	if (!p->on)
+		/* Who was waited for in vain does not begin it again. */
+		lapse(reg, now_us, turn == PRESERVE_GIVES_UP ? 0 : now_us);
+}
+
+void leases_counters(const struct leases *leases, json_t *obj)
+{
+	const struct preserve *p = &leases->preserve;
+
+	record_set(obj, "preserving", json_boolean(p->on));
+	record_set(obj, "preservations", json_integer(p->times));
+	record_set(obj, "silent", json_integer(p->silent));
 }
 
 /* Service addresses whose rest is over: one commit for all of a tick. What a
@@ -112,9 +190,9 @@ static void on_tick(void *data, uint64_t now_us)
 		log_warning("did not run for %llu ms: all leases start anew",
 			    (unsigned long long)((now_us - leases->due_us) /
 						 LOOP_USEC_PER_MSEC));
-		grant_all(reg, now_us);
+		grant_all(leases, now_us);
 	} else {
-		lapse(reg, now_us);
+		lapse_unless_many(leases, now_us);
 	}
 	checks_expire(reg, now_us);
 	wake_addresses(leases, now_us);

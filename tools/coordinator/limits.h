@@ -14,6 +14,14 @@
  */
 #define LEASE_TICKS		8
 
+/* Silent agents that are too many to be all at fault, within one lease; below
+ * that number each is (two hosts of three may well be off). After the time
+ * they are gone for good.
+ */
+#define PRESERVE_MIN		4
+#define PRESERVE_PERCENT	15
+#define PRESERVE_MAX_MS		300000
+
 /* A released service address may still be in some client's cache. */
 #define REST_MS			600000
 
@@ -104,6 +112,11 @@
 /* Half a year of a quiet mesh; a busy one has its last hours. */
 #define AUDIT_MAX		10000
 #define AUDIT_PAGE		1000
+
+/* Entries of the log that wait for the store. */
+#define NOTES_MAX		1024
+#define NOTE_GATHER_MS		20
+#define NOTE_AGAIN_MS		1000
 
 /* What a client may take its time for: the head of a request, its body, our
  * answer (a slow line may bring 100 KiB in a second), and being idle.

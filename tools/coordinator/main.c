@@ -11,6 +11,7 @@
 #include "init.h"
 #include "lease.h"
 #include "log.h"
+#include "note.h"
 #include "tls.h"
 
 #define ERROR_MAX	1024
@@ -24,6 +25,7 @@ struct coordinator {
 	bool loaded;
 	struct watches *watches;
 	struct leases *leases;
+	struct notes *notes;
 	struct http *http;
 	struct source *sigterm;
 	struct source *sigint;
@@ -89,6 +91,7 @@ static bool start(struct coordinator *co, char *err, size_t len)
 	if (!co->loaded)
 		return false;
 	if (watches_new(&co->watches, co->loop, &co->reg) ||
+	    notes_new(&co->notes, co->loop, &co->reg) ||
 	    leases_new(&co->leases, co->loop, &co->reg)) {
 		snprintf(err, len, "cannot start the timers");
 		return false;
@@ -98,7 +101,7 @@ static bool start(struct coordinator *co, char *err, size_t len)
 		if (!co->tls)
 			return false;
 	}
-	api_init(co->watches, co->cfg.lease_ms);
+	api_init(co->watches, co->leases, co->cfg.lease_ms);
 	if (store_follow(co->store, co->loop, &follower, co)) {
 		snprintf(err, len, "cannot follow the store");
 		return false;
@@ -116,6 +119,7 @@ static void stop(struct coordinator *co)
 		http_stop(co->http);
 	}
 	leases_free(co->leases);
+	notes_free(co->notes);
 	watches_free(co->watches);
 	if (co->loaded)
 		registry_free(&co->reg);

@@ -59,6 +59,7 @@ struct node {
 	int64_t seq;			/* of its report, -1: a full one is due */
 	bool stale;
 	bool held;			/* its lease did not lapse */
+	uint64_t lapsed_us;		/* ... or did then, 0: long ago */
 	int64_t epochs[EPOCHS_KEPT];	/* that were replaced, 0: none */
 	unsigned int next_epoch;
 	unsigned int nr_swaps;		/* returns of such, of late */
@@ -102,6 +103,7 @@ struct forgotten {
 TAILQ_HEAD(forgotten_list, forgotten);
 
 struct waiter_list;
+struct notes;
 
 struct registry {
 	struct mesh mesh;
@@ -140,6 +142,7 @@ struct registry {
 	struct grant nothing;		/* for who has none */
 
 	struct waiter_list *waiters;	/* change.c's */
+	struct notes *notes;		/* note.c's */
 
 	/* Called when rev has moved on; publishes, in its own time. */
 	void (*on_change)(void *data);
