@@ -73,6 +73,7 @@ soak:
 	selftests/vm/run -t 3000 -e EJECT_FLOWS=10000 -- selftests/test_eject.sh
 
 check-debug:
+	selftests/check -d -u
 	selftests/check -d
 
 check-static:

@@ -10,10 +10,7 @@
 # what counts.
 set -u
 cd "$(dirname "$0")/.." || exit
-[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
-[ -d /sys/module/vnimesh ] || insmod ../vnimesh.ko || exit
 . ./lib.sh
-modprobe() { :; }
 . ./topo.sh
 
 rounds=${1:-11}

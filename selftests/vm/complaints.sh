@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What a guest's process 1 asks its kernel after the command: sourced there.
+
+kmemleak=/sys/kernel/debug/kmemleak
+
+# True if this kernel looks for leaks: from now on, for those of the command.
+watch_leaks() {
+	[ -w "$kmemleak" ] || return
+	echo scan=off >"$kmemleak"
+	echo clear >"$kmemleak"
+}
+
+# complaints MARK: unload the module and print what is wrong: a reference that was
+# lost, a leak, what the kernel said after MARK.
+complaints() {
+	local pattern i leaks
+	# A module that cannot be removed now has lost a reference. What it reports
+	# while going, and what it leaves behind, is part of the verdict.
+	if [ -d /sys/module/vnimesh ]; then
+		for ((i = 0; i < 20; i++)); do
+			modprobe -r vnimesh 2>/dev/null && break
+			sleep 0.2
+		done
+		[ ! -d /sys/module/vnimesh ] ||
+			echo "vnimesh cannot be unloaded, use count $(cat /sys/module/vnimesh/refcnt)"
+	fi
+	if [ -w "$kmemleak" ]; then
+		# Only what is older than 5 s is reported, and only at the second look.
+		echo scan >"$kmemleak"
+		sleep 6
+		echo scan >"$kmemleak"
+		leaks=$(head -c 20000 "$kmemleak")
+		[ -z "$leaks" ] || echo "$leaks"
+	fi
+	pattern='BUG|WARNING|Oops|KASAN|KCSAN|UBSAN|possible recursive|unreferenced object'
+	pattern+='|refcount|unregister_netdevice: waiting|page allocation failure'
+	pattern+='|circular locking|inconsistent lock|suspicious RCU|ODEBUG|soft lockup'
+	pattern+='|detected stall|blocked for more than'
+	dmesg | sed "1,/$1/d" | grep -E "$pattern" |
+		grep -v 'unreliable refcount tracker' # failslab hit the tracker itself
+}
