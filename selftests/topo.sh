@@ -16,6 +16,7 @@
 #   topo_member HOST TAG VNI [ARG...]  member, with a VNI record if it is remote
 #   topo_serve VNI PORT... a server in the container: TCP, UDP, IPv4, IPv6
 #   ip4 VNI, ip6 VNI       sets REPLY to the address
+#   $at_once               matches how long peer waited, if that was for nothing
 #   underlay N             sets REPLY to the underlay address of host N
 #   in_ns NS CMD...        run CMD there
 #   stat_of HOST NAME      sets REPLY to a counter of the mesh
@@ -27,6 +28,9 @@ PATH=$here:$PATH
 prefix4=10.96.0.0/16
 prefix6=fd77:96::/64
 topo_family=4
+# What a refusal at the first packet takes; a second one would come after a second.
+at_once='[0-9]{1,3} ms'
+[ "$VNIMESH_SLOW" -le 12 ] || at_once='[0-9]{1,4} ms'
 declare -A topo_known=()
 
 [ "$(id -u)" = 0 ] || skip_all "not root"
