@@ -202,6 +202,9 @@ report host2 2 2 "$(member db 513),$(member web-1 514),$(member web-2 515)"
 check_is "no more services than its quota" '507 members[2]' "$status $(j .field)"
 report host2 2 2 "$(member db 513),$(member db 514),$(member db 515),$(member db 516)"
 check_is "nor members" '507 members[3]' "$status $(j .field)"
+is "nobody observes for another" '403 node' host1 POST /v1/nodes/2/observations '{}'
+is "but for itself" 200 host2 POST /v1/nodes/2/observations '{}'
+is "a registrar sees nothing" '403 node' "$registrar" POST /v1/nodes/2/observations '{}'
 is "a watch takes its own checks only" '403 node' host2 GET '/v1/watch?node=1'
 is "its own" 200 host2 GET '/v1/watch?node=2'
 check "a grant is changed" vnimesh grant set host2 tag payment

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <stddef.h>
+#include <stdio.h>
+
 #include "verdict.h"
 #include "tap.h"
 

@@ -10,6 +10,6 @@ trap 'rm -f "$bin"' EXIT
 # shellcheck disable=SC2046 # flags are words
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror \
 	-fsanitize=address,undefined -fno-sanitize-recover=all \
-	-I../../uapi -I$lib -I$agent -o "$bin" verdict.c $agent/verdict.c \
+	-I../../uapi -I$lib -I$agent -o "$bin" verdict.c $lib/verdict.c \
 	$(pkg-config --cflags --libs libsodium) 2>&1 | sed 's/^/# /'
 "$bin"

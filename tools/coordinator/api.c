@@ -11,6 +11,8 @@
 
 static struct watches *watches;
 static const struct leases *leases;
+static struct judge *judge;
+static struct triggers *triggers;
 static uint32_t lease_ms;
 
 const struct route api_routes[] = {
@@ -22,6 +24,8 @@ const struct route api_routes[] = {
 	{ "/v1/nodes/*", HTTP_DELETE, 0, api_delete_node, ROLE_ADMIN, false },
 	{ "/v1/nodes/*/report", HTTP_POST, REPORT_MAX, api_post_report,
 	  ROLE_REGISTER, false },
+	{ "/v1/nodes/*/observations", HTTP_POST, BODY_MAX,
+	  api_post_observations, ROLE_REGISTER, false },
 	{ "/v1/nodes/*/certificate", HTTP_POST, BODY_MAX,
 	  api_post_certificate, ROLE_REGISTER, false },
 	{ "/v1/nodes/*/grant", HTTP_GET, 0, api_get_grant, ROLE_REGISTER,
@@ -61,16 +65,29 @@ void api_print_routes(FILE *to)
 			r->open ? "open" : grant_roles[r->role], r->body_max);
 }
 
-void api_init(struct watches *w, const struct leases *l, uint32_t lease)
+void api_init(struct watches *w, const struct leases *l, struct judge *j,
+	      struct triggers *t, uint32_t lease)
 {
 	watches = w;
 	leases = l;
+	judge = j;
+	triggers = t;
 	lease_ms = lease;
 }
 
 struct watches *api_watches(void)
 {
 	return watches;
+}
+
+struct judge *api_judge(void)
+{
+	return judge;
+}
+
+struct triggers *api_triggers(void)
+{
+	return triggers;
 }
 
 uint32_t api_lease_ms(void)
@@ -99,7 +116,22 @@ static uint64_t age_ms(const struct node *node)
 
 json_t *api_node(const struct node *node)
 {
-	return record_node(&node->def, node->stale, age_ms(node));
+	json_t *obj = record_node(&node->def, node->stale, age_ms(node));
+	json_t *verdict;
+
+	if (!node->verdict.id)
+		return obj;
+	verdict = mem_checked(json_object());
+	record_set(verdict, "id", json_integer(node->verdict.id));
+	record_set(verdict, "sight",
+		   json_string(judge_sights[node->verdict.sight]));
+	record_set(verdict, "down", json_integer(node->verdict.down));
+	record_set(verdict, "asked", json_integer(node->verdict.asked));
+	record_set(verdict, "age_ms",
+		   json_integer((loop_now() - node->verdict.at_us) /
+				LOOP_USEC_PER_MSEC));
+	record_set(obj, "verdict", verdict);
+	return obj;
 }
 
 json_t *api_nodes(struct registry *reg, uint64_t after)
@@ -198,6 +230,8 @@ int api_get_status(struct request *rq)
 		   json_integer(reg->store->nr_conflicts));
 	record_set(obj, "audit_lost", json_integer(notes_lost(reg)));
 	leases_counters(leases, obj);
+	judge_counters(judge, obj);
+	triggers_counters(triggers, obj);
 	api_events_counters(obj);
 	http_counters(rq->http, obj);
 	return 200;

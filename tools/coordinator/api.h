@@ -6,11 +6,14 @@
 #include <stdio.h>
 
 #include "http.h"
+#include "judge.h"
 #include "lease.h"
+#include "trigger.h"
 #include "watch.h"
 
 /* The handlers' surroundings; set once, before the server starts. */
 void api_init(struct watches *watches, const struct leases *leases,
+	      struct judge *judge, struct triggers *triggers,
 	      uint32_t lease_ms);
 
 extern const struct route api_routes[];
@@ -20,10 +23,13 @@ void api_print_routes(FILE *to);
 
 struct watches *api_watches(void);
 uint32_t api_lease_ms(void);
+struct judge *api_judge(void);
+struct triggers *api_triggers(void);
 
 int api_post_node(struct request *rq);
 int api_get_nodes(struct request *rq);
 int api_post_report(struct request *rq);
+int api_post_observations(struct request *rq);
 int api_get_watch(struct request *rq);
 int api_get_events(struct request *rq);
 /* Adds the counters of the event streams to @obj. */

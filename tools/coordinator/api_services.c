@@ -6,7 +6,6 @@
 #include "api.h"
 #include "auth.h"
 #include "change.h"
-#include "check.h"
 #include "json.h"
 #include "log.h"
 #include "mem.h"
@@ -71,7 +70,8 @@ static struct service *find_service(struct request *rq)
 
 static bool passing(const struct member *m)
 {
-	return m->def.state == VNIMESH_STATE_UP && m->soft.health > 0;
+	return m->def.state == VNIMESH_STATE_UP && m->soft.health > 0 &&
+	       m->node->verdict.sight != PEER_SIGHT_DOWN;
 }
 
 /* 0: on the node itself, 1: in its zone, 2: elsewhere. */
@@ -242,7 +242,8 @@ int api_post_check(struct request *rq)
 	if (status)
 		return status;
 	rq->reply = mem_checked(json_object());
-	record_set(rq->reply, "id", json_integer(checks_ask(rq->reg, svc)));
+	record_set(rq->reply, "id",
+		   json_integer(trigger_service(api_triggers(), rq, svc)));
 	record_set(rq->reply, "members", json_integer(svc->nr_members));
 	return 202;
 }

@@ -83,7 +83,9 @@ static void answer(struct request *rq, const struct interest *in,
 	record_set(obj, "members",
 		   members(reg, in, fresh, after, !since->given));
 	record_set(obj, "checks",
-		   node ? checks_list(node, after) : json_array());
+		   node ? checks_list(node, after, false) : json_array());
+	record_set(obj, "looks",
+		   node ? checks_list(node, after, true) : json_array());
 }
 
 static int watch(struct request *rq, struct interest *in,

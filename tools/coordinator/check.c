@@ -18,31 +18,41 @@ static struct check *find(struct node *node, const struct member_def *def)
 	struct check *c;
 
 	TAILQ_FOREACH(c, &node->checks, list)
-		if (c->vni == def->vni && !strcmp(c->tag, def->tag))
+		if (!c->look && c->vni == def->vni && !strcmp(c->tag, def->tag))
 			return c;
 	return NULL;
 }
 
-static void ask(struct registry *reg, struct member *m)
+static struct check *add(struct registry *reg, struct node *node)
 {
-	struct node *node = m->node;
-	struct check *c = find(node, &m->def);
+	struct check *c;
 
-	/* Asked again: the later request stands for both. */
-	if (c)
-		drop(node, c);
-	else if (node->nr_checks >= CHECKS_PER_NODE)
+	if (node->nr_checks >= CHECKS_PER_NODE) {
 		drop(node, TAILQ_FIRST(&node->checks));
-
+		reg->checks_dropped++;
+	}
 	c = mem_zero(1, sizeof(*c));
-	c->id = ++reg->check_id;
 	c->at_us = loop_now();
-	c->vni = m->def.vni;
-	strcpy(c->tag, m->def.tag);
 	registry_touch_checks(reg, node);
 	c->rev = node->checks_rev;
 	TAILQ_INSERT_TAIL(&node->checks, c, list);
 	node->nr_checks++;
+	return c;
+}
+
+int64_t checks_ask_member(struct registry *reg, struct member *m)
+{
+	struct check *c = find(m->node, &m->def);
+
+	/* Asked again: the later request stands for both. */
+	if (c)
+		drop(m->node, c);
+	c = add(reg, m->node);
+	c->id = ++reg->check_id;
+	c->vni = m->def.vni;
+	strcpy(c->tag, m->def.tag);
+	reg->checks++;
+	return c->id;
 }
 
 int64_t checks_ask(struct registry *reg, struct service *svc)
@@ -50,8 +60,19 @@ int64_t checks_ask(struct registry *reg, struct service *svc)
 	struct member *m;
 
 	TAILQ_FOREACH(m, &svc->members, on_svc)
-		ask(reg, m);
+		checks_ask_member(reg, m);
 	return reg->check_id;
+}
+
+void checks_probe(struct registry *reg, struct node *node,
+		  const struct peer_case *kase)
+{
+	struct check *c = add(reg, node);
+
+	c->id = kase->id;
+	c->look = kase->node;
+	c->vni = kase->vni;
+	reg->probes++;
 }
 
 void checks_taken(struct node *node, uint64_t index)
@@ -62,18 +83,21 @@ void checks_taken(struct node *node, uint64_t index)
 		drop(node, c);
 }
 
-json_t *checks_list(const struct node *node, uint64_t after)
+json_t *checks_list(const struct node *node, uint64_t after, bool looks)
 {
 	json_t *list = mem_checked(json_array());
 	const struct check *c;
 	json_t *obj;
 
 	TAILQ_FOREACH(c, &node->checks, list) {
-		if (c->rev <= after)
+		if (c->rev <= after || !c->look != !looks)
 			continue;
 		obj = mem_checked(json_object());
 		record_set(obj, "id", json_integer(c->id));
-		record_set(obj, "tag", json_string(c->tag));
+		if (looks)
+			record_set(obj, "node", json_integer(c->look));
+		else
+			record_set(obj, "tag", json_string(c->tag));
 		record_set(obj, "vni", json_integer(c->vni));
 		record_append(list, obj);
 	}

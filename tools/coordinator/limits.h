@@ -90,6 +90,16 @@
  */
 #define CHECKS_PER_NODE		256
 #define CHECK_KEEP_MS		60000
+/* How often a critical service may be checked besides what its agents do. */
+#define CHECK_MS_MIN		1000
+#define CHECK_MS_MAX		86400000
+#define TRIGGER_TICK_MS		250
+/* A thousand hosts see one member fail at the same time. */
+#define EVIDENCE_GAP_MS		1000
+/* The log has the first of many requests for one service, and their number. */
+#define TRIGGER_NOTE_MS		10000
+/* Of each kind in one request of an agent. */
+#define OBSERVATIONS_MAX	64
 
 /* Removed services remembered for watchers; who is further behind relists. */
 #define TOMBSTONES_MAX		1024

@@ -26,6 +26,8 @@ struct coordinator {
 	struct watches *watches;
 	struct leases *leases;
 	struct notes *notes;
+	struct judge *judge;
+	struct triggers *triggers;
 	struct http *http;
 	struct source *sigterm;
 	struct source *sigint;
@@ -92,6 +94,8 @@ static bool start(struct coordinator *co, char *err, size_t len)
 		return false;
 	if (watches_new(&co->watches, co->loop, &co->reg) ||
 	    notes_new(&co->notes, co->loop, &co->reg) ||
+	    judge_new(&co->judge, co->loop, &co->reg) ||
+	    triggers_new(&co->triggers, co->loop, &co->reg) ||
 	    leases_new(&co->leases, co->loop, &co->reg)) {
 		snprintf(err, len, "cannot start the timers");
 		return false;
@@ -101,7 +105,8 @@ static bool start(struct coordinator *co, char *err, size_t len)
 		if (!co->tls)
 			return false;
 	}
-	api_init(co->watches, co->leases, co->cfg.lease_ms);
+	api_init(co->watches, co->leases, co->judge, co->triggers,
+		 co->cfg.lease_ms);
 	if (store_follow(co->store, co->loop, &follower, co)) {
 		snprintf(err, len, "cannot follow the store");
 		return false;
@@ -119,6 +124,8 @@ static void stop(struct coordinator *co)
 		http_stop(co->http);
 	}
 	leases_free(co->leases);
+	triggers_free(co->triggers);
+	judge_free(co->judge);
 	notes_free(co->notes);
 	watches_free(co->watches);
 	if (co->loaded)

@@ -45,6 +45,7 @@ bool record_same_service(const struct service_def *a,
 	return a->policy == b->policy && a->creator == b->creator &&
 	       a->on_down == b->on_down && a->load == b->load &&
 	       a->drain_time_ms == b->drain_time_ms &&
+	       a->check_ms == b->check_ms &&
 	       record_same_ports(a->ports, a->nr_ports, b->ports, b->nr_ports);
 }
 
@@ -71,6 +72,10 @@ void record_read_service(struct jobj *obj, struct service_def *svc)
 	    !svc->drain_time_ms)
 		jread_fail(obj, "drain_time_ms",
 			   "required with on_down drain, above 0");
+	if (jget_u32(obj, "check_ms", JOPT, 0, CHECK_MS_MAX, &svc->check_ms) &&
+	    svc->check_ms && svc->check_ms < CHECK_MS_MIN)
+		jread_fail(obj, "check_ms", "must be 0, or %u to %u",
+			   CHECK_MS_MIN, CHECK_MS_MAX);
 	jget_word(obj, "load", JOPT, record_loads, &load);
 	svc->load = load + 1;
 	jget_ports(obj, "ports", JOPT, svc->ports, &svc->nr_ports);
@@ -230,6 +235,8 @@ json_t *record_service(const struct service_def *svc)
 		   json_string(record_on_downs[svc->on_down - 1]));
 	record_set(obj, "drain_time_ms", json_integer(svc->drain_time_ms));
 	record_set(obj, "load", json_string(record_loads[svc->load - 1]));
+	if (svc->check_ms)
+		record_set(obj, "check_ms", json_integer(svc->check_ms));
 	record_set(obj, "ports", jports_pack(svc->ports, svc->nr_ports));
 	return obj;
 }

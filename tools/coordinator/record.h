@@ -43,6 +43,7 @@ struct service_def {
 	enum vnimesh_policy policy;
 	enum vnimesh_on_down on_down;
 	uint32_t drain_time_ms;		/* 0: without end */
+	uint32_t check_ms;		/* its members are checked so often, 0: not */
 	enum vnimesh_load load;
 	uint32_t creator;		/* node id; 0: through the API */
 	unsigned int nr_ports;

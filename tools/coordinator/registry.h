@@ -30,14 +30,18 @@ struct member {
 	struct service *svc;
 	bool confirmed;			/* by the agent since our start or its */
 	bool kept;			/* mark of the full report at hand */
+	uint64_t asked_us;		/* when it was to be checked, of evidence */
 	TAILQ_ENTRY(member) on_node;
 	TAILQ_ENTRY(member) on_svc;	/* by VNI */
 };
 TAILQ_HEAD(member_list, member);
 
-/* A request to check a member now, until its node's watcher has taken it. */
+/* A request to check a member now, or to look at a node, until the watcher of
+ * who is asked has taken it.
+ */
 struct check {
 	int64_t id;
+	uint32_t look;			/* at this node; 0: check a member */
 	uint64_t rev;
 	uint64_t at_us;
 	char tag[TAG_MAX + 1];
@@ -62,6 +66,12 @@ struct node {
 	uint64_t lapsed_us;		/* ... or did then, 0: long ago */
 	int64_t epochs[EPOCHS_KEPT];	/* that were replaced, 0: none */
 	unsigned int next_epoch;
+	struct {			/* as several hosts see it */
+		int64_t id;		/* rises, 0: none */
+		uint8_t sight;		/* enum peer_sight */
+		unsigned int down, asked;
+		uint64_t at_us;
+	} verdict;
 	unsigned int nr_swaps;		/* returns of such, of late */
 	uint64_t swap_us;		/* the last one */
 	TAILQ_ENTRY(node) changed;
@@ -74,6 +84,9 @@ struct service {
 	unsigned int nr_members;
 	uint64_t rev;			/* of the definition */
 	uint64_t members_rev;
+	uint64_t check_us;		/* when it is checked next, 0: not set */
+	uint64_t noted_us;		/* the last entry of the log about that */
+	unsigned int unnoted;		/* requests since */
 	TAILQ_ENTRY(service) changed;
 	TAILQ_ENTRY(service) members_changed;
 };
@@ -134,6 +147,10 @@ struct registry {
 	unsigned int nr_tombstones;
 	struct pool pool;		/* IPv4 service addresses */
 	int64_t check_id;
+	int64_t verdict_id;
+	uint64_t probes;		/* looks that were asked for */
+	uint64_t checks;		/* ... and checks */
+	uint64_t checks_dropped;	/* too many for a node */
 	uint64_t audit_seq;		/* of the last entry of the log */
 	unsigned int audit_new;		/* entries of the change at hand */
 	struct token_list tokens;

@@ -26,6 +26,7 @@
 
 #include <sodium.h>
 
+#include "peer_case.h"
 #include "tag.h"
 
 #define PEER_MAGIC	0x564e4d50U
@@ -38,18 +39,6 @@
 /* With all headers below 1280, which every path of IPv6 carries. */
 #define PEER_DATAGRAM	1200
 #define PEER_PAYLOAD	(PEER_DATAGRAM - PEER_HEADER - PEER_SEAL)
-
-enum peer_type {
-	PEER_PING = 1,		/* subscribes to the receiver's facts */
-	PEER_PONG,		/* answers a ping, with facts */
-	PEER_HELLO,		/* prove that you live now */
-	PEER_PUSH,		/* facts */
-	PEER_ACK,		/* what is had of the receiver's facts */
-	PEER_SUSPECT,		/* a member or node looks dead from here */
-	PEER_PROBE,		/* look yourself, and say what you see */
-	PEER_SIGHT,		/* what was seen */
-	PEER_VERDICT,		/* what all of it says */
-};
 
 enum peer_tlv {
 	PEER_T_CHALLENGE = 1,	/* PEER_NONCE bytes: to be echoed */
@@ -80,20 +69,6 @@ struct peer_fact {
 	uint8_t latency_kind;	/* enum vnimesh_latency */
 	uint8_t priority;
 	uint32_t latency_us;
-};
-
-enum peer_sight {
-	PEER_SIGHT_NONE,	/* not looked, or without result */
-	PEER_SIGHT_UP,
-	PEER_SIGHT_DOWN,
-};
-
-/* A question about the VNI of a node, or what came of it. */
-struct peer_case {
-	uint32_t node;
-	uint32_t vni;
-	uint64_t id;		/* of who asks */
-	uint8_t sight;		/* enum peer_sight */
 };
 
 /* A payload, read; @facts stay where they are, peer_facts() walks them. */

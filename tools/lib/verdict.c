@@ -138,6 +138,27 @@ static void on_verdict(struct verdicts *v, uint32_t from,
 	v->ops->verdict(v->data, kase);
 }
 
+bool verdict_told(struct verdicts *v, uint32_t node, uint32_t vni,
+		  enum peer_sight sight, uint64_t now_us)
+{
+	struct suspect *s = find_suspect(v, node, vni, false);
+	struct peer_case kase = { .node = node, .vni = vni, .sight = sight };
+
+	if (!s || s->judged || s->judge != VERDICT_COORDINATOR)
+		return false;
+	kase.id = s->id;
+	on_verdict(v, VERDICT_COORDINATOR, &kase, now_us);
+	return true;
+}
+
+void verdict_lift(struct verdicts *v, uint32_t node, uint32_t vni)
+{
+	struct trial *t = find_trial(v, node, vni, false);
+
+	if (t && t->phase == TRIAL_STANDS)
+		t->node = 0;
+}
+
 static void suspect_tick(struct verdicts *v, struct suspect *s,
 			 uint64_t now_us)
 {
@@ -176,6 +197,40 @@ static void pronounce(struct verdicts *v, struct trial *t, uint64_t now_us)
 	for (i = 0; i < t->n_tell; i++)
 		post(v, t->tell[i].node, PEER_VERDICT, t->node, t->vni,
 		     t->tell[i].id, t->sight, now_us);
+	if (v->ops->judged)
+		v->ops->judged(v->data, t);
+}
+
+static bool add_vantage(struct trial *t, uint32_t node, unsigned int max)
+{
+	unsigned int i;
+
+	if (t->n_vantage >= max)
+		return false;
+	for (i = 0; i < t->n_vantage; i++)
+		if (t->vantage[i].node == node)
+			return true;
+	t->vantage[t->n_vantage++].node = node;
+	return true;
+}
+
+/* The judge keeps a place for itself, or for one who did not suspect. */
+static void add_reporter(struct verdicts *v, struct trial *t, uint32_t node)
+{
+	if (node != v->self)
+		add_vantage(t, node, VERDICT_VANTAGE - 1);
+}
+
+static void add_others(struct verdicts *v, struct trial *t)
+{
+	unsigned int rank;
+	uint32_t node;
+
+	for (rank = 0; ; rank++) {
+		node = v->ops->vantage(v->data, t->node, t->vni, rank);
+		if (!node || !add_vantage(t, node, VERDICT_VANTAGE))
+			break;
+	}
 }
 
 static void have_looked(struct verdicts *v, struct trial *t, uint64_t now_us)
@@ -184,25 +239,14 @@ static void have_looked(struct verdicts *v, struct trial *t, uint64_t now_us)
 
 	t->phase = TRIAL_LOOKS;
 	t->due_us = now_us + VERDICT_LOOK_US;
-	if (t->n_vantage < VERDICT_VANTAGE)
-		t->vantage[t->n_vantage++].node = v->self;
+	if (v->self)
+		add_vantage(t, v->self, VERDICT_VANTAGE);
+	else
+		add_others(v, t);
 	/* Our own look may end the trial before the last one is asked. */
 	for (i = 0; i < t->n_vantage && t->phase == TRIAL_LOOKS; i++)
 		post(v, t->vantage[i].node, PEER_PROBE, t->node, t->vni, t->id,
 		     PEER_SIGHT_NONE, now_us);
-}
-
-/* The judge keeps a place for itself. */
-static void add_vantage(struct verdicts *v, struct trial *t, uint32_t node)
-{
-	unsigned int i;
-
-	if (node == v->self || t->n_vantage >= VERDICT_VANTAGE - 1)
-		return;
-	for (i = 0; i < t->n_vantage; i++)
-		if (t->vantage[i].node == node)
-			return;
-	t->vantage[t->n_vantage++].node = node;
 }
 
 static void on_suspect(struct verdicts *v, uint32_t from,
@@ -234,7 +278,7 @@ static void on_suspect(struct verdicts *v, uint32_t from,
 		t->n_tell += i == t->n_tell;
 	}
 	if (t->phase == TRIAL_GATHERS)
-		add_vantage(v, t, from);
+		add_reporter(v, t, from);
 }
 
 static void on_sight(struct verdicts *v, uint32_t from,

@@ -4,19 +4,23 @@
  * does not reach it any more acts on that by itself and at once; what is
  * shared is the verdict of several vantage points.
  *
- * Who suspects tells one judge, the same for all: the first of the node list
- * in an order that depends on the suspect. The judge asks at most three
- * vantage points to look, itself among them, and tells those who asked. One
+ * Who suspects tells one judge, the same for all: the coordinator or, without
+ * one, the first of the node list in an order that depends on the suspect. The
+ * judge asks at most three vantage points to look, itself among them if it can
+ * (a coordinator, @self 0, cannot), and tells those who asked. One
  * trial of a VNI runs at a time, and its verdict stands for a while: a
  * thousand observers of one death make a thousand questions, three looks and
  * one verdict.
  *
  * Pure: time is an argument, effects are struct verdict_ops.
  */
-#ifndef VNIMESHD_VERDICT_H
-#define VNIMESHD_VERDICT_H
+#ifndef VNIMESH_VERDICT_H
+#define VNIMESH_VERDICT_H
 
-#include "peer_wire.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "peer_case.h"
 
 #define VERDICT_VANTAGE		3
 /* Reporters that come within this have a place among the vantage points. */
@@ -28,13 +32,18 @@
 /* A judge that does not answer is asked again, then the next one. */
 #define VERDICT_ASK_US		2000000
 #define VERDICT_ASK_TRIES	2
-#define VERDICT_JUDGES		3
+#define VERDICT_JUDGES		4
 /* At one time; what does not fit is counted, and local verdicts hold. */
 #define VERDICT_SUSPECTS_MAX	256
 #define VERDICT_TRIALS_MAX	64
 #define VERDICT_LOOKS_MAX	64
 /* Those that are told; who asks after it gets the verdict as the answer. */
 #define VERDICT_TELL_MAX	64
+
+/* The judge that is the coordinator, to whom all have a way of their own. */
+#define VERDICT_COORDINATOR	UINT32_MAX
+
+struct trial;
 
 struct verdict_ops {
 	/* False: there is no way to it. */
@@ -48,6 +57,13 @@ struct verdict_ops {
 	uint32_t (*judge)(void *data, uint32_t node, uint32_t vni,
 			  unsigned int rank);
 	uint64_t (*random)(void *data);
+	/* Of a judge that cannot look: a node of this rank that can, not the
+	 * suspect; 0: there is none.
+	 */
+	uint32_t (*vantage)(void *data, uint32_t node, uint32_t vni,
+			    unsigned int rank);
+	/* Of a judge, or NULL: it has judged. */
+	void (*judged)(void *data, const struct trial *t);
 };
 
 struct verdict_stats {
@@ -119,6 +135,11 @@ void verdict_seen(struct verdicts *v, uint32_t node, uint32_t vni,
 /* Of another agent: PEER_SUSPECT to PEER_VERDICT. */
 void verdict_rx(struct verdicts *v, uint32_t from, uint8_t type,
 		const struct peer_case *kase, uint64_t now_us);
+/* The coordinator's verdict, which it tells all; false: we wait for none. */
+bool verdict_told(struct verdicts *v, uint32_t node, uint32_t vni,
+		  enum peer_sight sight, uint64_t now_us);
+/* What stands is over: it would be judged otherwise now. */
+void verdict_lift(struct verdicts *v, uint32_t node, uint32_t vni);
 /* Does what is due; when the next is, UINT64_MAX: nothing. */
 uint64_t verdict_tick(struct verdicts *v, uint64_t now_us);
 
