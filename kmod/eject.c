@@ -9,25 +9,29 @@
 #include "eject.h"
 #include "evidence.h"
 #include "netlink.h"
+#include "outs.h"
 #include "trace.h"
 
 #define EJECT_BITS	10
 #define GC_INTERVAL	(10 * HZ)
 #define AGAIN_MS	(2 * VNIMESH_TRIAL_PATIENCE)	/* others try first */
 #define RAMP_KEEP_MS	30000	/* the choice asks how long it is back */
-#define CAPPED_MS	100	/* count the members of a service so often */
+#define CAPPED_MS	100	/* what was refused is asked again so often */
+#define GONE_BATCH	64	/* entries forgotten in one hold of the lock */
 #define TELL_MS		50	/* events of one client, in the long run */
 #define TELL_BURST	(16 * TELL_MS)
 
 /* What one client, or the whole host, holds against one member at one port. */
 struct entry {
 	struct hlist_node node;		/* RCU */
+	struct hlist_node held;		/* in member->held */
 	struct vnimesh_member *member;	/* referenced */
 	struct vnimesh_vni *client;	/* referenced; NULL: for all */
+	struct vnimesh_outs *outs;	/* it is there; NULL: it is in */
 	__be16 port;			/* of the service */
 	struct vnimesh_evidence e;
 	u64 back;			/* ms it passed its trial, 0: not */
-	u64 capped;			/* ms until which it is not counted */
+	u64 capped;			/* ms until which it stays in */
 	/* Those for all only: */
 	struct vnimesh_vote vote;	/* a first client has put it out */
 	u64 tried_at;			/* ms: somebody was to try it */
@@ -40,6 +44,7 @@ struct vnimesh_eject {
 	struct vnimesh_mesh *mesh;
 	u32 n;
 	struct delayed_work gc;
+	struct vnimesh_outs_table outs;
 	DECLARE_HASHTABLE(entries, EJECT_BITS);
 };
 
@@ -91,11 +96,31 @@ static void free_entry(struct rcu_head *rcu)
 	kfree(p);
 }
 
+/* It is out; the place of its member is counted. False: no memory. */
+static bool count_out(struct vnimesh_eject *ej, struct entry *p)
+{
+	if (!p->outs)
+		p->outs = vnimesh_outs_add(&ej->outs, p->member->service,
+					   p->client, p->port,
+					   p->member->place);
+	return p->outs;
+}
+
+/* It is in again, or gone. */
+static void count_in(struct entry *p)
+{
+	if (p->outs)
+		vnimesh_outs_del(p->outs, p->member->place);
+	p->outs = NULL;
+}
+
 static void forget(struct vnimesh_eject *ej, struct entry *p)
 {
 	struct vnimesh_member *member = p->member;
 
+	count_in(p);
 	hash_del_rcu(&p->node);
+	hlist_del(&p->held);
 	if (p->client) {
 		WRITE_ONCE(member->n_private, member->n_private - 1);
 		p->client->n_private--;
@@ -118,7 +143,9 @@ static bool has_room(const struct vnimesh_eject *ej,
 						  room / 3) : room;
 }
 
-/* More than its share a client forgets at once. */
+/* More than its share a client forgets at once, and what is said of a member
+ * that is deleted: vnimesh_eject_gone() may have been there.
+ */
 static struct entry *get(struct vnimesh_eject *ej,
 			 struct vnimesh_member *member,
 			 struct vnimesh_vni *client, __be16 port)
@@ -127,6 +154,8 @@ static struct entry *get(struct vnimesh_eject *ej,
 
 	if (p)
 		return p;
+	if (READ_ONCE(member->dead))
+		return NULL;
 	p = has_room(ej, client) ?
 	    kzalloc(sizeof(*p), GFP_ATOMIC | __GFP_NOWARN) : NULL;
 	if (!p) {
@@ -146,6 +175,7 @@ static struct entry *get(struct vnimesh_eject *ej,
 		WRITE_ONCE(member->n_shared, member->n_shared + 1);
 	}
 	hash_add_rcu(ej->entries, &p->node, bucket(member, client, port));
+	hlist_add_head(&p->held, &member->held);
 	if (!ej->n++)
 		queue_delayed_work(system_power_efficient_wq, &ej->gc,
 				   GC_INTERVAL);
@@ -285,28 +315,19 @@ bool vnimesh_eject_claim(struct vnimesh_mesh *mesh,
 	return mine;
 }
 
-static bool is_out(const struct entry *p)
-{
-	return p && p->e.standing != VNIMESH_STANDING_IN;
-}
-
 /* At most half of a service is put out, or one: when more than that fails, the
  * fault is more likely here. Under the lock; RCU.
  */
 static bool may_eject(const struct vnimesh_eject *ej, const struct entry *p)
 {
-	const struct vnimesh_member_set *set;
-	u32 out = 0, i;
+	const struct vnimesh_service *service = p->member->service;
+	const struct vnimesh_outs *all, *own = NULL;
+	u32 n = rcu_dereference(service->set)->n;
 
-	set = rcu_dereference(p->member->service->set);
-	for (i = 0; i < set->n; i++) {
-		const struct vnimesh_member *m = set->m[i];
-
-		if (m != p->member)
-			out += is_out(find(ej, m, NULL, p->port)) ||
-			       is_out(find_private(ej, m, p->client, p->port));
-	}
-	return out < max(1U, set->n / 2);
+	all = vnimesh_outs_find(&ej->outs, service, NULL, p->port);
+	if (p->client)
+		own = vnimesh_outs_find(&ej->outs, service, p->client, p->port);
+	return vnimesh_outs_others(all, own, p->member->place) < max(1U, n / 2);
 }
 
 /* Under the lock. Returns the length of the penalty, 0: none. */
@@ -319,6 +340,10 @@ static u32 eject(struct vnimesh_eject *ej, struct entry *p, u64 now)
 	if (!may_eject(ej, p)) {
 		p->capped = now + CAPPED_MS;
 		vnimesh_count(ej->mesh, VNIMESH_A_STATS_EJECT_CAPPED);
+		return 0;
+	}
+	if (!count_out(ej, p)) {
+		vnimesh_count(ej->mesh, VNIMESH_A_STATS_EVIDENCE_LOST);
 		return 0;
 	}
 	WRITE_ONCE(p->back, 0);
@@ -458,6 +483,7 @@ static bool clear(struct vnimesh_eject *ej, struct entry *p, bool byte, u64 now)
 	back = vnimesh_evidence_good(&p->e, byte, now);
 	vnimesh_vote_withdraw(&p->vote);
 	if (back) {
+		count_in(p);
 		WRITE_ONCE(p->back, now);
 		WRITE_ONCE(p->tried, 0);
 		if (!p->client)
@@ -501,6 +527,28 @@ void vnimesh_eject_good(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 		returned(mesh, flow, true);
 }
 
+void vnimesh_eject_gone(struct vnimesh_mesh *mesh,
+			struct vnimesh_member *member)
+{
+	struct vnimesh_eject *ej = mesh->eject;
+	struct hlist_node *tmp;
+	struct entry *p;
+	bool more = ej;
+	int n;
+
+	while (more) {
+		n = 0;
+		spin_lock_bh(&ej->lock);
+		hlist_for_each_entry_safe(p, tmp, &member->held, held) {
+			if (n++ == GONE_BATCH)
+				break;
+			forget(ej, p);
+		}
+		more = !hlist_empty(&member->held);
+		spin_unlock_bh(&ej->lock);
+	}
+}
+
 u32 vnimesh_eject_clients(const struct vnimesh_member *member)
 {
 	return READ_ONCE(member->n_private);
@@ -537,6 +585,7 @@ int vnimesh_eject_init(struct vnimesh_mesh *mesh)
 		return -ENOMEM;
 	spin_lock_init(&ej->lock);
 	hash_init(ej->entries);
+	vnimesh_outs_init(&ej->outs);
 	INIT_DELAYED_WORK(&ej->gc, gc);
 	ej->mesh = mesh;
 	mesh->eject = ej;

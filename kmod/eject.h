@@ -10,6 +10,10 @@
  * that is the only one needs no more than its own. What fails at one port says
  * nothing of the next: anybody can ask for a port where nobody listens.
  *
+ * At most half of a service is out for anybody, at one port, or one member of
+ * it: outs.h says how that is counted, and what holds. Each step below is bounded
+ * however many members a service has.
+ *
  * One lock per mesh, taken only when something fails, or succeeds where
  * something failed; the choice reads without it.
  */
@@ -56,6 +60,12 @@ void vnimesh_eject_bad(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 /* BH, RCU. It was answered or, if @byte, got its first byte. */
 void vnimesh_eject_good(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 			bool byte);
+
+/* mesh->lock. @member is ->dead: what was held against it is forgotten, and its
+ * place is free when this returns.
+ */
+void vnimesh_eject_gone(struct vnimesh_mesh *mesh,
+			struct vnimesh_member *member);
 
 /* ms that it is out for all, at the port where it was put out last. */
 u32 vnimesh_eject_left(const struct vnimesh_member *member);

@@ -3,6 +3,7 @@
  * Services: rows, their two address entries, and their place in the tables.
  */
 #include "choose.h"
+#include "eject.h"
 #include "liveness.h"
 #include "maglev.h"
 #include "mesh.h"
@@ -281,11 +282,26 @@ void vnimesh_member_sift(struct vnimesh_mesh *mesh,
 		old->m[i]->vni->n_members--;
 		list_del(&old->m[i]->vni_link);
 		mesh->n_members--;
+		vnimesh_eject_gone(mesh, old->m[i]);
 		vnimesh_liveness_member(mesh, old->m[i]);
 		vnimesh_member_put(old->m[i]);
 	}
 	if (old != &nobody)
 		kfree_rcu(old, rcu);
+}
+
+/* The first place that none of @set has: there is one, the set has at most as
+ * many members as there are places.
+ */
+static u16 free_place(const struct vnimesh_member_set *set)
+{
+	DECLARE_BITMAP(taken, VNIMESH_MEMBERS_MAX);
+	u32 i;
+
+	bitmap_zero(taken, VNIMESH_MEMBERS_MAX);
+	for (i = 0; i < set->n; i++)
+		__set_bit(set->m[i]->place, taken);
+	return find_first_zero_bit(taken, VNIMESH_MEMBERS_MAX);
 }
 
 /* @member joins the set. */
@@ -298,9 +314,12 @@ int vnimesh_member_link(struct vnimesh_mesh *mesh,
 	lockdep_assert_held(&mesh->lock);
 	old = rcu_dereference_protected(service->set,
 					lockdep_is_held(&mesh->lock));
+	if (old->n >= VNIMESH_MEMBERS_MAX)
+		return -ENOSPC;
 	new = kmalloc(struct_size(new, m, old->n + 1), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
+	member->place = free_place(old);
 	memcpy(new->m, old->m, old->n * sizeof(old->m[0]));
 	new->m[old->n] = member;
 	new->n = old->n + 1;

@@ -63,6 +63,8 @@ struct vnimesh_member {
 	struct vnimesh_service *service ____cacheline_aligned;	/* referenced */
 	struct vnimesh_ports __rcu *ports;	/* overrides, may be NULL */
 	refcount_t refs;
+	u16 place;		/* among those of the service, while linked */
+	struct hlist_head held;	/* ... against it, under the lock of eject.c */
 	u64 out_until;		/* ms, out for all; eject.c; READ_ONCE */
 	u32 ejections;		/* ... so often; READ_ONCE */
 	spinlock_t flows_lock;	/* BH; within bucket locks */
