@@ -56,7 +56,7 @@ defer kill -9 "$agent"
 check "the agent listens" waitfor 10 v service status
 check_is "three members" "db257 db258 web258" "$(v -j service status | jq -r '[.[] | .tag + (.vni|tostring)] | join(" ")')"
 check_match "each part has its source and age" 'reachability down by device' v service status db
-check_is "fields of a member" "check,health,intent,reachability,source,state,tag,vni" \
+check_is "fields of a member" "check,grant,health,intent,reachability,source,state,tag,vni" \
 	"$(v -j service status web | jq -r '.[0] | (keys + ["check"]) | sort | join(",")')"
 
 check "an intent with a reason" v service drain db vni 257 reason "kernel update"

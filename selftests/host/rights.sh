@@ -208,6 +208,12 @@ is "a registrar sees nothing" '403 node' "$registrar" POST /v1/nodes/2/observati
 is "a watch takes its own checks only" '403 node' host2 GET '/v1/watch?node=1'
 is "its own" 200 host2 GET '/v1/watch?node=2'
 check "a grant is changed" vnimesh grant set host2 tag payment
+is "what it allows no longer is no member any more, at once" 200 "$admin" GET /v1/services/db
+check_is "... none of the four" '[]' "$(j '.members | tojson')"
+req "$admin" GET '/v1/audit?limit=1000'
+check_match "which the log has, with its cause" 'not granted to the node any more' cat "$body"
+req host2 POST /v1/nodes/2/report '{"epoch": 5, "seq": 2}'
+check_is "and its agent is asked for all that it has" '409 true' "$status $(j .resync)"
 check_is "as it is shown" '["payment"]' "$(vnimesh grant show host2 | jq -c .tags)"
 is "a node sees its own grant" 200 host2 GET /v1/nodes/2/grant
 is "and no other's" '403 node' host2 GET /v1/nodes/1/grant

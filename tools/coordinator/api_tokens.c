@@ -144,6 +144,34 @@ int api_get_grant(struct request *rq)
 	return status ? status : reply_grant(rq, node);
 }
 
+/* Members of @node whose tags @grant does not allow, put into the transaction
+ * or, once that is done, dropped.
+ */
+static void revoke(struct request *rq, struct node *node,
+		   const struct grant *grant, bool stored)
+{
+	struct member *m, *next;
+	char object[TAG_MAX + 32];
+
+	/* Everybody is an administrator there. */
+	if (!http_tls(rq->http))
+		return;
+	for (m = TAILQ_FIRST(&node->members); m; m = next) {
+		next = TAILQ_NEXT(m, on_node);
+		if (grant_allows(grant, m->def.tag))
+			continue;
+		if (stored) {
+			registry_drop_member(rq->reg, m);
+			continue;
+		}
+		store_del_member(rq->reg->store, m->def.tag, m->def.vni);
+		snprintf(object, sizeof(object), "member %s/%u", m->def.tag,
+			 m->def.vni);
+		change_log(rq->reg, rq, object, "removed",
+			   "its tag is not granted to the node any more");
+	}
+}
+
 int api_put_grant(struct request *rq)
 {
 	struct node *node = api_find_node(rq, rq->arg, NULL);
@@ -171,9 +199,12 @@ int api_put_grant(struct request *rq)
 	snprintf(object, sizeof(object), "node %u", def.id);
 	change_log(reg, rq, object, "granted", "%u patterns, first \"%s\"",
 		   def.grant.nr_tags, def.grant.nr_tags ? def.grant.tags[0] : "");
+	revoke(rq, node, &def.grant, false);
 	if (change_commit(reg))
 		return problem_store(rq);
 	node->def.grant = def.grant;
+	revoke(rq, node, &def.grant, true);
+	registry_ask_again(node);
 	log_info("node %u \"%s\": granted %u patterns", def.id, def.name,
 		 def.grant.nr_tags);
 	return reply_grant(rq, node);

@@ -192,6 +192,10 @@ void registry_rest_id(struct registry *reg, uint32_t id, uint64_t now_us);
  * new one has said all it has to say.
  */
 void registry_new_epoch(struct registry *reg, struct node *node);
+/* What its agent was refused may be granted now, or the other way round: it is
+ * to say all that it has to say.
+ */
+void registry_ask_again(struct node *node);
 /* What another coordinator stored; false: it does not fit. */
 bool registry_apply(struct registry *reg, const char *key, const char *value);
 struct forgotten *registry_forgotten(struct registry *reg, uint32_t id);

@@ -23,6 +23,11 @@ void registry_new_epoch(struct registry *reg, struct node *node)
 	}
 }
 
+void registry_ask_again(struct node *node)
+{
+	node->seq = -1;
+}
+
 static bool apply_node(void *data, const struct node_def *def)
 {
 	struct registry *reg = data;
@@ -36,6 +41,8 @@ static bool apply_node(void *data, const struct node_def *def)
 	} else {
 		if (node->def.epoch != def->epoch)
 			registry_new_epoch(reg, node);
+		if (memcmp(&node->def.grant, &def->grant, sizeof(def->grant)))
+			registry_ask_again(node);
 		node->def = *def;
 		registry_touch_node(reg, node, true);
 	}

@@ -331,6 +331,7 @@ static void print_member(const json_t *m)
 	const json_t *in = json_object_get(m, "intent");
 	const json_t *health = json_object_get(m, "health");
 	const json_t *reach = json_object_get(m, "reachability");
+	const json_t *grant = json_object_get(m, "grant");
 	char buf[VNM_ESCAPE_MAX(256)];
 
 	printf("%s vni %lld state %s by %s\n", text_of(m, "tag"),
@@ -352,6 +353,10 @@ static void print_member(const json_t *m)
 	       text_of(reach, "source"));
 	print_age(reach);
 	putchar('\n');
+	if (grant && strcmp(text_of(grant, "state"), "granted"))
+		printf("    grant %s by coordinator: %s\n",
+		       text_of(grant, "state"),
+		       vnm_escape(text_of(grant, "detail"), buf, sizeof(buf)));
 }
 
 int agent_status(struct tool *t, struct args *a)

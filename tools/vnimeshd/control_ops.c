@@ -201,6 +201,10 @@ static json_t *show(const struct local *l, const struct own *o)
 		"role", roles[check_role(o->check)],
 		"output", o->output, "held", h->held,
 		"age_ms", age_ms(o->checked_us)));
+	json_object_set_new(ret, "grant", json_pack("{s:s, s:s}",
+		"state", o->granted ? "granted" :
+			 o->refusal[0] ? "refused" : "asked",
+		"detail", o->refusal));
 	json_object_set_new(ret, "reachability", json_pack("{s:s, s:s, s:I}",
 		"state", o->device ? "up" : "down", "source", "device",
 		"age_ms", age_ms(l->read_us)));

@@ -13,6 +13,7 @@
 #include "report.h"
 #include "state.h"
 #include "table.h"
+#include "watch.h"
 
 static int own_cmp(const void *a, const void *b)
 {
@@ -310,11 +311,33 @@ const struct own *local_find(const struct local *l, const char *tag,
 	return sorted_find(&l->own, &key);
 }
 
+/* Whoever is left serves the tag on. */
+static void mark_served(struct local *l)
+{
+	const struct own *o;
+	struct service *svc;
+	size_t i;
+
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		svc = facts_service_make(&l->m->facts, o->conf.tag);
+		if (!svc)
+			continue;
+		svc->used = true;
+		svc->served |= o->granted;
+	}
+}
+
 void local_resume(struct local *l, const char *tag, uint32_t vni, bool up,
 		  uint32_t health, uint32_t latency_us)
 {
 	struct own *o = (struct own *)local_find(l, tag, vni);
 
+	/* An earlier run would not have written it. */
+	if (o && !o->decided && !o->granted) {
+		o->granted = true;
+		mark_served(l);
+	}
 	if (!o || o->health.known || o->health.told)
 		return;
 	health_resume(&o->health, up, health, latency_us);
@@ -334,6 +357,8 @@ static void resume(struct local *l, struct own *o)
 		health_resume(&o->health, p->up, p->health, p->latency_us);
 		o->address4 = p->address4;
 		o->address6 = p->address6;
+		o->granted = p->granted;
+		o->decided = true;
 		set_output(o, "not checked since the agent started");
 		return;
 	}
@@ -443,23 +468,6 @@ void local_leave(struct local *l, struct own *o)
 		l->gone = g;
 	log_info("%s on VNI %u is no more", o->conf.tag, o->conf.vni);
 	table_dirty(l->m->table, o->conf.tag);
-}
-
-/* Whoever is left serves the tag on. */
-static void mark_served(struct local *l)
-{
-	const struct own *o;
-	struct service *svc;
-	size_t i;
-
-	for (i = 0; i < l->own.n; i++) {
-		o = l->own.v[i];
-		svc = facts_service_make(&l->m->facts, o->conf.tag);
-		if (!svc)
-			continue;
-		svc->used = true;
-		svc->served = true;
-	}
 }
 
 struct own *local_add(struct local *l, struct service_conf *conf)
@@ -588,6 +596,60 @@ size_t local_of_tag(const struct local *l, const char *tag, size_t *first)
 	return n;
 }
 
+static void grant(struct local *l, struct own *o)
+{
+	const struct service *svc = facts_service(&l->m->facts, o->conf.tag);
+	bool used = svc && svc->used;
+
+	o->decided = true;
+	o->refusal[0] = '\0';
+	if (o->granted)
+		return;
+	o->granted = true;
+	log_info("%s on VNI %u is taken by the coordinator", o->conf.tag,
+		 o->conf.vni);
+	mark_served(l);
+	table_dirty(l->m->table, o->conf.tag);
+	state_changed(l->m->state, true);
+	if (!used && l->m->running)
+		watch_restart(l->m->watch, UINT64_MAX);
+}
+
+void local_refused(struct local *l, struct own *o, const char *why)
+{
+	struct service *svc;
+
+	if (strcmp(o->refusal, why))
+		log_err("the coordinator refuses %s on VNI %u: %s",
+			o->conf.tag, o->conf.vni, why);
+	snprintf(o->refusal, sizeof(o->refusal), "%s", why);
+	o->refused = o->sent;
+	o->decided = true;
+	if (!o->granted)
+		return;
+	o->granted = false;
+	svc = facts_service(&l->m->facts, o->conf.tag);
+	if (svc) {
+		svc->served = false;
+		svc->used_us = loop_now();
+	}
+	mark_served(l);
+	table_dirty(l->m->table, o->conf.tag);
+	/* No run that follows takes it for granted. */
+	state_save(l->m->state);
+}
+
+void local_ask_again(struct local *l)
+{
+	struct own *o;
+	size_t i;
+
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		o->refused = 0;
+	}
+}
+
 void local_reported(struct local *l)
 {
 	struct own *o;
@@ -595,8 +657,10 @@ void local_reported(struct local *l)
 
 	for (i = 0; i < l->own.n; i++) {
 		o = l->own.v[i];
-		if (o->place >= 0)
-			o->reported = o->sent;
+		if (o->place < 0)
+			continue;
+		o->reported = o->sent;
+		grant(l, o);
 	}
 	for (i = 0; i < l->n_gone; i++)
 		if (!l->gone[i].sent)

@@ -4,7 +4,9 @@
  * its configuration declares on them, with their checks.
  *
  * A member is up while its VNI's device is there and up and its check says
- * so. What changes goes into the kernel and to the coordinator at once.
+ * so. What changes goes into the kernel and to the coordinator at once. A
+ * member goes into the kernel once the coordinator took it, and out again when
+ * it takes it no more; its silence changes neither.
  */
 #ifndef VNIMESHD_LOCAL_H
 #define VNIMESHD_LOCAL_H
@@ -12,6 +14,8 @@
 #include "check.h"
 #include "durable.h"
 #include "mesh.h"
+
+#define REFUSAL_MAX	255
 
 struct own {
 	struct service_conf conf;	/* first: the key is tag and vni */
@@ -33,6 +37,9 @@ struct own {
 	uint64_t sent;		/* seq in the report that is in flight */
 	int place;		/* in that report, -1: not in it */
 	uint64_t refused;	/* seq that the coordinator does not take */
+	bool granted;		/* it took this member, and did not revoke it */
+	bool decided;		/* by it or by the cache, not by a kernel's row */
+	char refusal[REFUSAL_MAX + 1]; /* the last one, "" since it was taken */
 };
 
 /* A member that is configured no more, until the coordinator knows. */
@@ -50,6 +57,7 @@ struct past {
 	uint32_t health;
 	uint32_t latency_us;
 	struct ip_addr address4, address6;
+	bool granted;
 };
 
 /* A VNI of this host, as the kernel has it. */
@@ -133,5 +141,11 @@ size_t local_of_tag(const struct local *l, const char *tag, size_t *first);
 
 /* The report in flight was accepted: what it had is known there. */
 void local_reported(struct local *l);
+
+/* The coordinator refused what the report in flight said of @o. */
+void local_refused(struct local *l, struct own *o, const char *why);
+
+/* What was refused may be granted by now: say all of it again. */
+void local_ask_again(struct local *l);
 
 #endif

@@ -145,13 +145,6 @@ static void accepted(struct report *r, json_t *json)
 		watch_restart(m->watch, UINT64_MAX);
 }
 
-static void refuse(struct own *o, json_t *json)
-{
-	o->refused = o->sent;
-	log_err("the coordinator refuses %s on VNI %u: %s",
-		o->conf.tag, o->conf.vni, wire_str(json, "detail", ""));
-}
-
 /* The tag of the @place-th definition in the report that was sent. */
 static const char *sent_tag(const struct local *l, int place)
 {
@@ -193,7 +186,7 @@ static bool refuse_named(struct report *r, json_t *json)
 		if (o->place < 0 || (tag ? strcmp(o->conf.tag, tag) :
 					   o->place != place))
 			continue;
-		refuse(o, json);
+		local_refused(l, o, wire_str(json, "detail", ""));
 		any = true;
 	}
 	return any;
@@ -205,8 +198,11 @@ static enum sequence_result refused(struct report *r, json_t *json,
 	char text[512];
 
 	if (reply->status == 409 &&
-	    json_is_true(json_object_get(json, "resync")))
+	    json_is_true(json_object_get(json, "resync"))) {
+		/* Another coordinator, or what it grants has changed. */
+		local_ask_again(r->m->local);
 		return SEQUENCE_RESYNC;
+	}
 	if (((reply->status >= 400 && reply->status < 500) ||
 	     reply->status == 507) && refuse_named(r, json))
 		return SEQUENCE_RESYNC;

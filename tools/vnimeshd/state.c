@@ -85,6 +85,8 @@ static void load_own(struct local *l, json_t *list)
 		p->up = strcmp(wire_str(item, "state", "down"), "down");
 		p->health = wire_u64(item, "health", 0);
 		p->latency_us = wire_u64(item, "latency_us", 0);
+		/* A cache from before this was told apart has none refused. */
+		p->granted = !json_is_false(json_object_get(item, "granted"));
 		ip_parse(wire_str(item, "address4", ""), &p->address4);
 		ip_parse(wire_str(item, "address6", ""), &p->address6);
 	}
@@ -153,13 +155,16 @@ static json_t *pack_own(const struct local *l)
 	json_t *list = json_array();
 	const struct own *o;
 	struct member fact;
+	json_t *item;
 	size_t i;
 
 	for (i = 0; i < l->own.n; i++) {
 		o = l->own.v[i];
-		if (local_fact(l, o, &fact))
-			json_array_append_new(list, wire_pack_member(o->conf.tag,
-								     &fact));
+		if (!local_fact(l, o, &fact))
+			continue;
+		item = wire_pack_member(o->conf.tag, &fact);
+		json_object_set_new(item, "granted", json_boolean(o->granted));
+		json_array_append_new(list, item);
 	}
 	return list;
 }

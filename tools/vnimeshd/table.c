@@ -191,9 +191,12 @@ static void sync_members(struct table *t, const struct service *s)
 		row_of_member(s, m, &key, &parts);
 		batch_want(&t->batch, &key, &parts);
 	}
-	/* Our own: what we know, not what the coordinator heard of it. */
+	/* Our own: what we know, not what the coordinator heard of it; but
+	 * that it is one is the coordinator's word.
+	 */
 	for (n = local_of_tag(l, s->tag, &i); n; n--, i++) {
-		if (!local_fact(l, l->own.v[i], &own) ||
+		if (!((const struct own *)l->own.v[i])->granted ||
+		    !local_fact(l, l->own.v[i], &own) ||
 		    !local_has_vni(l, own.vni))
 			continue;
 		row_of_member(s, &own, &key, &parts);
@@ -243,7 +246,7 @@ static bool is_ours(const struct facts *f, uint32_t vni)
 }
 
 /* A member's row that was not wanted. It goes if its service does. Else, if
- * it is ours, only when we know that it is no more; if it is another host's,
+ * it is ours, only when we know that it is no more, or was revoked; if it is another host's,
  * only by a list that is kept up to date.
  */
 static void surplus_member(struct row *row, void *data)
@@ -253,7 +256,8 @@ static void surplus_member(struct row *row, void *data)
 	const struct own *o = local_find(l, row->key.tag, row->key.id);
 
 	if (in_kernel(sc->s)) {
-		if (o && (!l->known || local_has_vni(l, row->key.id)))
+		if (o && o->granted &&
+		    (!l->known || local_has_vni(l, row->key.id)))
 			return;
 		if (!o && !sc->s->live &&
 		    !is_ours(&sc->t->m->facts, row->key.id))
