@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
 #include <nettle/base64.h>
 
+#include "curl_loop.h"
 #include "etcd.h"
 #include "limits.h"
 #include "mem.h"
@@ -20,10 +20,7 @@ struct etcd {
 	unsigned int nr;
 	unsigned int at;		/* that is asked */
 	CURL *easy;			/* of what is waited for */
-	CURLM *multi;
-	struct loop *loop;
-	struct source *timer;
-	struct source *reap;
+	struct curl_loop *curl;
 	struct curl_slist *headers;
 	struct etcd_call *calls;
 };
@@ -75,7 +72,7 @@ static void call_free(struct etcd_call *call)
 		etcd->calls = call->next;
 	if (call->next)
 		call->next->prev = call->prev;
-	curl_multi_remove_handle(etcd->multi, call->easy);
+	curl_loop_del(etcd->curl, call->easy);
 	curl_easy_cleanup(call->easy);
 	free(call->buffer.text);
 	free(call->body);
@@ -90,10 +87,7 @@ void etcd_free(struct etcd *etcd)
 		return;
 	while (etcd->calls)
 		call_free(etcd->calls);
-	if (etcd->multi)
-		curl_multi_cleanup(etcd->multi);
-	source_free(&etcd->timer);
-	source_free(&etcd->reap);
+	curl_loop_free(etcd->curl);
 	if (etcd->easy)
 		curl_easy_cleanup(etcd->easy);
 	curl_slist_free_all(etcd->headers);
@@ -265,91 +259,14 @@ static void finish(struct etcd_call *call, CURLcode code)
 	end(data, error);
 }
 
-static void reap(void *data)
+static void on_end(void *owner, CURLcode code)
 {
-	struct etcd *etcd = data;
-	struct CURLMsg *msg;
-	CURLcode code;
-	char *call;
-	int left;
-
-	while ((msg = curl_multi_info_read(etcd->multi, &left))) {
-		if (msg->msg != CURLMSG_DONE)
-			continue;
-		code = msg->data.result;
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
-		finish((struct etcd_call *)call, code);
-	}
-}
-
-static void action(struct etcd *etcd, curl_socket_t fd, int what)
-{
-	int running;
-
-	curl_multi_socket_action(etcd->multi, fd, what, &running);
-	source_defer(etcd->reap);
-}
-
-static void on_io(void *data, int fd, uint32_t events)
-{
-	action(data, fd, (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
-	       (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-	       (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0));
-}
-
-static void on_timer(void *data, uint64_t now_us)
-{
-	(void)now_us;
-	action(data, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static int set_socket(CURL *easy, curl_socket_t fd, int what, void *data,
-		      void *sockp)
-{
-	struct source *src = sockp;
-	struct etcd *etcd = data;
-	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) |
-			  (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		source_free(&src);
-		curl_multi_assign(etcd->multi, fd, NULL);
-		return 0;
-	}
-	if (src)
-		return source_io_events(src, events);
-	if (loop_io(etcd->loop, &src, fd, events, on_io, etcd))
-		return -1;
-	curl_multi_assign(etcd->multi, fd, src);
-	return 0;
-}
-
-static int set_timer(CURLM *multi, long ms, void *data)
-{
-	struct etcd *etcd = data;
-
-	(void)multi;
-	if (ms < 0)
-		return source_timer_stop(etcd->timer) ? -1 : 0;
-	return source_timer_set(etcd->timer, loop_now() +
-				ms * LOOP_USEC_PER_MSEC) ? -1 : 0;
+	finish(owner, code);
 }
 
 int etcd_loop(struct etcd *etcd, struct loop *loop)
 {
-	int err;
-
-	etcd->loop = loop;
-	etcd->multi = mem_checked(curl_multi_init());
-	err = loop_timer(loop, &etcd->timer, on_timer, etcd);
-	if (!err)
-		err = loop_defer(loop, &etcd->reap, reap, etcd);
-	curl_multi_setopt(etcd->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
-	curl_multi_setopt(etcd->multi, CURLMOPT_SOCKETDATA, etcd);
-	curl_multi_setopt(etcd->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-	curl_multi_setopt(etcd->multi, CURLMOPT_TIMERDATA, etcd);
-	return err;
+	return curl_loop_new(&etcd->curl, loop, on_end);
 }
 
 struct etcd_call *etcd_start(struct etcd *etcd, const char *path, json_t *body,
@@ -376,7 +293,7 @@ struct etcd_call *etcd_start(struct etcd *etcd, const char *path, json_t *body,
 	curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_stream);
 	curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
-	curl_multi_add_handle(etcd->multi, call->easy);
+	curl_loop_add(etcd->curl, call->easy);
 	return call;
 }
 

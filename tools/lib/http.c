@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* HTTP client over libcurl's multi interface. */
+/* HTTP client over libcurl. */
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
+#include "curl_loop.h"
 #include "http.h"
 
 /* A probe's time is up by a timer of ours: see on_deadline(). */
@@ -16,9 +15,7 @@
 
 struct http {
 	struct loop *loop;
-	CURLM *multi;
-	struct source *timer;
-	struct source *reap;		/* finish requests at the turn's end */
+	struct curl_loop *curl;
 	struct http_req *first;
 	char *ca, *cert, *key;		/* files, or NULL */
 };
@@ -58,7 +55,8 @@ static void req_free(struct http_req *req)
 	if (req->next)
 		req->next->prev = req->prev;
 
-	curl_multi_remove_handle(http->multi, req->easy);
+	if (req->easy)
+		curl_loop_del(http->curl, req->easy);
 	curl_easy_cleanup(req->easy);
 	curl_slist_free_all(req->headers);
 	curl_slist_free_all(req->connect_to);
@@ -155,114 +153,24 @@ static void req_finish(struct http_req *req, CURLcode code)
 	req_free(req);
 }
 
-static void reap(void *data)
+static void on_end(void *owner, CURLcode code)
 {
-	struct http *http = data;
-	struct http_req *req;
-	struct CURLMsg *msg;
-	CURLcode code;
-	char *priv;
-	int left;
-
-	while ((msg = curl_multi_info_read(http->multi, &left))) {
-		if (msg->msg != CURLMSG_DONE)
-			continue;
-		code = msg->data.result;
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &priv);
-		req = (struct http_req *)priv;
-		req_finish(req, code);
-	}
-}
-
-static void action(struct http *http, curl_socket_t fd, int what)
-{
-	int running;
-
-	curl_multi_socket_action(http->multi, fd, what, &running);
-	source_defer(http->reap);
-}
-
-static void on_io(void *data, int fd, uint32_t events)
-{
-	int what = 0;
-
-	if (events & EPOLLIN)
-		what |= CURL_CSELECT_IN;
-	if (events & EPOLLOUT)
-		what |= CURL_CSELECT_OUT;
-	if (events & (EPOLLERR | EPOLLHUP))
-		what |= CURL_CSELECT_ERR;
-	action(data, fd, what);
-}
-
-static void on_timer(void *data, uint64_t now_us)
-{
-	(void)now_us;
-	action(data, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static int set_socket(CURL *easy, curl_socket_t fd, int what, void *data,
-		      void *sockp)
-{
-	struct source *src = sockp;
-	struct http *http = data;
-	uint32_t events = 0;
-
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		source_free(&src);
-		curl_multi_assign(http->multi, fd, NULL);
-		return 0;
-	}
-	if (what & CURL_POLL_IN)
-		events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		events |= EPOLLOUT;
-	if (src)
-		return source_io_events(src, events);
-	if (loop_io(http->loop, &src, fd, events, on_io, http))
-		return -1;
-	curl_multi_assign(http->multi, fd, src);
-	return 0;
-}
-
-static int set_timer(CURLM *multi, long ms, void *data)
-{
-	struct http *http = data;
-
-	(void)multi;
-	if (ms < 0)
-		return source_timer_stop(http->timer) ? -1 : 0;
-	return source_timer_set(http->timer, loop_now() +
-				ms * LOOP_USEC_PER_MSEC) ? -1 : 0;
+	req_finish(owner, code);
 }
 
 int http_new(struct http **ret, struct loop *loop)
 {
-	struct http *http;
+	struct http *http = calloc(1, sizeof(*http));
 	int err;
 
-	if (curl_global_init(CURL_GLOBAL_DEFAULT))
-		return -ENOMEM;
-	http = calloc(1, sizeof(*http));
 	if (!http)
 		return -ENOMEM;
 	http->loop = loop;
-	err = loop_timer(loop, &http->timer, on_timer, http);
-	if (!err)
-		err = loop_defer(loop, &http->reap, reap, http);
-	if (!err) {
-		http->multi = curl_multi_init();
-		err = http->multi ? 0 : -ENOMEM;
-	}
+	err = curl_loop_new(&http->curl, loop, on_end);
 	if (err) {
 		http_free(http);
 		return err;
 	}
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
 	*ret = http;
 	return 0;
 }
@@ -273,10 +181,7 @@ void http_free(struct http *http)
 		return;
 	while (http->first)
 		req_free(http->first);
-	if (http->multi)
-		curl_multi_cleanup(http->multi);
-	source_free(&http->timer);
-	source_free(&http->reap);
+	curl_loop_free(http->curl);
 	free(http->ca);
 	free(http->cert);
 	free(http->key);
@@ -499,8 +404,8 @@ int http_start(struct http *http, struct http_req **ret,
 	err = req->easy ? set_options(req, want) : -ENOMEM;
 	if (!err)
 		err = arm_deadline(req);
-	if (!err && curl_multi_add_handle(http->multi, req->easy))
-		err = -ENOMEM;
+	if (!err)
+		err = curl_loop_add(http->curl, req->easy);
 	if (err) {
 		req_free(req);
 		return err;
