@@ -21,6 +21,7 @@
 #include "check_probe.h"
 #include "check_talk.h"
 #include "late.h"
+#include "secret.h"
 #include "tap.h"
 
 #define SEC	1000000ULL
@@ -143,21 +144,21 @@ static void test_conf(void)
 static void test_secret(void)
 {
 	char file[] = "/tmp/vnimesh-secret.XXXXXX", error[256] = "";
-	char secret[CHECK_SECRET_MAX + 1];
+	char secret[SECRET_MAX + 1];
 	int fd = mkstemp(file);
 
 	if (fd < 0 || write(fd, "pass word\nrest", 14) != 14)
 		exit(1);
 	close(fd);
-	ok(check_secret_read(file, secret, error, sizeof(error)) &&
+	ok(secret_read(file, secret, error, sizeof(error)) &&
 	   !strcmp(secret, "pass word"), "a password is a file's first line");
 	chmod(file, 0640);
-	ok(!check_secret_read(file, secret, error, sizeof(error)) &&
+	ok(!secret_read(file, secret, error, sizeof(error)) &&
 	   strstr(error, "0600"), "a file that a group can read is refused");
 	unlink(file);
-	ok(!check_secret_read(file, secret, error, sizeof(error)) &&
+	ok(!secret_read(file, secret, error, sizeof(error)) &&
 	   strstr(error, file), "so is none, by name");
-	ok(!check_secret_read("/dev/null", secret, error, sizeof(error)),
+	ok(!secret_read("/dev/null", secret, error, sizeof(error)),
 	   "and what is no file");
 }
 

@@ -11,7 +11,7 @@ trap 'rm -f "$bin"' EXIT
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror \
 	-fsanitize=address,undefined -fno-sanitize-recover=all \
 	-I../../uapi -I$lib -I$agent -o "$bin" checks.c \
-	$agent/check*.c $agent/{health,late}.c $lib/{json,json_place,ip,loop,tag,http}.c \
+	$agent/check*.c $agent/{health,late}.c $lib/{json,json_place,ip,loop,tag,http,curl_loop,secret}.c \
 	$(pkg-config --cflags --libs jansson nettle libsystemd libcurl gnutls libpq libmariadb) \
 	2>&1 | sed 's/^/# /'
 # The leak check at exit stops the process with ptrace(2), which not every

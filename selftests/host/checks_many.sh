@@ -15,7 +15,7 @@ build() {
 	# shellcheck disable=SC2046 # flags are words
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror \
 		-Iuapi -I$lib -I$agent -o "$work/many" selftests/host/checks_many.c \
-		$agent/check*.c $agent/{health,late}.c $lib/{json,json_place,ip,loop,tag,http}.c \
+		$agent/check*.c $agent/{health,late}.c $lib/{json,json_place,ip,loop,tag,http,curl_loop,secret}.c \
 		$(pkg-config --cflags --libs jansson nettle libsystemd libcurl gnutls libpq libmariadb)
 }
 check "builds" build || exit 1

@@ -25,7 +25,7 @@ build() {
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-Iuapi -I$lib -I$agent -o "$work/checkrun" selftests/host/checkrun.c \
 		$agent/check*.c $agent/{health,late,services,sorted,facts,reach,wire,log}.c \
-		$lib/{json,json_place,ip,loop,tag,http}.c \
+		$lib/{json,json_place,ip,loop,tag,http,curl_loop,secret}.c \
 		$(pkg-config --cflags --libs jansson nettle libsystemd libcurl gnutls libpq libmariadb)
 }
 check "builds" build || exit 1

@@ -59,14 +59,51 @@ static int bad_csr(struct request *rq)
 		       "csr: must be a certificate request in PEM");
 }
 
+/* What a certificate was signed for. */
+struct signing {
+	struct node_def def;
+	struct node *node;		/* NULL: a new one */
+	char token[TOKEN_ID_LEN + 1];
+	char *pem;
+};
+
+static void signing_free(struct signing *s)
+{
+	free(s->pem);
+	free(s);
+}
+
+static int end_join(struct request *rq, void *data, bool stored)
+{
+	struct registry *reg = rq->reg;
+	struct signing *s = data;
+	struct token *token = registry_token(reg, s->token);
+	struct node *node;
+
+	if (stored) {
+		log_info("node %u \"%s\": joined by token %s", s->def.id,
+			 s->def.name, s->token);
+		if (token)
+			registry_drop_token(reg, token);
+		node = registry_add_node(reg, &s->def);
+		node->stale = true;
+		rq->reply = mem_checked(json_object());
+		record_set(rq->reply, "mesh", record_mesh(&reg->mesh));
+		record_set(rq->reply, "node", api_node(node));
+		record_set(rq->reply, "certificate", json_string(s->pem));
+	}
+	signing_free(s);
+	return 200;
+}
+
 static int join(struct request *rq, struct wish *wish)
 {
 	struct token *token = registry_token(rq->reg, rq->who.token);
 	const struct tls *tls = http_tls(rq->http);
 	struct registry *reg = rq->reg;
+	struct signing *s;
 	struct node *node;
 	char object[32];
-	char *pem;
 	uint32_t id;
 
 	if (!tls || !token)
@@ -79,41 +116,34 @@ static int join(struct request *rq, struct wish *wish)
 	id = api_free_id(reg);
 	if (!id)
 		return problem(rq, 507, NULL, "no node id is left");
-	pem = tls_sign(tls, wish->csr, wish->def.name, wish->def.serial);
-	if (!pem)
+	s = mem_zero(1, sizeof(*s));
+	s->pem = tls_sign(tls, wish->csr, wish->def.name, wish->def.serial);
+	if (!s->pem) {
+		signing_free(s);
 		return bad_csr(rq);
+	}
 	plan_node(&reg->mesh, id, &wish->def);
 	wish->def.grant = token->def.grant;
+	s->def = wish->def;
+	strcpy(s->token, token->def.id);
 	change_begin(reg);
-	store_put_node(reg->store, &wish->def);
-	store_del_token(reg->store, token->def.id);
+	store_put_node(reg->store, &s->def);
+	store_del_token(reg->store, s->token);
 	snprintf(object, sizeof(object), "node %u", id);
 	change_log(reg, rq, object, "joined", "\"%s\", by a token",
-		   wish->def.name);
-	if (change_commit(reg)) {
-		free(pem);
-		return problem_store(rq);
-	}
-	log_info("node %u \"%s\": joined by token %s", id, wish->def.name,
-		 token->def.id);
-	registry_drop_token(reg, token);
-	node = registry_add_node(reg, &wish->def);
-	node->stale = true;
-	rq->reply = mem_checked(json_object());
-	record_set(rq->reply, "mesh", record_mesh(&reg->mesh));
-	record_set(rq->reply, "node", api_node(node));
-	record_set(rq->reply, "certificate", json_string(pem));
-	free(pem);
-	return 200;
+		   s->def.name);
+	return change_commit(reg, rq, end_join, s);
 }
 
 static int with_wish(struct request *rq, bool joins,
 		     int (*fn)(struct request *rq, struct wish *wish))
 {
 	struct wish wish = { .def.port = rq->reg->mesh.port };
+	int status = change_turn(rq);
 	struct jread rd;
-	int status;
 
+	if (status)
+		return status;
 	jread_buf(&rd, rq->body, rq->body_len, JREAD_LENIENT);
 	status = read_wish(&rd, &wish, joins) ? fn(rq, &wish) :
 						problem_json(rq, &rd);
@@ -127,15 +157,29 @@ int api_post_join(struct request *rq)
 	return with_wish(rq, true, join);
 }
 
+static int end_renew(struct request *rq, void *data, bool stored)
+{
+	struct signing *s = data;
+
+	if (stored) {
+		s->node->def = s->def;
+		log_info("node %u \"%s\": certificate renewed", s->def.id,
+			 s->def.name);
+		rq->reply = mem_checked(json_object());
+		record_set(rq->reply, "certificate", json_string(s->pem));
+	}
+	signing_free(s);
+	return 200;
+}
+
 /* The one before goes on: the answer may be lost. */
 static int renew(struct request *rq, struct wish *wish)
 {
 	struct node *node = api_find_node(rq, rq->arg, NULL);
 	struct registry *reg = rq->reg;
-	struct node_def def;
+	struct signing *s;
 	char object[32];
 	int status;
-	char *pem;
 
 	if (!node)
 		return 404;
@@ -144,30 +188,40 @@ static int renew(struct request *rq, struct wish *wish)
 		return status;
 	if (!http_tls(rq->http))
 		return problem(rq, 409, NULL, "there are no certificates without tls_dir");
-	def = node->def;
-	strcpy(def.serial2, def.serial);
-	pem = tls_sign(http_tls(rq->http), wish->csr, def.name, def.serial);
-	if (!pem)
+	s = mem_zero(1, sizeof(*s));
+	s->node = node;
+	s->def = node->def;
+	strcpy(s->def.serial2, s->def.serial);
+	s->pem = tls_sign(http_tls(rq->http), wish->csr, s->def.name,
+			  s->def.serial);
+	if (!s->pem) {
+		signing_free(s);
 		return bad_csr(rq);
-	change_begin(reg);
-	store_put_node(reg->store, &def);
-	snprintf(object, sizeof(object), "node %u", def.id);
-	change_log(reg, rq, object, "certificate", "renewed");
-	if (change_commit(reg)) {
-		free(pem);
-		return problem_store(rq);
 	}
-	node->def = def;
-	log_info("node %u \"%s\": certificate renewed", def.id, def.name);
-	rq->reply = mem_checked(json_object());
-	record_set(rq->reply, "certificate", json_string(pem));
-	free(pem);
-	return 200;
+	change_begin(reg);
+	store_put_node(reg->store, &s->def);
+	snprintf(object, sizeof(object), "node %u", s->def.id);
+	change_log(reg, rq, object, "certificate", "renewed");
+	return change_commit(reg, rq, end_renew, s);
 }
 
 int api_post_certificate(struct request *rq)
 {
 	return with_wish(rq, false, renew);
+}
+
+static int end_forget(struct request *rq, void *data, bool stored)
+{
+	struct registry *reg = rq->reg;
+	struct node *node = data;
+
+	if (!stored)
+		return 0;
+	log_info("node %u \"%s\": forgotten", node->def.id, node->def.name);
+	registry_drop_node(reg, node);
+	rq->reply = mem_checked(json_object());
+	watch_stamp(reg, rq->reply);
+	return 200;
 }
 
 /* By id or by name, and for good: its certificates mean nothing any more. */
@@ -178,11 +232,15 @@ int api_delete_node(struct request *rq)
 	const struct member *m;
 	int64_t force = 0;
 	char object[32];
+	int status;
 
 	if (http_arg_int(rq, "force", 0, 1, &force) < 0)
 		return 400;
 	if (!node)
 		return 404;
+	status = change_turn(rq);
+	if (status)
+		return status;
 	if (lease_live(node) && !node->stale && !force)
 		return problem(rq, 409, NULL,
 			       "node %u \"%s\" is alive: stop its agent first, or force it",
@@ -195,11 +253,5 @@ int api_delete_node(struct request *rq)
 	snprintf(object, sizeof(object), "node %u", node->def.id);
 	change_log(reg, rq, object, "forgotten", "\"%s\" with %u members%s",
 		   node->def.name, node->nr_members, force ? ", forced" : "");
-	if (change_commit(reg))
-		return problem_store(rq);
-	log_info("node %u \"%s\": forgotten", node->def.id, node->def.name);
-	registry_drop_node(reg, node);
-	rq->reply = mem_checked(json_object());
-	watch_stamp(reg, rq->reply);
-	return 200;
+	return change_commit(reg, rq, end_forget, node);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Joining: POST /v1/nodes, and the list of nodes. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <arpa/inet.h>
@@ -113,24 +114,81 @@ static void keep_epoch(struct node *node)
 	node->epochs[node->next_epoch++ % EPOCHS_KEPT] = node->def.epoch;
 }
 
-static int join_known(struct request *rq, struct node *node,
-		      const struct node_def *def)
+struct joining {
+	struct node_def def;
+	struct node *node;		/* NULL: a new one */
+};
+
+static int reply_join(struct request *rq, struct node *node)
 {
 	struct registry *reg = rq->reg;
-	struct node_def merged = node->def;
-	char object[32];
 
+	lease_renew(reg, node);
+	rq->reply = mem_checked(json_object());
+	record_set(rq->reply, "mesh", record_mesh(&reg->mesh));
+	record_set(rq->reply, "node", api_node(node));
+	record_set(rq->reply, "lease_ms", json_integer(api_lease_ms()));
+	return 200;
+}
+
+static int end_join(struct request *rq, void *data, bool stored)
+{
+	struct registry *reg = rq->reg;
+	struct joining *join = data;
+	struct node *node = join->node;
+
+	if (stored && !node) {
+		node = registry_add_node(reg, &join->def);
+		log_info("node %u \"%s\": joined", node->def.id,
+			 node->def.name);
+	} else if (stored) {
+		if (join->def.epoch != node->def.epoch) {
+			keep_epoch(node);
+			registry_new_epoch(reg, node);
+		}
+		node->def = join->def;
+		registry_touch_node(reg, node, true);
+	}
+	free(join);
+	return stored ? reply_join(rq, node) : 0;
+}
+
+static int commit_join(struct request *rq, const struct node_def *def,
+		       struct node *node)
+{
+	struct joining *join = mem_zero(1, sizeof(*join));
+
+	join->def = *def;
+	join->node = node;
+	return change_commit(rq->reg, rq, end_join, join);
+}
+
+/* Who came back too often as what it is not any more is refused. */
+static int check_holder(struct request *rq, struct node *node,
+			const struct node_def *def)
+{
 	if (node->def.epoch != def->epoch &&
 	    !same_underlay(&node->def, def) && lease_live(node))
 		return problem(rq, 409, "name",
 			       "name: node %u \"%s\" is held by another agent, whose lease has not lapsed",
 			       node->def.id, node->def.name);
-
-	if (swaps_epochs(reg, node, def->epoch))
+	if (swaps_epochs(rq->reg, node, def->epoch))
 		return problem(rq, 409, "name",
 			       "name: two agents take node %u from each other in turn",
 			       node->def.id);
+	return 0;
+}
 
+static int join_known(struct request *rq, struct node *node,
+		      const struct node_def *def)
+{
+	int status = check_holder(rq, node, def);
+	struct registry *reg = rq->reg;
+	struct node_def merged = node->def;
+	char object[32];
+
+	if (status)
+		return status;
 	strcpy(merged.zone, def->zone);
 	merged.underlay = def->underlay;
 	merged.port = def->port;
@@ -145,7 +203,7 @@ static int join_known(struct request *rq, struct node *node,
 	    !strcmp(merged.key, node->def.key) &&
 	    same_underlay(&merged, &node->def) &&
 	    !strcmp(merged.zone, node->def.zone))
-		return 0;
+		return reply_join(rq, node);
 
 	change_begin(reg);
 	store_put_node(reg->store, &merged);
@@ -153,19 +211,10 @@ static int join_known(struct request *rq, struct node *node,
 	change_log(reg, rq, object,
 		   merged.epoch != node->def.epoch ? "started" : "changed",
 		   "it registered");
-	if (change_commit(reg))
-		return problem_store(rq);
-	if (merged.epoch != node->def.epoch) {
-		keep_epoch(node);
-		registry_new_epoch(reg, node);
-	}
-	node->def = merged;
-	registry_touch_node(reg, node, true);
-	return 0;
+	return commit_join(rq, &merged, node);
 }
 
-static int join_new(struct request *rq, struct node_def *def,
-		    struct node **ret)
+static int join_new(struct request *rq, struct node_def *def)
 {
 	struct registry *reg = rq->reg;
 	uint32_t id = api_free_id(reg);
@@ -181,10 +230,24 @@ static int join_new(struct request *rq, struct node_def *def,
 	snprintf(object, sizeof(object), "node %u", id);
 	change_log(reg, rq, object, "joined", "it registered as \"%s\"",
 		   def->name);
-	if (change_commit(reg))
-		return problem_store(rq);
-	*ret = registry_add_node(reg, def);
-	log_info("node %u \"%s\": joined", id, def->name);
+	return commit_join(rq, def, NULL);
+}
+
+/* No other node that lives contradicts @def. */
+static int check_others(struct request *rq, const struct node_def *def)
+{
+	struct registry *reg = rq->reg;
+	struct node *node = underlay_holder(reg, def);
+
+	if (node)
+		return problem(rq, 409, "underlay",
+			       "underlay: address and port are those of node %u \"%s\", whose lease has not lapsed",
+			       node->def.id, node->def.name);
+	node = other_family(reg, def);
+	if (node)
+		return problem(rq, 409, "underlay",
+			       "underlay: not of the family of node %u \"%s\", whose lease has not lapsed",
+			       node->def.id, node->def.name);
 	return 0;
 }
 
@@ -201,6 +264,8 @@ int api_post_node(struct request *rq)
 	if (!read_join(&rd, &def))
 		status = problem_json(rq, &rd);
 	jread_free(&rd);
+	if (!status)
+		status = change_turn(rq);
 	if (status)
 		return status;
 	if (rq->who.role != ROLE_ADMIN &&
@@ -209,28 +274,11 @@ int api_post_node(struct request *rq)
 			       "name: only node \"%s\" itself registers as that",
 			       def.name);
 	grant_default(&def.grant);
-
-	node = underlay_holder(reg, &def);
-	if (node)
-		return problem(rq, 409, "underlay",
-			       "underlay: address and port are those of node %u \"%s\", whose lease has not lapsed",
-			       node->def.id, node->def.name);
-	node = other_family(reg, &def);
-	if (node)
-		return problem(rq, 409, "underlay",
-			       "underlay: not of the family of node %u \"%s\", whose lease has not lapsed",
-			       node->def.id, node->def.name);
-	node = registry_node_named(reg, def.name);
-	status = node ? join_known(rq, node, &def) : join_new(rq, &def, &node);
+	status = check_others(rq, &def);
 	if (status)
 		return status;
-
-	lease_renew(reg, node);
-	rq->reply = mem_checked(json_object());
-	record_set(rq->reply, "mesh", record_mesh(&reg->mesh));
-	record_set(rq->reply, "node", api_node(node));
-	record_set(rq->reply, "lease_ms", json_integer(api_lease_ms()));
-	return 200;
+	node = registry_node_named(reg, def.name);
+	return node ? join_known(rq, node, &def) : join_new(rq, &def);
 }
 
 int api_get_nodes(struct request *rq)

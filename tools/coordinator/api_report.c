@@ -250,17 +250,21 @@ static void log_step(struct work *work, const struct step *step)
 			   def->priority);
 }
 
-static int store_all(struct work *work)
+static bool changes_store(const struct work *work)
 {
-	struct store *store = work->reg->store;
-	struct member_def def;
 	bool any = work->services.nr;
 	unsigned int i;
 
 	for (i = 0; i < work->nr_steps; i++)
 		any |= work->steps[i].store;
-	if (!any)
-		return 0;
+	return any;
+}
+
+static void store_all(struct work *work)
+{
+	struct store *store = work->reg->store;
+	struct member_def def;
+	unsigned int i;
 
 	change_begin(work->reg);
 	service_plan_store(&work->services, work->rq);
@@ -278,7 +282,6 @@ static int store_all(struct work *work)
 			store_put_member(store, &def);
 		}
 	}
-	return change_commit(work->reg) ? problem_store(work->rq) : 0;
 }
 
 /* Takes over what is said of a member. A change of what the store keeps, or
@@ -347,7 +350,7 @@ static int too_many(struct work *work, unsigned int max)
 }
 
 /* After the form: what the report means for what is known. */
-static int process(struct work *work)
+static int plan(struct work *work)
 {
 	const struct grant *grant = auth_grant(work->rq);
 	unsigned int max = NODE_MEMBERS_MAX;
@@ -367,39 +370,68 @@ static int process(struct work *work)
 		max = grant->members_max;
 	if (work->after > max)
 		return too_many(work, max);
-	status = plan_services(work);
-	if (!status)
-		status = store_all(work);
-	if (status) {
-		service_plan_undo(&work->services);
-		return status;
+	/* Only figures are taken while something else is about to change. */
+	if (work->rep.full || work->rep.nr_services || changes_store(work)) {
+		status = change_turn(work->rq);
+		if (status)
+			return status;
 	}
-	apply(work);
+	status = plan_services(work);
+	if (status)
+		service_plan_undo(&work->services);
+	return status;
+}
 
-	work->rq->reply = mem_checked(json_object());
-	record_set(work->rq->reply, "lease_ms", json_integer(api_lease_ms()));
-	watch_stamp(work->reg, work->rq->reply);
+static void work_free(struct work *work)
+{
+	report_free(&work->rep);
+	free(work->steps);
+	free(work);
+}
+
+static int finish(struct request *rq, void *data, bool stored)
+{
+	struct work *work = data;
+
+	if (stored) {
+		apply(work);
+		rq->reply = mem_checked(json_object());
+		record_set(rq->reply, "lease_ms", json_integer(api_lease_ms()));
+		watch_stamp(rq->reg, rq->reply);
+	} else {
+		service_plan_undo(&work->services);
+	}
+	work_free(work);
 	return 200;
 }
 
 int api_post_report(struct request *rq)
 {
-	struct work work = { .rq = rq, .reg = rq->reg };
+	struct node *node = api_find_node(rq, rq->arg, NULL);
+	struct work *work;
 	struct jread rd;
 	int status;
 
-	work.node = api_find_node(rq, rq->arg, NULL);
-	if (!work.node)
+	if (!node)
 		return 404;
-	status = auth_node(rq, work.node, "node");
+	status = auth_node(rq, node, "node");
 	if (status)
 		return status;
-	service_plan_init(&work.services, rq->reg);
+	work = mem_zero(1, sizeof(*work));
+	work->rq = rq;
+	work->reg = rq->reg;
+	work->node = node;
+	service_plan_init(&work->services, rq->reg);
 	jread_buf(&rd, rq->body, rq->body_len, JREAD_LENIENT);
-	status = report_read(&work.rep, &rd) ? process(&work) :
-					       problem_json(rq, &rd);
+	status = report_read(&work->rep, &rd) ? plan(work) :
+						problem_json(rq, &rd);
 	jread_free(&rd);
-	report_free(&work.rep);
-	free(work.steps);
-	return status;
+	if (status) {
+		work_free(work);
+		return status;
+	}
+	if (!changes_store(work))
+		return finish(rq, work, true);
+	store_all(work);
+	return change_commit(rq->reg, rq, finish, work);
 }

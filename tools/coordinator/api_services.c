@@ -149,11 +149,30 @@ int api_get_service(struct request *rq)
 	return 200;
 }
 
+static int end_put(struct request *rq, void *data, bool stored)
+{
+	struct service_plan *plan = data;
+	const struct service *svc;
+
+	if (!stored)
+		service_plan_undo(plan);
+	else
+		service_plan_apply(plan);
+	free(plan);
+	if (!stored)
+		return 0;
+	svc = registry_service(rq->reg, rq->arg);
+	rq->reply = mem_checked(json_object());
+	watch_stamp(rq->reg, rq->reply);
+	record_set(rq->reply, "service", record_service(&svc->def));
+	return 200;
+}
+
 int api_put_service(struct request *rq)
 {
 	struct registry *reg = rq->reg;
 	struct service_def def = { 0 };	/* by none: no agent changes it */
-	struct service_plan plan;
+	struct service_plan *plan;
 	struct service *svc;
 	struct jobj root;
 	struct jread rd;
@@ -176,28 +195,41 @@ int api_put_service(struct request *rq)
 	if (status)
 		return status;
 
-	service_plan_init(&plan, reg);
+	status = change_turn(rq);
+	if (status)
+		return status;
+	plan = mem_zero(1, sizeof(*plan));
+	service_plan_init(plan, reg);
 	svc = registry_service(reg, def.tag);
 	if (svc) {
-		service_plan_change(&plan, svc, &def);
+		service_plan_change(plan, svc, &def);
 	} else {
-		status = service_plan_create(&plan, rq, &def, "");
+		status = service_plan_create(plan, rq, &def, "");
 		if (status) {
-			service_plan_undo(&plan);
+			service_plan_undo(plan);
+			free(plan);
 			return status;
 		}
 	}
+	if (!plan->nr)
+		return end_put(rq, plan, true);
 	change_begin(reg);
-	service_plan_store(&plan, rq);
-	if (change_commit(reg)) {
-		service_plan_undo(&plan);
-		return problem_store(rq);
-	}
-	service_plan_apply(&plan);
-	svc = registry_service(reg, def.tag);
+	service_plan_store(plan, rq);
+	return change_commit(reg, rq, end_put, plan);
+}
+
+static int end_delete(struct request *rq, void *data, bool stored)
+{
+	struct registry *reg = rq->reg;
+	struct service *svc = data;
+
+	if (!stored)
+		return 0;
+	log_info("service \"%s\": deleted", svc->def.tag);
+	pool_rest(&reg->pool, svc->def.tag, &svc->def.address4, loop_now());
+	registry_drop_service(reg, svc);
 	rq->reply = mem_checked(json_object());
 	watch_stamp(reg, rq->reply);
-	record_set(rq->reply, "service", record_service(&svc->def));
 	return 200;
 }
 
@@ -213,6 +245,9 @@ int api_delete_service(struct request *rq)
 	status = auth_tag(rq, svc->def.tag, "tag");
 	if (status)
 		return status;
+	status = change_turn(rq);
+	if (status)
+		return status;
 	if (svc->nr_members)
 		return problem(rq, 409, NULL, "the service has %u members",
 			       svc->nr_members);
@@ -221,14 +256,7 @@ int api_delete_service(struct request *rq)
 	store_put_resting(reg->store, svc->def.tag, &svc->def.address4);
 	snprintf(object, sizeof(object), "service %s", svc->def.tag);
 	change_log(reg, rq, object, "deleted", "asked for");
-	if (change_commit(reg))
-		return problem_store(rq);
-	log_info("service \"%s\": deleted", svc->def.tag);
-	pool_rest(&reg->pool, svc->def.tag, &svc->def.address4, loop_now());
-	registry_drop_service(reg, svc);
-	rq->reply = mem_checked(json_object());
-	watch_stamp(reg, rq->reply);
-	return 200;
+	return change_commit(reg, rq, end_delete, svc);
 }
 
 int api_post_check(struct request *rq)

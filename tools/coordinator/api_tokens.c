@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Tokens and grants: who may do what. For administrators. */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -62,11 +63,37 @@ static bool make_room(struct registry *reg, struct token **gone)
 	return *gone || reg->nr_tokens < TOKENS_MAX;
 }
 
+struct making {
+	struct token_def def;
+	char gone[TOKEN_ID_LEN + 1];	/* what makes room, or "" */
+	char secret[AUTH_SECRET_MAX];
+};
+
+static int end_make(struct request *rq, void *data, bool stored)
+{
+	struct making *mk = data;
+	struct token *gone = registry_token(rq->reg, mk->gone);
+
+	if (stored) {
+		if (gone)
+			registry_drop_token(rq->reg, gone);
+		registry_add_token(rq->reg, &mk->def);
+		log_info("token %s: made, role %s", mk->def.id,
+			 grant_roles[mk->def.role]);
+		rq->reply = mem_checked(json_object());
+		record_set(rq->reply, "token", token_pack(&mk->def, false));
+		record_set(rq->reply, "secret", json_string(mk->secret));
+	}
+	explicit_bzero(mk, sizeof(*mk));
+	free(mk);
+	return 200;
+}
+
 int api_post_token(struct request *rq)
 {
 	struct registry *reg = rq->reg;
 	struct token_def def = { 0 };
-	char secret[AUTH_SECRET_MAX];
+	struct making *mk;
 	struct token *gone;
 	char object[32];
 	struct jread rd;
@@ -84,22 +111,33 @@ int api_post_token(struct request *rq)
 	if (!make_room(reg, &gone))
 		return problem(rq, 507, NULL, "there are %u tokens already",
 			       reg->nr_tokens);
-	auth_token_make(&def, def.role == ROLE_NONE ? pin : NULL, secret);
+	status = change_turn(rq);
+	if (status)
+		return status;
+	mk = mem_zero(1, sizeof(*mk));
+	mk->def = def;
+	auth_token_make(&mk->def, def.role == ROLE_NONE ? pin : NULL,
+			mk->secret);
 	change_begin(reg);
-	if (gone)
+	if (gone) {
+		strcpy(mk->gone, gone->def.id);
 		store_del_token(reg->store, gone->def.id);
-	store_put_token(reg->store, &def);
-	snprintf(object, sizeof(object), "token %s", def.id);
+	}
+	store_put_token(reg->store, &mk->def);
+	snprintf(object, sizeof(object), "token %s", mk->def.id);
 	change_log(reg, rq, object, "made", "role %s", grant_roles[def.role]);
-	if (change_commit(reg))
-		return problem_store(rq);
-	if (gone)
-		registry_drop_token(reg, gone);
-	registry_add_token(reg, &def);
-	log_info("token %s: made, role %s", def.id, grant_roles[def.role]);
+	return change_commit(reg, rq, end_make, mk);
+}
+
+static int end_delete(struct request *rq, void *data, bool stored)
+{
+	struct token *token = data;
+
+	if (!stored)
+		return 0;
+	log_info("token %s: deleted", token->def.id);
+	registry_drop_token(rq->reg, token);
 	rq->reply = mem_checked(json_object());
-	record_set(rq->reply, "token", token_pack(&def, false));
-	record_set(rq->reply, "secret", json_string(secret));
 	return 200;
 }
 
@@ -107,8 +145,11 @@ int api_delete_token(struct request *rq)
 {
 	struct token *token = registry_token(rq->reg, rq->arg);
 	struct registry *reg = rq->reg;
+	int status = change_turn(rq);
 	char object[32];
 
+	if (status)
+		return status;
 	if (!token)
 		return problem(rq, 404, NULL, "there is no token \"%.63s\"",
 			       rq->arg);
@@ -116,12 +157,7 @@ int api_delete_token(struct request *rq)
 	store_del_token(reg->store, token->def.id);
 	snprintf(object, sizeof(object), "token %s", token->def.id);
 	change_log(reg, rq, object, "deleted", "asked for");
-	if (change_commit(reg))
-		return problem_store(rq);
-	log_info("token %s: deleted", token->def.id);
-	registry_drop_token(reg, token);
-	rq->reply = mem_checked(json_object());
-	return 200;
+	return change_commit(reg, rq, end_delete, token);
 }
 
 static int reply_grant(struct request *rq, const struct node *node)
@@ -172,10 +208,32 @@ static void revoke(struct request *rq, struct node *node,
 	}
 }
 
+struct granting {
+	struct node *node;
+	struct grant grant;
+};
+
+static int end_grant(struct request *rq, void *data, bool stored)
+{
+	struct granting *g = data;
+	struct node *node = g->node;
+
+	if (stored) {
+		node->def.grant = g->grant;
+		revoke(rq, node, &g->grant, true);
+		registry_ask_again(node);
+		log_info("node %u \"%s\": granted %u patterns", node->def.id,
+			 node->def.name, g->grant.nr_tags);
+	}
+	free(g);
+	return stored ? reply_grant(rq, node) : 0;
+}
+
 int api_put_grant(struct request *rq)
 {
 	struct node *node = api_find_node(rq, rq->arg, NULL);
 	struct registry *reg = rq->reg;
+	struct granting *g;
 	struct node_def def;
 	char object[32];
 	struct jobj root;
@@ -192,6 +250,8 @@ int api_put_grant(struct request *rq)
 	if (!jread_ok(&rd))
 		status = problem_json(rq, &rd);
 	jread_free(&rd);
+	if (!status)
+		status = change_turn(rq);
 	if (status)
 		return status;
 	change_begin(reg);
@@ -200,12 +260,8 @@ int api_put_grant(struct request *rq)
 	change_log(reg, rq, object, "granted", "%u patterns, first \"%s\"",
 		   def.grant.nr_tags, def.grant.nr_tags ? def.grant.tags[0] : "");
 	revoke(rq, node, &def.grant, false);
-	if (change_commit(reg))
-		return problem_store(rq);
-	node->def.grant = def.grant;
-	revoke(rq, node, &def.grant, true);
-	registry_ask_again(node);
-	log_info("node %u \"%s\": granted %u patterns", def.id, def.name,
-		 def.grant.nr_tags);
-	return reply_grant(rq, node);
+	g = mem_zero(1, sizeof(*g));
+	g->node = node;
+	g->grant = def.grant;
+	return change_commit(reg, rq, end_grant, g);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/vnimesh.h>
 
@@ -114,6 +116,48 @@ static void read_addresses(struct jobj *root, struct config *cfg)
 	}
 }
 
+static void read_path(struct jobj *obj, const char *key, char *ret, size_t len)
+{
+	const char *text;
+
+	if (jget_str(obj, key, JOPT, len - 1, &text))
+		strcpy(ret, text);
+	if (jread_ok(obj->rd) && *ret && access(ret, R_OK))
+		jread_fail(obj, key, "cannot be read: %s", strerror(errno));
+}
+
+static void read_etcd(struct jobj *root, struct etcd_access *a)
+{
+	char file[512] = "";
+	const char *text;
+	char error[600];
+	struct jobj obj;
+
+	if (!jget_obj(root, "etcd", JOPT, &obj))
+		return;
+	read_path(&obj, "ca", a->ca, sizeof(a->ca));
+	read_path(&obj, "cert", a->cert, sizeof(a->cert));
+	read_path(&obj, "key", a->key, sizeof(a->key));
+	if (jget_str(&obj, "user", JOPT, sizeof(a->user) - 1, &text))
+		strcpy(a->user, text);
+	if (jget_str(&obj, "password_file", JOPT, sizeof(file) - 1, &text))
+		strcpy(file, text);
+	jobj_end(&obj);
+	if (!jread_ok(root->rd))
+		return;
+	if (!*a->ca && (*a->cert || *file))
+		jread_fail(&obj, "ca",
+			   "required: cert and password are for nobody unknown");
+	else if (!*a->cert != !*a->key)
+		jread_fail(&obj, *a->key ? "cert" : "key",
+			   "required: cert and key belong together");
+	else if (!*a->user != !*file)
+		jread_fail(&obj, *a->user ? "password_file" : "user",
+			   "required: user and password_file belong together");
+	else if (*file && !secret_read(file, a->password, error, sizeof(error)))
+		jread_fail(&obj, "password_file", "%s", error);
+}
+
 static void read_root(struct jobj *root, struct config *cfg)
 {
 	const char *store = NULL;
@@ -126,6 +170,7 @@ static void read_root(struct jobj *root, struct config *cfg)
 		strcpy(cfg->store, store);
 	if (store && !*store)
 		jread_fail(root, "store", "must not be empty");
+	read_etcd(root, &cfg->etcd);
 	if (jget_str(root, "tls_dir", JOPT, sizeof(cfg->tls_dir) - 1, &dir))
 		strcpy(cfg->tls_dir, dir);
 	read_addresses(root, cfg);

@@ -9,6 +9,7 @@
 
 #include "ip.h"
 #include "limits.h"
+#include "secret.h"
 
 /* What the mesh is numbered with. The store keeps a copy from the first start
  * on: identities handed out under one set are wrong under another.
@@ -26,6 +27,15 @@ struct mesh {
 	char uuid[37];			/* made at the first start */
 };
 
+/* How etcd is asked; "" each: not so. */
+struct etcd_access {
+	char ca[512];			/* by https then */
+	char cert[512];			/* who we are */
+	char key[512];
+	char user[64];
+	char password[SECRET_MAX + 1];
+};
+
 struct config {
 	struct ip_addr listen;
 	uint16_t listen_port;		/* 0: any free one */
@@ -34,6 +44,7 @@ struct config {
 	struct ip_addr addresses[ADDRESSES_MAX]; /* further ones of the server */
 	unsigned int nr_addresses;
 	char store[512];
+	struct etcd_access etcd;
 	uint32_t lease_ms;
 	uint32_t rate;			/* requests a second and client */
 	struct mesh mesh;

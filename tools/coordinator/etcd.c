@@ -9,6 +9,9 @@
 #include "etcd.h"
 #include "limits.h"
 #include "mem.h"
+#include "record.h"
+
+#define TOKEN_HEADER	"Authorization: "
 
 struct buffer {
 	char *text;
@@ -16,12 +19,12 @@ struct buffer {
 };
 
 struct etcd {
+	struct etcd_access access;
 	char *endpoint[ETCD_ENDPOINTS_MAX];
 	unsigned int nr;
 	unsigned int at;		/* that is asked */
-	CURL *easy;			/* of what is waited for */
+	char *token;			/* as a header; NULL: none */
 	struct curl_loop *curl;
-	struct curl_slist *headers;
 	struct etcd_call *calls;
 };
 
@@ -29,20 +32,30 @@ struct etcd_call {
 	struct etcd *etcd;
 	struct etcd_call *prev, *next;
 	CURL *easy;
+	struct curl_slist *headers;
+	const char *path;		/* of what is wanted */
 	char *body;
-	struct buffer buffer;		/* of a line that is not whole yet */
+	struct buffer buffer;		/* a stream: of a line that is not whole */
+	void *data;
+	/* of one answer */
+	etcd_done_fn done;
+	bool write;
+	bool proving;			/* who we are, which comes first */
+	bool proved;
+	unsigned int tries;
+	/* of a stream */
 	void (*line)(void *data, json_t *answer);
 	void (*end)(void *data, const char *error);
-	void *data;
 	bool wrong;			/* a line was no JSON */
 };
 
-struct etcd *etcd_new(const char *endpoints)
+struct etcd *etcd_new(const char *endpoints, const struct etcd_access *access)
 {
 	struct etcd *etcd = mem_zero(1, sizeof(*etcd));
 	size_t n;
 
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (access)
+		etcd->access = *access;
 	for (; *endpoints; endpoints += n + (endpoints[n] == ',')) {
 		char url[300];
 
@@ -51,15 +64,25 @@ struct etcd *etcd_new(const char *endpoints)
 			etcd_free(etcd);
 			return NULL;
 		}
-		snprintf(url, sizeof(url), "http://%.*s", (int)n, endpoints);
+		snprintf(url, sizeof(url), "http%s://%.*s",
+			 *etcd->access.ca ? "s" : "", (int)n, endpoints);
 		etcd->endpoint[etcd->nr++] = mem_checked(strdup(url));
 	}
-	etcd->easy = mem_checked(curl_easy_init());
-	etcd->headers = curl_slist_append(NULL,
-					  "Content-Type: application/json");
-	etcd->headers = mem_checked(curl_slist_append(etcd->headers,
-						      "Expect:"));
 	return etcd;
+}
+
+/* What curl has of the call. */
+static void end_transfer(struct etcd_call *call)
+{
+	if (!call->easy)
+		return;
+	curl_loop_del(call->etcd->curl, call->easy);
+	curl_easy_cleanup(call->easy);
+	curl_slist_free_all(call->headers);
+	free(call->buffer.text);
+	memset(&call->buffer, 0, sizeof(call->buffer));
+	call->headers = NULL;
+	call->easy = NULL;
 }
 
 static void call_free(struct etcd_call *call)
@@ -72,9 +95,7 @@ static void call_free(struct etcd_call *call)
 		etcd->calls = call->next;
 	if (call->next)
 		call->next->prev = call->prev;
-	curl_loop_del(etcd->curl, call->easy);
-	curl_easy_cleanup(call->easy);
-	free(call->buffer.text);
+	end_transfer(call);
 	free(call->body);
 	free(call);
 }
@@ -88,11 +109,9 @@ void etcd_free(struct etcd *etcd)
 	while (etcd->calls)
 		call_free(etcd->calls);
 	curl_loop_free(etcd->curl);
-	if (etcd->easy)
-		curl_easy_cleanup(etcd->easy);
-	curl_slist_free_all(etcd->headers);
 	for (i = 0; i < etcd->nr; i++)
 		free(etcd->endpoint[i]);
+	free(etcd->token);
 	free(etcd);
 }
 
@@ -112,101 +131,6 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	b->len += size * n;
 	b->text[b->len] = '\0';
 	return size * n;
-}
-
-static void set_common(struct etcd *etcd, CURL *easy, const char *path,
-		       const char *body)
-{
-	char url[400];
-
-	snprintf(url, sizeof(url), "%s/v3/%s", etcd->endpoint[etcd->at], path);
-	curl_easy_setopt(easy, CURLOPT_URL, url);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, etcd->headers);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-			 (long)ETCD_CONNECT_MS);
-}
-
-/* The error of an answer in words; NULL: it is a good one. */
-static const char *refusal(long status, const json_t *json)
-{
-	const char *text = json_string_value(json_object_get(json, "error"));
-
-	if (status == 200 && json)
-		return NULL;
-	if (!text)
-		text = json_string_value(json_object_get(json, "message"));
-	if (status == 404)
-		return "its JSON gateway is off (enable-grpc-gateway)";
-	return text ? text : "it answers no JSON";
-}
-
-/* That nothing was done about it. */
-static bool is_certain(CURLcode code, const char *text)
-{
-	if (code == CURLE_COULDNT_CONNECT)
-		return true;
-	return code == CURLE_OK && !strstr(text, "timed out") &&
-	       !strstr(text, "leader changed") && !strstr(text, "unavailable");
-}
-
-static json_t *ask_one(struct etcd *etcd, const char *path, const char *body,
-		       CURLcode *code, char *err, size_t len)
-{
-	struct buffer b = { 0 };
-	const char *why;
-	long status = 0;
-	json_t *json;
-
-	curl_easy_reset(etcd->easy);
-	set_common(etcd, etcd->easy, path, body);
-	curl_easy_setopt(etcd->easy, CURLOPT_TIMEOUT_MS, (long)ETCD_ASK_MS);
-	curl_easy_setopt(etcd->easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(etcd->easy, CURLOPT_WRITEDATA, &b);
-	*code = curl_easy_perform(etcd->easy);
-	curl_easy_getinfo(etcd->easy, CURLINFO_RESPONSE_CODE, &status);
-	json = *code ? NULL : json_loads(b.text ? b.text : "", 0, NULL);
-	why = *code ? curl_easy_strerror(*code) : refusal(status, json);
-	if (why) {
-		snprintf(err, len, "%s: %s", etcd->endpoint[etcd->at], why);
-		json_decref(json);
-		json = NULL;
-	}
-	free(b.text);
-	return json;
-}
-
-json_t *etcd_ask(struct etcd *etcd, const char *path, json_t *body, bool write,
-		 bool *unknown, char *err, size_t len)
-{
-	char *text = mem_checked(json_dumps(body, JSON_COMPACT));
-	json_t *json = NULL;
-	unsigned int i;
-	CURLcode code;
-
-	json_decref(body);
-	*unknown = false;
-	for (i = 0; i < etcd->nr && !json; i++) {
-		json = ask_one(etcd, path, text, &code, err, len);
-		if (json)
-			break;
-		if (write && !is_certain(code, err)) {
-			*unknown = true;
-			break;
-		}
-		/* A request that it understood, and does not like. */
-		if (!code && !strstr(err, "leader"))
-			break;
-		etcd_next(etcd);
-	}
-	if (*unknown)
-		etcd_next(etcd);
-	free(text);
-	return json;
 }
 
 static size_t on_stream(char *data, size_t size, size_t n, void *arg)
@@ -231,28 +155,204 @@ static size_t on_stream(char *data, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
-static void finish(struct etcd_call *call, CURLcode code)
+static void set_identity(const struct etcd *etcd, CURL *easy)
+{
+	const struct etcd_access *a = &etcd->access;
+
+	if (*a->ca)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, a->ca);
+	if (*a->cert)
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, a->cert);
+	if (*a->key)
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, a->key);
+}
+
+static void add_header(struct etcd_call *call, const char *text)
+{
+	call->headers = mem_checked(curl_slist_append(call->headers, text));
+}
+
+/* {"name", "password"} */
+static char *credentials(const struct etcd_access *access)
+{
+	json_t *body = mem_checked(json_object());
+	char *text;
+
+	record_set(body, "name", json_string(access->user));
+	record_set(body, "password", json_string(access->password));
+	text = mem_checked(json_dumps(body, JSON_COMPACT));
+	json_decref(body);
+	return text;
+}
+
+static void begin_transfer(struct etcd_call *call)
+{
+	struct etcd *etcd = call->etcd;
+	CURL *easy = mem_checked(curl_easy_init());
+	char *body = NULL;
+	char url[400];
+
+	call->easy = easy;
+	call->proving = call->done && *etcd->access.user && !etcd->token;
+	add_header(call, "Content-Type: application/json");
+	add_header(call, "Expect:");
+	if (call->proving)
+		body = credentials(&etcd->access);
+	else if (etcd->token)
+		add_header(call, etcd->token);
+	snprintf(url, sizeof(url), "%s/v3/%s", etcd->endpoint[etcd->at],
+		 call->proving ? "auth/authenticate" : call->path);
+	curl_easy_setopt(easy, CURLOPT_URL, url);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+	curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS,
+			 body ? body : call->body);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+			 (long)ETCD_CONNECT_MS);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+			 call->done ? (long)ETCD_ASK_MS : 0L);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION,
+			 call->done ? on_body : on_stream);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA,
+			 call->done ? (void *)&call->buffer : call);
+	set_identity(etcd, easy);
+	curl_loop_add(etcd->curl, easy);
+	free(body);
+}
+
+/* The error of an answer in words; NULL: it is a good one. */
+static const char *refusal(long status, const json_t *json)
+{
+	const char *text = json_string_value(json_object_get(json, "error"));
+
+	if (status == 200 && json)
+		return NULL;
+	if (!text)
+		text = json_string_value(json_object_get(json, "message"));
+	if (status == 404)
+		return "its JSON gateway is off (enable-grpc-gateway)";
+	return text ? text : "it answers no JSON";
+}
+
+/* That nothing was done about it. */
+static bool is_certain(CURLcode code, const char *text)
+{
+	if (code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR ||
+	    code == CURLE_PEER_FAILED_VERIFICATION)
+		return true;
+	return code == CURLE_OK && !strstr(text, "timed out") &&
+	       !strstr(text, "leader changed") && !strstr(text, "unavailable");
+}
+
+/* The token is of another time, or of a member that was started anew. */
+static bool token_is_over(const char *text)
+{
+	return strstr(text, "invalid auth token") ||
+	       strstr(text, "revision in header is old") ||
+	       strstr(text, "user name is empty");
+}
+
+static void drop_token(struct etcd *etcd)
+{
+	free(etcd->token);
+	etcd->token = NULL;
+}
+
+/* Who we are is proved: now for what is wanted. */
+static bool take_token(struct etcd_call *call, const json_t *json)
+{
+	const char *text = json_string_value(json_object_get(json, "token"));
+	struct etcd *etcd = call->etcd;
+	size_t n;
+
+	if (!text || strpbrk(text, "\r\n"))
+		return false;
+	drop_token(etcd);
+	n = strlen(text) + sizeof(TOKEN_HEADER);
+	etcd->token = mem_zero(n, 1);
+	snprintf(etcd->token, n, TOKEN_HEADER "%s", text);
+	return true;
+}
+
+static bool again(struct etcd_call *call)
+{
+	end_transfer(call);
+	begin_transfer(call);
+	return true;
+}
+
+/* Whether the call goes on, perhaps at another member. */
+static bool goes_on(struct etcd_call *call, CURLcode code, const char *text,
+		    bool *unknown)
+{
+	struct etcd *etcd = call->etcd;
+
+	if (!code && token_is_over(text) && etcd->token && !call->proved) {
+		call->proved = true;
+		drop_token(etcd);
+		return again(call);
+	}
+	if (call->write && !call->proving && !is_certain(code, text)) {
+		*unknown = true;
+		etcd_next(etcd);
+		return false;
+	}
+	/* A request that it understood, and does not like. */
+	if (!code && !strstr(text, "leader"))
+		return false;
+	etcd_next(etcd);
+	return ++call->tries < etcd->nr && again(call);
+}
+
+static void finish_post(struct etcd_call *call, CURLcode code, json_t *json,
+			const char *error)
+{
+	etcd_done_fn done = call->done;
+	void *data = call->data;
+	bool unknown = false;
+	char text[300];
+
+	if (!error && call->proving) {
+		if (take_token(call, json)) {
+			json_decref(json);
+			again(call);
+			return;
+		}
+		error = "it answers no token";
+	}
+	if (error) {
+		snprintf(text, sizeof(text), "%s: %s",
+			 call->etcd->endpoint[call->etcd->at], error);
+		json_decref(json);
+		json = NULL;
+		if (goes_on(call, code, text, &unknown))
+			return;
+	}
+	call_free(call);
+	done(data, json, unknown, error ? text : NULL);
+	json_decref(json);
+}
+
+static void finish_stream(struct etcd_call *call, json_t *json,
+			  const char *error)
 {
 	void (*end)(void *data, const char *error) = call->end;
 	void *data = call->data;
-	const char *error = NULL;
-	json_t *json;
-	long status = 0;
 	char text[300];
 
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	json = call->buffer.len ? json_loads(call->buffer.text, 0, NULL) : NULL;
-	if (json && status == 200)
+	if (json && !error)
 		call->line(data, json);
-	if (code)
-		error = curl_easy_strerror(code);
-	else if (status != 200)
-		error = refusal(status, json);
-	else if (call->wrong)
+	if (!error && call->wrong)
 		error = "it answers no JSON";
 	if (error) {
 		snprintf(text, sizeof(text), "%s", error);
 		error = text;
+		if (token_is_over(text))
+			drop_token(call->etcd);
 	}
 	json_decref(json);
 	call_free(call);
@@ -261,7 +361,23 @@ static void finish(struct etcd_call *call, CURLcode code)
 
 static void on_end(void *owner, CURLcode code)
 {
-	finish(owner, code);
+	struct etcd_call *call = owner;
+	const char *error;
+	json_t *json;
+	long status = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	json = call->buffer.len ? json_loads(call->buffer.text, 0, NULL) : NULL;
+	if (code)
+		error = curl_easy_strerror(code);
+	else if (call->end && status == 200)
+		error = NULL;
+	else
+		error = refusal(status, json);
+	if (call->done)
+		finish_post(call, code, json, error);
+	else
+		finish_stream(call, json, error);
 }
 
 int etcd_loop(struct etcd *etcd, struct loop *loop)
@@ -269,32 +385,86 @@ int etcd_loop(struct etcd *etcd, struct loop *loop)
 	return curl_loop_new(&etcd->curl, loop, on_end);
 }
 
-struct etcd_call *etcd_start(struct etcd *etcd, const char *path, json_t *body,
-			     uint32_t timeout_ms,
-			     void (*line)(void *data, json_t *answer),
-			     void (*end)(void *data, const char *error),
-			     void *data)
+static struct etcd_call *call_new(struct etcd *etcd, const char *path,
+				  json_t *body, void *data)
 {
 	struct etcd_call *call = mem_zero(1, sizeof(*call));
 
 	call->etcd = etcd;
-	call->line = line;
-	call->end = end;
+	call->path = path;
 	call->data = data;
 	call->body = mem_checked(json_dumps(body, JSON_COMPACT));
 	json_decref(body);
-	call->easy = mem_checked(curl_easy_init());
 	call->next = etcd->calls;
 	if (etcd->calls)
 		etcd->calls->prev = call;
 	etcd->calls = call;
-	set_common(etcd, call->easy, path, call->body);
-	curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-	curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_stream);
-	curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
-	curl_loop_add(etcd->curl, call->easy);
 	return call;
+}
+
+struct etcd_call *etcd_post(struct etcd *etcd, const char *path, json_t *body,
+			    bool write, etcd_done_fn done, void *data)
+{
+	struct etcd_call *call = call_new(etcd, path, body, data);
+
+	call->write = write;
+	call->done = done;
+	begin_transfer(call);
+	return call;
+}
+
+struct etcd_call *etcd_stream(struct etcd *etcd, const char *path, json_t *body,
+			      void (*line)(void *data, json_t *answer),
+			      void (*end)(void *data, const char *error),
+			      void *data)
+{
+	struct etcd_call *call = call_new(etcd, path, body, data);
+
+	call->line = line;
+	call->end = end;
+	begin_transfer(call);
+	return call;
+}
+
+struct asked {
+	struct loop *loop;
+	json_t *answer;
+	bool unknown;
+	char *err;
+	size_t len;
+};
+
+static void on_asked(void *data, json_t *answer, bool unknown,
+		     const char *error)
+{
+	struct asked *a = data;
+
+	a->answer = json_incref(answer);
+	a->unknown = unknown;
+	if (error)
+		snprintf(a->err, a->len, "%s", error);
+	loop_exit(a->loop, 0);
+}
+
+json_t *etcd_ask(struct etcd *etcd, const char *path, json_t *body, bool write,
+		 bool *unknown, char *err, size_t len)
+{
+	struct curl_loop *curl = etcd->curl;
+	struct asked asked = { .err = err, .len = len };
+
+	/* A loop of its own: nothing else happens meanwhile. */
+	if (loop_new(&asked.loop) || etcd_loop(etcd, asked.loop)) {
+		snprintf(err, len, "cannot start an event loop");
+		json_decref(body);
+	} else {
+		etcd_post(etcd, path, body, write, on_asked, &asked);
+		loop_run(asked.loop);
+		curl_loop_free(etcd->curl);
+	}
+	etcd->curl = curl;
+	loop_free(asked.loop);
+	*unknown = asked.unknown;
+	return asked.answer;
 }
 
 void etcd_cancel(struct etcd_call **call)

@@ -13,6 +13,7 @@
 #include <microhttpd.h>
 
 #include "auth.h"
+#include "change.h"
 #include "client.h"
 #include "http.h"
 #include "log.h"
@@ -511,8 +512,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 		*len = 0;
 		return more ? MHD_YES : MHD_NO;
 	}
-	if (!rq->status)
+	if (!rq->status) {
 		rq->status = rq->route->fn(rq);
+		change_next(rq->reg);
+	}
 	if (rq->status == HTTP_WAITS)
 		rq->status = 0;
 	return rq->status ? reply(rq) : MHD_YES;
@@ -539,12 +542,15 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 	free(rq->body);
 	free(rq);
 	*ctx = NULL;
+	/* It may have been its turn. */
+	change_next(http->reg);
 }
 
 void http_wait(struct request *rq, loop_io_fn gone, void *data)
 {
 	const union MHD_ConnectionInfo *info;
 
+	source_free(&rq->hangup);
 	/* The library does not look at a suspended connection; we do. */
 	info = MHD_get_connection_info(rq->conn,
 				       MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -553,12 +559,20 @@ void http_wait(struct request *rq, loop_io_fn gone, void *data)
 			EPOLLRDHUP, gone, data);
 	rq->waited = true;
 	give_time(rq, 0);
-	MHD_suspend_connection(rq->conn);
+	if (!rq->suspended)
+		MHD_suspend_connection(rq->conn);
+	rq->suspended = true;
+}
+
+void http_ignore(struct request *rq)
+{
+	source_free(&rq->hangup);
 }
 
 void http_wake(struct request *rq)
 {
 	source_free(&rq->hangup);
+	rq->suspended = false;
 	MHD_resume_connection(rq->conn);
 	source_defer(rq->http->kick);
 }

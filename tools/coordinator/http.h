@@ -82,6 +82,7 @@ struct request {
 	bool challenge;			/* the reply asks for a token */
 	bool retry;			/* ... to come back later */
 	bool waited;
+	bool suspended;
 	unsigned int tries;		/* of a change; see change.h */
 	struct watcher *watcher;	/* while it waits; see watch.h */
 	bool gone;			/* the client hung up while it waited */
@@ -131,8 +132,10 @@ const char *http_arg(const struct request *rq, const char *name);
 int http_arg_int(struct request *rq, const char *name, int64_t min, int64_t max,
 		 int64_t *ret);
 
-/* Suspends; calls @gone when the client hangs up while it waits. */
+/* Suspends, unless it waits already; calls @gone when the client hangs up while it waits. */
 void http_wait(struct request *rq, loop_io_fn gone, void *data);
+/* Its client may be gone, and nobody need be told. */
+void http_ignore(struct request *rq);
 void http_wake(struct request *rq);
 
 /* The next piece of a stream, owned from now on. False: too many answers wait

@@ -119,7 +119,7 @@ bool init_mesh(const struct config *cfg, char *err, size_t len)
 		snprintf(err, len, "field \"tls_dir\": required");
 		return false;
 	}
-	store = store_open(cfg->store, err, len);
+	store = store_open(cfg->store, &cfg->etcd, err, len);
 	if (!store)
 		return false;
 	ok = registry_init(&reg, cfg, store, err, len);

@@ -15,6 +15,10 @@ struct leases {
 	uint64_t due_us;		/* when the tick should come */
 	uint64_t step_us;
 	bool failing;			/* the store, which was logged */
+	/* of what is under way to it */
+	unsigned int waking;
+	uint64_t waking_us;
+	uint32_t waking_id;
 	struct preserve preserve;
 };
 
@@ -23,6 +27,10 @@ void lease_renew(struct registry *reg, struct node *node)
 	node->heard_us = loop_now();
 	node->lease_us = node->heard_us + reg->lease_us_len;
 	node->held = true;
+	if (!node->here) {
+		node->here = true;
+		store_presence(reg->store, node->def.id, true);
+	}
 	if (!node->stale)
 		return;
 	node->stale = false;
@@ -49,7 +57,8 @@ static void grant_all(struct leases *leases, uint64_t now_us)
 /* After our start a node was stale from the beginning: that is no news. */
 static bool overdue(const struct node *node, uint64_t now_us)
 {
-	return node && node->held && !node->stale && node->lease_us <= now_us;
+	return node && node->held && !node->stale && !node->elsewhere &&
+	       node->lease_us <= now_us;
 }
 
 static void lapse(struct registry *reg, uint64_t now_us, uint64_t lapsed_us)
@@ -63,6 +72,12 @@ static void lapse(struct registry *reg, uint64_t now_us, uint64_t lapsed_us)
 		if (!node || !node->held || node->lease_us > now_us)
 			continue;
 		news = overdue(node, now_us);
+		if (node->here)
+			store_presence(reg->store, id, false);
+		node->here = false;
+		/* As long as another coordinator hears it. */
+		if (node->elsewhere)
+			continue;
 		node->held = false;
 		if (!news)
 			continue;
@@ -138,6 +153,24 @@ void leases_counters(const struct leases *leases, json_t *obj)
 	record_set(obj, "silent", json_integer(p->silent));
 }
 
+static int awake(struct request *rq, void *data, bool stored)
+{
+	struct leases *leases = data;
+	struct registry *reg = leases->reg;
+	unsigned int n = leases->waking;
+	struct resting *r;
+
+	(void)rq;
+	if (!stored && !leases->failing)
+		log_error("store: %s", reg->store->error);
+	leases->failing = !stored;
+	/* They are the first ones still: nobody took one meanwhile. */
+	while (stored && n-- &&
+	       (r = pool_rested(&reg->pool, NULL, leases->waking_us)))
+		pool_wake(&reg->pool, r);
+	return 0;
+}
+
 /* Service addresses whose rest is over: one commit for all of a tick. What a
  * failed store did not take comes again with the next tick.
  */
@@ -147,22 +180,30 @@ static void wake_addresses(struct leases *leases, uint64_t now_us)
 	struct resting *r = pool_rested(&reg->pool, NULL, now_us);
 	unsigned int n = 0;
 
-	if (!r)
+	if (!r || change_busy(reg))
 		return;
 	change_begin(reg);
 	for (; r && n < WAKE_MAX; n++) {
 		store_del_resting(reg->store, r->tag);
 		r = pool_rested(&reg->pool, r, now_us);
 	}
-	if (change_commit(reg)) {
-		if (!leases->failing)
-			log_error("store: %s", reg->store->error);
-		leases->failing = true;
-		return;
-	}
-	leases->failing = false;
-	while (n--)
-		pool_wake(&reg->pool, pool_rested(&reg->pool, NULL, now_us));
+	leases->waking = n;
+	leases->waking_us = now_us;
+	change_commit(reg, NULL, awake, leases);
+}
+
+static int id_awake(struct request *rq, void *data, bool stored)
+{
+	struct leases *leases = data;
+	struct registry *reg = leases->reg;
+	struct forgotten *f = registry_forgotten(reg, leases->waking_id);
+
+	(void)rq;
+	if (!stored || !f)
+		return 0;
+	TAILQ_REMOVE(&reg->forgotten, f, list);
+	free(f);
+	return 0;
 }
 
 /* Ids of nodes whose rest is over, one a tick: they are few. */
@@ -171,14 +212,12 @@ static void wake_id(struct leases *leases, uint64_t now_us)
 	struct registry *reg = leases->reg;
 	struct forgotten *f = TAILQ_FIRST(&reg->forgotten);
 
-	if (!f || f->until_us > now_us)
+	if (!f || f->until_us > now_us || change_busy(reg))
 		return;
+	leases->waking_id = f->id;
 	change_begin(reg);
 	store_del_forgotten(reg->store, f->id);
-	if (change_commit(reg))
-		return;
-	TAILQ_REMOVE(&reg->forgotten, f, list);
-	free(f);
+	change_commit(reg, NULL, id_awake, leases);
 }
 
 static void on_tick(void *data, uint64_t now_us)

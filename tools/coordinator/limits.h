@@ -105,15 +105,20 @@
 #define TOMBSTONES_MAX		1024
 
 /* An etcd that works answers in milliseconds; a leader that was lost is
- * replaced in one or two seconds. The loop waits for a transaction, so not
- * for longer; a probe each second finds a quorum lost or there again, and a
- * watch that is silent while it should not be.
+ * replaced in one or two seconds. A probe each second finds a quorum lost or
+ * there again, and a watch that is silent while it should not be.
  */
 #define ETCD_ASK_MS		2000
 #define ETCD_CONNECT_MS		500
 #define ETCD_TICK_MS		1000
 #define ETCD_AWAY_MS		3000
 #define ETCD_SILENT_MS		3000
+/* That a coordinator hears the agent of a node, others know for so long after
+ * its own end; renewed about three times in it, so many nodes told at once.
+ */
+#define ETCD_LEASE_S		10
+#define ETCD_LEASE_TICKS	3
+#define ETCD_LIVE_MAX		100
 #define ETCD_ANSWER_MAX		(256 << 20)
 
 /* How often a change is tried anew from what others changed meanwhile. */

@@ -64,6 +64,16 @@ static void on_ready(void *data)
 	change_ready(&co->reg);
 }
 
+static void on_again(void *data)
+{
+	struct coordinator *co = data;
+	const struct node *node;
+
+	TAILQ_FOREACH(node, &co->reg.nodes_changed, changed)
+		if (node->here)
+			store_presence(co->store, node->def.id, true);
+}
+
 static void on_lost(void *data)
 {
 	struct coordinator *co = data;
@@ -74,6 +84,7 @@ static void on_lost(void *data)
 static const struct store_follower follower = {
 	.change = on_change,
 	.ready = on_ready,
+	.again = on_again,
 	.lost = on_lost,
 };
 
@@ -86,7 +97,7 @@ static bool start(struct coordinator *co, char *err, size_t len)
 		snprintf(err, len, "cannot start the event loop");
 		return false;
 	}
-	co->store = store_open(co->cfg.store, err, len);
+	co->store = store_open(co->cfg.store, &co->cfg.etcd, err, len);
 	if (!co->store)
 		return false;
 	co->loaded = registry_init(&co->reg, &co->cfg, co->store, err, len);
@@ -120,7 +131,7 @@ static void stop(struct coordinator *co)
 {
 	if (co->http) {
 		watches_close(co->watches);
-		change_ready(&co->reg);
+		change_stop(&co->reg);
 		http_stop(co->http);
 	}
 	leases_free(co->leases);

@@ -22,36 +22,62 @@ struct notes {
 	struct source *timer;
 	TAILQ_HEAD(, entry) list;
 	unsigned int nr;
+	unsigned int under_way;		/* of these, the first ones */
 	uint64_t lost;
 };
 
-static int store(struct notes *notes)
+static void drop_first(struct notes *notes, unsigned int n)
 {
-	struct registry *reg = notes->reg;
 	struct entry *e;
-	int err;
 
-	if (TAILQ_EMPTY(&notes->list))
-		return 0;
-	change_begin(reg);
-	TAILQ_FOREACH(e, &notes->list, list)
-		change_log_as(reg, e->who, e->object, e->what, e->cause);
-	err = change_commit(reg);
-	while (!err && (e = TAILQ_FIRST(&notes->list))) {
+	while (n-- && (e = TAILQ_FIRST(&notes->list))) {
 		TAILQ_REMOVE(&notes->list, e, list);
 		notes->nr--;
 		free(e);
 	}
-	return err;
+}
+
+static void put_all(struct notes *notes)
+{
+	struct entry *e;
+
+	change_begin(notes->reg);
+	TAILQ_FOREACH(e, &notes->list, list)
+		change_log_as(notes->reg, e->who, e->object, e->what, e->cause);
+}
+
+static void later(struct notes *notes, uint64_t ms)
+{
+	source_timer_set(notes->timer, loop_now() + ms * LOOP_USEC_PER_MSEC);
+}
+
+static int on_stored(struct request *rq, void *data, bool stored)
+{
+	struct notes *notes = data;
+
+	(void)rq;
+	if (stored)
+		drop_first(notes, notes->under_way);
+	notes->under_way = 0;
+	if (notes->nr)
+		later(notes, stored ? NOTE_GATHER_MS : NOTE_AGAIN_MS);
+	return 0;
 }
 
 static void on_timer(void *data, uint64_t now_us)
 {
 	struct notes *notes = data;
 
-	if (store(notes))
-		source_timer_set(notes->timer,
-				 now_us + NOTE_AGAIN_MS * LOOP_USEC_PER_MSEC);
+	(void)now_us;
+	if (notes->under_way || !notes->nr)
+		return;
+	if (change_busy(notes->reg)) {
+		later(notes, NOTE_GATHER_MS);
+		return;
+	}
+	put_all(notes);
+	notes->under_way = notes->nr;
+	change_commit(notes->reg, NULL, on_stored, notes);
 }
 
 void note(struct registry *reg, const struct request *rq, const char *object,
@@ -77,8 +103,7 @@ void note(struct registry *reg, const struct request *rq, const char *object,
 	va_end(ap);
 	TAILQ_INSERT_TAIL(&notes->list, e, list);
 	if (!notes->nr++)
-		source_timer_set(notes->timer, loop_now() +
-				 NOTE_GATHER_MS * LOOP_USEC_PER_MSEC);
+		later(notes, NOTE_GATHER_MS);
 }
 
 uint64_t notes_lost(const struct registry *reg)
@@ -105,15 +130,13 @@ int notes_new(struct notes **ret, struct loop *loop, struct registry *reg)
 
 void notes_free(struct notes *notes)
 {
-	struct entry *e;
-
 	if (!notes)
 		return;
-	store(notes);
-	while ((e = TAILQ_FIRST(&notes->list))) {
-		TAILQ_REMOVE(&notes->list, e, list);
-		free(e);
+	if (notes->nr) {
+		put_all(notes);
+		store_commit(notes->reg->store);
 	}
+	drop_first(notes, notes->nr);
 	notes->reg->notes = NULL;
 	source_free(&notes->timer);
 	free(notes);

@@ -289,6 +289,8 @@ void registry_drop_node(struct registry *reg, struct node *node)
 {
 	uint32_t id = node->def.id;
 
+	if (node->here)
+		store_presence(reg->store, id, false);
 	free_node(reg, node);
 	bury(reg, "", id);
 	if (!registry_forgotten(reg, id))
@@ -494,6 +496,8 @@ bool registry_init(struct registry *reg, const struct config *cfg,
 	TAILQ_INIT(&reg->tombstones);
 	TAILQ_INIT(&reg->tokens);
 	TAILQ_INIT(&reg->forgotten);
+	TAILQ_INIT(&reg->turns);
+	TAILQ_INIT(&reg->late);
 	incarnation_make(reg->incarnation);
 	pool_init(&reg->pool, &cfg->mesh.service4);
 	/* An index of 0 would look like none at all to careless clients. */
@@ -528,7 +532,6 @@ void registry_free(struct registry *reg)
 		TAILQ_REMOVE(&reg->tombstones, t, list);
 		free(t);
 	}
-	free(reg->waiters);
 	free(reg->nodes);
 	pool_free(&reg->pool);
 }

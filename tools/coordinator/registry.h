@@ -61,7 +61,9 @@ struct node {
 	uint64_t heard_us;		/* the last accepted report or join */
 	uint64_t lease_us;		/* when the lease lapses */
 	int64_t seq;			/* of its report, -1: a full one is due */
-	bool stale;
+	bool stale;			/* neither here nor elsewhere */
+	bool here;			/* its agent talks to us, in a lease */
+	bool elsewhere;			/* another coordinator hears it */
 	bool held;			/* its lease did not lapse */
 	uint64_t lapsed_us;		/* ... or did then, 0: long ago */
 	int64_t epochs[EPOCHS_KEPT];	/* that were replaced, 0: none */
@@ -115,7 +117,7 @@ struct forgotten {
 };
 TAILQ_HEAD(forgotten_list, forgotten);
 
-struct waiter_list;
+TAILQ_HEAD(waiter_list, waiter);
 struct notes;
 
 struct registry {
@@ -158,7 +160,11 @@ struct registry {
 	struct forgotten_list forgotten;
 	struct grant nothing;		/* for who has none */
 
-	struct waiter_list *waiters;	/* change.c's */
+	/* change.c's */
+	struct change *change;		/* that is under way */
+	struct waiter_list turns;	/* who waits for its end */
+	bool stopping;
+	struct waiter_list late;	/* ... and for others' changes */
 	struct notes *notes;		/* note.c's */
 
 	/* Called when rev has moved on; publishes, in its own time. */

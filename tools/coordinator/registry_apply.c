@@ -170,6 +170,30 @@ static void drop_forgotten(struct registry *reg, const char *id)
 	free(f);
 }
 
+/* Its agent reports to another coordinator: it is alive, but its figures are
+ * not known here.
+ */
+static bool elsewhere(void *data, uint32_t id, bool there)
+{
+	struct registry *reg = data;
+	struct node *node = registry_node(reg, id);
+	bool stale;
+
+	if (!node || node->elsewhere == there)
+		return true;
+	node->elsewhere = there;
+	/* Who held it may still do, for a lease. */
+	node->heard_us = loop_now();
+	node->lease_us = node->heard_us + reg->lease_us_len;
+	node->held = true;
+	stale = !node->here && !there;
+	if (node->stale != stale) {
+		node->stale = stale;
+		registry_touch_all_of(reg, node);
+	}
+	return true;
+}
+
 static bool gone(void *data, const char *kind, const char *name)
 {
 	struct registry *reg = data;
@@ -203,6 +227,7 @@ bool registry_apply(struct registry *reg, const char *key, const char *value)
 		.resting = apply_resting,
 		.token = apply_token,
 		.forgotten = apply_forgotten,
+		.elsewhere = elsewhere,
 		.gone = gone,
 	};
 	uint64_t seq;

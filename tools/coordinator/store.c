@@ -12,12 +12,14 @@
 #include "store_sqlite.h"
 #include "uuid.h"
 
-struct store *store_open(const char *name, char *err, size_t len)
+struct store *store_open(const char *name, const struct etcd_access *access,
+			 char *err, size_t len)
 {
 	static const char scheme[] = "etcd://";
 
 	if (!strncmp(name, scheme, sizeof(scheme) - 1))
-		return etcd_store_open(name + sizeof(scheme) - 1, err, len);
+		return etcd_store_open(name + sizeof(scheme) - 1, access, err,
+				       len);
 	return sqlite_open(name, err, len);
 }
 
@@ -35,6 +37,26 @@ void store_begin(struct store *store)
 int store_commit(struct store *store)
 {
 	return store->ops->commit(store);
+}
+
+void store_submit(struct store *store, store_done_fn done, void *data)
+{
+	if (store->ops->submit)
+		store->ops->submit(store, done, data);
+	else
+		done(data, store->ops->commit(store));
+}
+
+void store_give_up(struct store *store)
+{
+	if (store->ops->give_up)
+		store->ops->give_up(store);
+}
+
+void store_presence(struct store *store, uint32_t node, bool here)
+{
+	if (store->ops->presence)
+		store->ops->presence(store, node, here);
 }
 
 /* @value is consumed; NULL: the record goes. */
@@ -134,14 +156,18 @@ void store_del_audit(struct store *store, uint64_t seq)
 	put(store, NULL, "audit/%016" PRIu64, seq);
 }
 
-int store_read_audit(struct store *store, uint64_t after,
-		     bool (*fn)(void *data, const char *key,
-				const char *value), void *data)
+void store_read_audit(struct store *store, uint64_t after,
+		      bool (*fn)(void *data, const char *key,
+				 const char *value),
+		      store_done_fn done, void *data)
 {
 	char key[STORE_KEY_MAX + 1];
 
 	snprintf(key, sizeof(key), "audit/%016" PRIu64, after);
-	return store->ops->range(store, "audit/", key, fn, data);
+	if (store->ops->read)
+		store->ops->read(store, "audit/", key, fn, done, data);
+	else
+		done(data, store->ops->range(store, "audit/", key, fn, data));
 }
 
 static bool on_number(void *data, const char *key, const char *value)
@@ -156,7 +182,7 @@ static bool on_number(void *data, const char *key, const char *value)
 int store_last_audit(struct store *store, uint64_t *seq)
 {
 	*seq = 0;
-	return store_read_audit(store, 0, on_number, seq);
+	return store->ops->range(store, "audit/", "", on_number, seq);
 }
 
 struct load {
@@ -264,6 +290,9 @@ bool store_change(struct store *store, const struct store_visitor *visitor,
 	struct load load = { .store = store, .visitor = visitor, .data = data };
 	size_t i, n;
 
+	if (!strncmp(key, "live/", 5))
+		return visitor->elsewhere(data, strtoul(key + 5, NULL, 10),
+					  value);
 	for (i = 0; i < NR_KINDS; i++) {
 		n = strlen(kinds[i].prefix);
 		if (strncmp(key, kinds[i].prefix, n))

@@ -11,7 +11,7 @@
  * Records are JSON objects under keys, so that any key-value store can serve:
  *
  *	mesh, node/ID, service/TAG, member/TAG/VNI, resting/TAG, token/ID,
- *	forgotten/ID, audit/NUMBER
+ *	forgotten/ID, audit/NUMBER, and live/ID while an agent is heard
  *
  * A backend is a struct store_ops and knows nothing of what is in a record.
  */
@@ -37,6 +37,10 @@ struct store_visitor {
 			const struct ip_addr *address4);
 	bool (*token)(void *data, const struct token_def *def);
 	bool (*forgotten)(void *data, uint32_t id);
+	/* Of store_change() only: its agent talks to another coordinator, or
+	 * not any more.
+	 */
+	bool (*elsewhere)(void *data, uint32_t node, bool there);
 	/* Of store_change() only: @kind with its "/", and what is behind. */
 	bool (*gone)(void *data, const char *kind, const char *name);
 };
@@ -47,9 +51,14 @@ struct store_follower {
 	bool (*change)(void *data, const char *key, const char *value);
 	/* Caught up, or away: who waited may try again. */
 	void (*ready)(void *data);
+	/* Tell the presence of every node that is here. */
+	void (*again)(void *data);
 	/* Changes were missed: only a new start helps. */
 	void (*lost)(void *data);
 };
+
+/* @err: 0 or a negative errno, with words in the store's error. */
+typedef void (*store_done_fn)(void *data, int err);
 
 struct store_ops {
 	/* All records whose keys begin with @prefix and lie behind @after (a
@@ -64,9 +73,26 @@ struct store_ops {
 	void (*put)(struct store *store, const char *key, const char *value);
 	/* -EAGAIN: others changed something that we did not see yet. */
 	int (*commit)(struct store *store);
+	/* The same, not waited for, of one transaction at a time; what others
+	 * change is not told until @done has returned. NULL: commit() does not
+	 * wait for others.
+	 */
+	void (*submit)(struct store *store, store_done_fn done, void *data);
+	/* Ends that: nobody knows whether it was done. */
+	void (*give_up)(struct store *store);
+	/* range() of what is asked for later, not waited for. NULL: range()
+	 * does not wait for others.
+	 */
+	void (*read)(struct store *store, const char *prefix, const char *after,
+		     bool (*fn)(void *data, const char *key, const char *value),
+		     store_done_fn done, void *data);
 	/* NULL: nobody else changes it. */
 	int (*follow)(struct store *store, struct loop *loop,
 		      const struct store_follower *follower, void *data);
+	/* Tells others that @node's agent talks to us now, or not any more;
+	 * not waited for. Ends with us. NULL: there are no others.
+	 */
+	void (*presence)(struct store *store, uint32_t node, bool here);
 	void (*close)(struct store *store);
 };
 
@@ -80,8 +106,11 @@ struct store {
 	uint64_t nr_conflicts;		/* ... that came too late */
 };
 
-/* @name: a file, or "etcd://...". NULL with a message in @err. */
-struct store *store_open(const char *name, char *err, size_t len);
+/* @name: a file, or "etcd://...", which @access is about. NULL with a message
+ * in @err.
+ */
+struct store *store_open(const char *name, const struct etcd_access *access,
+			 char *err, size_t len);
 /* NULL is fine. */
 void store_close(struct store *store);
 
@@ -116,11 +145,19 @@ void store_del_forgotten(struct store *store, uint32_t id);
 /* @value is consumed. */
 void store_put_audit(struct store *store, uint64_t seq, json_t *value);
 void store_del_audit(struct store *store, uint64_t seq);
-int store_read_audit(struct store *store, uint64_t after,
-		     bool (*fn)(void *data, const char *key,
-				const char *value), void *data);
+/* @done is called once, perhaps before this returns. */
+void store_read_audit(struct store *store, uint64_t after,
+		      bool (*fn)(void *data, const char *key,
+				 const char *value),
+		      store_done_fn done, void *data);
 /* The last one's number, 0: there is none. */
 int store_last_audit(struct store *store, uint64_t *seq);
+/* At the start and at the end, when nothing else depends on us. */
 int store_commit(struct store *store);
+/* @done is called once, perhaps before this returns. */
+void store_submit(struct store *store, store_done_fn done, void *data);
+/* A transaction that was submitted ends now. */
+void store_give_up(struct store *store);
+void store_presence(struct store *store, uint32_t node, bool here);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "check_probe.h"
+#include "secret.h"
 
 struct sub {
 	struct check *check;
@@ -35,7 +36,7 @@ struct check {
 	struct tls_creds *creds;
 	enum check_role role;
 	struct sub *subs;
-	char password[CHECK_SECRET_MAX + 1];
+	char password[SECRET_MAX + 1];
 	char output[OUTPUT_MAX + 1];
 };
 
@@ -202,8 +203,8 @@ static bool prepare(struct check *c)
 
 	/* Read anew each time: whoever changes it wants it used. */
 	if (c->conf->password_file &&
-	    !check_secret_read(c->conf->password_file, c->password, error,
-			       sizeof(error))) {
+	    !secret_read(c->conf->password_file, c->password, error,
+			 sizeof(error))) {
 		refused(c, error);
 		return false;
 	}

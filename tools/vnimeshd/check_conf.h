@@ -28,7 +28,6 @@
 #define CHECK_HEADERS_MAX	16
 #define CHECK_RANGES_MAX	16
 #define CHECK_ARGS_MAX		32
-#define CHECK_SECRET_MAX	255
 
 enum check_type {
 	CHECK_NONE,		/* up as long as its device is */
@@ -115,12 +114,5 @@ void check_conf_read(struct jobj *root, const char *key, uint16_t port,
 		     const struct check_allow *allow, struct check_conf *ret);
 void check_conf_free(struct check_conf *c);
 bool check_conf_same(const struct check_conf *a, const struct check_conf *b);
-
-/* A password of a file that nobody but its owner, who must be root or this
- * process, may read. Its first line, at most CHECK_SECRET_MAX bytes. False
- * with a reason in @error.
- */
-bool check_secret_read(const char *file, char ret[CHECK_SECRET_MAX + 1],
-		       char *error, size_t len);
 
 #endif
