@@ -1,6 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# What a guest's process 1 asks its kernel after the command: sourced there.
+# What process 1 of any guest does before and after the command: sourced there.
+
+# slowness LEAST: how much slower than a plain machine is this? Tests scale their
+# patience by it. 6000 rounds take less than 18 ms natively; a guest shares the host
+# with whatever else runs there, so never assume less than LEAST.
+slowness() {
+	local start=${EPOCHREALTIME/./} slow i
+	for ((i = 0; i < 6000; i++)); do :; done
+	slow=$(((${EPOCHREALTIME/./} - start + 17999) / 18000))
+	((slow >= $1)) || slow=$1
+	((slow <= 50)) || slow=50
+	echo "$slow"
+}
 
 kmemleak=/sys/kernel/debug/kmemleak
 
