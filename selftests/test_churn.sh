@@ -174,7 +174,7 @@ break_rename() {
 		ip -n "c$1" link del other
 }
 
-complaints() { dmesg | grep -E 'BUG|WARNING|unregister_netdevice|refcount_t|Call Trace|suspicious' | head -n 5; }
+complaints() { dmesg | sed '1,/command starts/d' | grep -E 'BUG|WARNING|unregister_netdevice|refcount_t|Call Trace|suspicious' | head -n 5; }
 
 ns_of() { [ "$1" = c ] && REPLY=${containers[RANDOM % 3]} || REPLY=$((RANDOM % 2 + 1)); }
 
