@@ -159,8 +159,11 @@ static void set_identity(const struct etcd *etcd, CURL *easy)
 {
 	const struct etcd_access *a = &etcd->access;
 
-	if (*a->ca)
+	if (*a->ca) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, a->ca);
+		/* Nobody else is trusted: not whom the system trusts, either. */
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
 	if (*a->cert)
 		curl_easy_setopt(easy, CURLOPT_SSLCERT, a->cert);
 	if (*a->key)

@@ -53,6 +53,7 @@ struct http_probe {
 	const void *body;	/* instead of http_want.body, no type is set */
 	size_t len;
 	size_t keep;		/* bytes of the answer; the rest is not waited for */
+	const int *fd;		/* the socket to connect with, the caller's, or NULL */
 };
 
 typedef void (*http_done_fn)(void *data, const struct http_reply *reply);

@@ -61,6 +61,8 @@ static void set_options(CURL *curl, const struct api *api, const char *method,
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
 	if (api->ca) {
 		curl_easy_setopt(curl, CURLOPT_CAINFO, api->ca);
+		/* Nobody else is trusted: not whom the system trusts, either. */
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	} else {
 		/* Only what its finder verifies by other means. */
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
