@@ -8,7 +8,7 @@
  *	TAG/VNI up|down none|primary|replica SCORE TEXT
  *
  * A line "TAG pass|warn|fail TEXT" on stdin is a push to a ttl check. Ends
- * with stdin.
+ * with stdin. The device of VNI N, for checks from inside, is any called vniN.
  */
 
 #include <signal.h>
@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+
+#include <netlink/route/link.h>
 
 #include "check.h"
 #include "config.h"
@@ -94,6 +96,29 @@ static bool on_other(void *data, const char *tag, uint32_t vni,
 	return false;
 }
 
+static bool on_match(struct vnm_nl *nl, const struct inside_device *device)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+	struct rtnl_link *link = NULL;
+	char name[IFNAMSIZ];
+	bool ret;
+
+	(void)nl;
+	snprintf(name, sizeof(name), "vni%u", device->vni);
+	ret = sk && !nl_connect(sk, NETLINK_ROUTE) &&
+	      !rtnl_link_get_kernel(sk, 0, name, &link);
+	rtnl_link_put(link);
+	nl_socket_free(sk);
+	return ret;
+}
+
+static bool on_find(void *data, uint32_t vni, struct inside_device *ret)
+{
+	(void)data;
+	*ret = (struct inside_device) { .vni = vni };
+	return true;
+}
+
 static void push(char *line)
 {
 	static const struct { const char *word; enum health_result r; } words[] = {
@@ -133,8 +158,10 @@ int main(int argc, char **argv)
 	struct source *in = NULL;
 	struct ip_addr addr;
 	char error[1024];
+	int helper;
 	size_t i;
 
+	helper = inside_spawn(on_match);
 	if (argc < 3 || !ip_parse(argv[2], &addr))
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -145,6 +172,7 @@ int main(int argc, char **argv)
 	}
 	if (loop_new(&loop) || check_env_init(&env, loop, any) ||
 	    http_new(&env.http, loop) ||
+	    inside_new(&env.inside, loop, helper, on_find, NULL) ||
 	    loop_io(loop, &in, 0, EPOLLIN, on_stdin, NULL))
 		return 1;
 	env.probes_max = 4096;
@@ -167,6 +195,7 @@ int main(int argc, char **argv)
 	free(all);
 	services_free(&services);
 	http_free(env.http);
+	inside_free(env.inside);
 	check_env_free(&env);
 	source_free(&in);
 	loop_free(loop);

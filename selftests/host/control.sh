@@ -13,9 +13,10 @@ fi
 # shellcheck source=selftests/lib.sh
 . selftests/lib.sh
 ip link set lo up
-build=$work/build
-check "builds with sanitizers" make -s -C tools SAN=1 CFLAGS='-O1 -g' O="$build" -j2 vnimeshd vnimesh ||
-	exit 1
+# shellcheck source=selftests/host/san.sh
+. selftests/host/san.sh
+build=$san
+check "builds with sanitizers" san_build vnimeshd vnimesh || exit 1
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1
 export VNIMESH_CONTROL=$work/run/control
 chmod 755 "$work"
@@ -147,5 +148,5 @@ check "and leaves the first its socket" v service status
 check_is "no sanitizer said anything" "" "$(grep -E 'ERROR: |runtime error' "$work/log")"
 
 check "the shipped schema says what the parser says" python3 selftests/host/schema.py \
-	Documentation/services.schema.json "$build/vnimeshd/vnimeshd"
+	Documentation/services.schema.json tools/vnimeshd/vnimeshd
 [ "$tap_failed" = 0 ] || diag "$(tail -n 30 "$work/log")"

@@ -89,15 +89,16 @@ def checks():
     """Definitions of checks: of each type a full one, then each field of it wrong."""
     tls = {"verify": False, "name": "a.b", "ca": "/x"}
     times = {"interval_ms": 50, "timeout_ms": 10, "rise": 1, "fall": 100, "damping": False}
+    inside = {"where": "inside", "address": "::1"}
     http = {"path": "/a", "host": "h", "method": "HEAD", "body": "x", "status": ["200", "300-399"],
-            "headers": {"A-b": "c d"}, "expect_headers": {"C": ""}, "port": 1}
+            "headers": {"A-b": "c d"}, "expect_headers": {"C": ""}, "port": 1, **inside}
     sql = {"user": "u", "database": "d", "password_file": "/p", "writable": True,
            "primary_tag": "db-primary", "tls": True, "port": 5}
     redis = {k: v for k, v in sql.items() if k != "database"}
     full = {
         "none": times,
-        "tcp": {"send": "a", "expect_hex": "00ff", "tls": tls, "port": 65535, **times},
-        "udp": {"send_hex": "", "expect": "b"},
+        "tcp": {"send": "a", "expect_hex": "00ff", "tls": tls, "port": 65535, **times, **inside},
+        "udp": {"send_hex": "", "expect": "b", "where": "outside"},
         "http": http, "https": {**http, "tls": tls},
         "grpc": {"service": "s", "host": "h", "tls": True},
         "postgres": sql, "mysql": sql, "redis": redis,
@@ -121,6 +122,13 @@ def checks():
     yield {"type": "http", "status_min": 200, "status_max": 300}
     yield {"type": "http", "status": ["200"], "status_min": 200}
     yield {"type": "tcp", "send": "a", "send_hex": "61"}
+    for kind in ("tcp", "postgres", "mysql"):
+        for where in ({"where": "outside"}, {"where": "inside"}, {}):
+            yield {"type": kind, "address": "127.0.0.2", **where}
+            for extra in ({"tls": True}, {"tls": False}, {"password_file": "/p"}):
+                yield {"type": kind, **where, **extra}
+                yield {"type": kind, **where, **extra, "tls": {"name": "a"}}
+                yield {"type": kind, **where, "password_file": "/p", **extra}
     yield {"type": "telnet"}
     yield {}
 

@@ -9,7 +9,7 @@
 
 #include "args.h"
 #include "defaults.h"
-#include "netns.h"
+#include "args_netns.h"
 #include "record_escape.h"
 #include "tool.h"
 

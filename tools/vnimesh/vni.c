@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "args_netns.h"
 #include "link.h"
 #include "netns.h"
 #include "rows.h"
@@ -195,11 +196,12 @@ static bool is_device(struct device *d)
 	       d->link.vni == d->vni->vni && d->link.mesh == d->mesh;
 }
 
-static bool look_inside(int netns, void *arg)
+static bool look_inside(int netns, const char *path, void *arg)
 {
 	struct device *d = arg;
 	struct vnm_error e;
 
+	(void)path;
 	if (vnm_rtnl_open_netns(&d->nl, netns, &e))
 		return false;
 	if (is_device(d))
@@ -219,7 +221,7 @@ static bool find_device(struct tool *t, struct device *d)
 	if (is_device(d))
 		return true;
 	d->nsid = -1;
-	return netns_each(look_inside, d);
+	return vnm_netns_each(look_inside, d);
 }
 
 static int del_device(struct tool *t, const struct vnm_vni *vni)

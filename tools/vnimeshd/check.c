@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The checks of one member. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "check_probe.h"
@@ -33,6 +36,7 @@ struct check {
 	unsigned int stretch;	/* of its time, while we are late ourselves */
 	unsigned int excused;	/* failures in a row that were our own */
 	struct probe *probe;
+	struct inside_ask *ask;	/* for the socket of the next probe */
 	struct tls_creds *creds;
 	enum check_role role;
 	struct sub *subs;
@@ -218,16 +222,69 @@ static bool prepare(struct check *c)
 	return true;
 }
 
+/* With @fd, which stays the caller's, or -1. */
+static void start_probe(struct check *c, int fd)
+{
+	const struct check_conf *conf = c->conf;
+	struct probe_want want = {
+		.loop = c->env->loop, .http = c->env->http, .conf = conf,
+		.addr = conf->inside ? conf->inside_addr : c->addr,
+		.device = conf->inside ? NULL : c->device, .tag = c->tag,
+		.vni = c->vni, .password = c->password, .creds = c->creds,
+		.timeout_ms = conf->health.timeout_ms * c->stretch, .fd = fd,
+	};
+
+	c->started_us = loop_now();
+	/* Our own lack of descriptors or memory says nothing either. */
+	if (probe_start(&c->probe, &want, on_probe, c))
+		again(c);
+	else
+		probe_began(c->env);
+}
+
+/* What is amiss for good is told; what passes says nothing about the member. */
+static void no_socket(struct check *c, int err)
+{
+	char text[OUTPUT_MAX + 1];
+
+	if (inside_fault(err, text, sizeof(text))) {
+		refused(c, text);
+		return;
+	}
+	c->env->put_off++;
+	again(c);
+}
+
+static void on_socket(void *data, int fd)
+{
+	struct check *c = data;
+
+	c->ask = NULL;
+	if (fd < 0) {
+		no_socket(c, fd);
+		return;
+	}
+	start_probe(c, fd);
+	close(fd);
+}
+
+static void run_inside(struct check *c)
+{
+	const struct check_conf *conf = c->conf;
+	int err = -EPERM;
+
+	if (c->env->inside)
+		err = inside_ask(c->env->inside, &c->ask, c->vni,
+				 conf->inside_addr.family,
+				 conf->type == CHECK_UDP ? SOCK_DGRAM :
+							   SOCK_STREAM,
+				 on_socket, c);
+	if (err)
+		no_socket(c, err);
+}
+
 static void run_probe(struct check *c)
 {
-	struct probe_want want = {
-		.loop = c->env->loop, .http = c->env->http, .conf = c->conf,
-		.addr = c->addr, .device = c->device, .tag = c->tag,
-		.vni = c->vni, .password = c->password,
-		.timeout_ms = c->conf->health.timeout_ms * c->stretch,
-	};
-	int err;
-
 	/* Descriptors for all else must be left. */
 	if (c->env->probes >= c->env->probes_max) {
 		c->env->put_off++;
@@ -236,14 +293,10 @@ static void run_probe(struct check *c)
 	}
 	if (!prepare(c))
 		return;
-	want.creds = c->creds;
-	c->started_us = loop_now();
-	err = probe_start(&c->probe, &want, on_probe, c);
-	/* Our own lack of descriptors or memory says nothing either. */
-	if (err)
-		again(c);
+	if (c->conf->inside)
+		run_inside(c);
 	else
-		probe_began(c->env);
+		start_probe(c, -1);
 }
 
 static void run_ttl(struct check *c)
@@ -303,7 +356,7 @@ void check_now(struct check *c)
 {
 	unsigned int i;
 
-	if (!c->running || c->probe)
+	if (!c->running || c->probe || c->ask)
 		return;
 	switch (c->conf->type) {
 	case CHECK_NONE:
@@ -458,6 +511,7 @@ void check_stop(struct check *c)
 	if (c->probe)
 		c->env->probes--;
 	probe_cancel(&c->probe);
+	inside_cancel(&c->ask);
 	tls_creds_free(c->creds);
 	c->creds = NULL;
 	/* Made anew, as the definition may change now. */

@@ -11,6 +11,7 @@
 #include "check_talk.h"
 #include "health.h"
 #include "http.h"
+#include "inside.h"
 #include "ip.h"
 #include "late.h"
 #include "loop.h"
@@ -30,6 +31,7 @@ struct check_other {
 struct check_env {
 	struct loop *loop;
 	struct http *http;
+	struct inside *inside;	/* NULL: no check looks from inside */
 	uint32_t (*random)(void);
 	/* False: there is no such member here. */
 	bool (*other)(void *data, const char *tag, uint32_t vni,

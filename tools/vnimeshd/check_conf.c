@@ -279,6 +279,10 @@ static void get_database(struct jobj *o, struct check_conf *c)
 	}
 	get_text(o, "database", JOPT, &c->database);
 	get_tls(o, c);
+	/* Its library has TLS for connections of its own making alone. */
+	if (c->type == CHECK_POSTGRES && c->password_file && c->inside && c->tls)
+		jread_fail(o, "tls",
+			   "is not possible with a login from inside");
 	if (c->password_file || !jread_ok(o->rd))
 		return;
 	if (c->writable)
@@ -368,6 +372,23 @@ static bool has_port(enum check_type type)
 		return false;
 	default:
 		return true;
+	}
+}
+
+/* Where the check looks from. What is there of no other is loopback. */
+static void get_where(struct jobj *o, struct check_conf *c)
+{
+	static const char *const words[] = { "outside", "inside", NULL };
+	unsigned int word = 0;
+
+	jget_word(o, "where", JOPT, words, &word);
+	c->inside = word;
+	if (jget_addr(o, "address", JOPT, AF_UNSPEC, &c->inside_addr)) {
+		if (!c->inside)
+			jread_fail(o, "address",
+				   "is for checks with \"where\": \"inside\" alone");
+	} else {
+		ip_parse("127.0.0.1", &c->inside_addr);
 	}
 }
 
@@ -466,6 +487,7 @@ static void read_one(struct jobj *o, uint16_t port,
 		if (jread_ok(o->rd) && !own)
 			jread_fail(o, "port",
 				   "required, as the service has no ports");
+		get_where(o, c);
 	}
 	c->port = own;
 	get_times(o, c);

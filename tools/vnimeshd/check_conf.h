@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "health.h"
+#include "ip.h"
 #include "json.h"
 
 #define CHECK_INTERVAL_MS	1000
@@ -67,6 +68,9 @@ struct check_conf {
 	enum check_type type;
 	uint16_t port;
 	struct health_conf health;
+	/* In the network namespace of the VNI, to this address of it. */
+	bool inside;
+	struct ip_addr inside_addr;
 	/* A connection through TLS */
 	bool tls;
 	bool tls_insecure;	/* any certificate will do */

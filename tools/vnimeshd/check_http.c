@@ -287,6 +287,8 @@ static int send_http(struct http_check *h)
 			 c->headers[n].name, c->headers[n].value);
 		headers[n] = lines[n];
 	}
+	if (want->fd >= 0)
+		probe.fd = &want->fd;
 	if (grpc) {
 		headers[n++] = "Content-Type: application/grpc";
 		headers[n++] = "TE: trailers";

@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <errmsg.h>
 #include <mysql.h>
 
 #include "check_probe.h"
+#include "check_standin.h"
 
 /* Of the server: mysqld_error.h is not everywhere. */
 #define ER_TOO_MANY_CONNECTIONS	1040
@@ -20,6 +22,7 @@
 static const char question[] = "SELECT @@global.read_only";
 
 enum step {
+	STEP_SOCKET,		/* of ours, if the library gets one */
 	STEP_CONNECT,
 	STEP_QUERY,
 	STEP_RESULT,
@@ -30,9 +33,10 @@ struct maria {
 	struct source *io;
 	MYSQL *mysql;
 	enum step step;
+	int fd;			/* the connection to use, or -1 */
 	uint32_t latency_us;
 	/* The library keeps pointers to what it was called with. */
-	char addr[IP_TEXT_MAX];
+	char addr[64];
 };
 
 static void maria_free(struct probe *p)
@@ -42,6 +46,8 @@ static void maria_free(struct probe *p)
 	source_free(&m->io);
 	if (m->mysql)
 		mysql_close(m->mysql);
+	if (m->fd >= 0)
+		close(m->fd);
 	free(m);
 }
 
@@ -179,7 +185,10 @@ static void expired(struct probe *p)
 {
 	struct maria *m = (struct maria *)p;
 
-	if (m->step == STEP_CONNECT)
+	if (m->step == STEP_SOCKET)
+		probe_timeout(p, "no answer to the connection in %u ms",
+			      p->want.timeout_ms);
+	else if (m->step == STEP_CONNECT)
 		probe_timeout(p, "not logged in after %u ms",
 			      p->want.timeout_ms);
 	else
@@ -215,33 +224,96 @@ static void early_failure(struct maria *m)
 		    HEALTH_FAIL, "%s", text);
 }
 
+static int login(struct maria *m, const char *unix_name)
+{
+	const struct probe_want *want = &m->p.want;
+	const struct check_conf *c = want->conf;
+	MYSQL *conn = NULL;
+
+	m->step = STEP_CONNECT;
+	set_options(m);
+	return mysql_real_connect_start(&conn, m->mysql, unix_name ? NULL :
+					ip_text(&want->addr, m->addr),
+					c->user ? c->user : "vnimesh",
+					want->password, c->database, c->port,
+					unix_name, 0);
+}
+
+/* The connection is there: the library goes on with it. */
+static void on_connected(void *data, int fd, uint32_t events)
+{
+	struct maria *m = data;
+	struct standin s;
+	int status;
+
+	(void)events;
+	if (!probe_connected(&m->p, fd))
+		return;
+	m->p.asked_us = loop_now();
+	if (!standin_open(&s, "")) {
+		probe_end(&m->p, HEALTH_NOTHING, 0, "%s", strerror(errno));
+		return;
+	}
+	/* The library keeps the pointer. */
+	snprintf(m->addr, sizeof(m->addr), "%s", s.name);
+	status = login(m, m->addr);
+	if (!status || !standin_take(&s, mysql_get_socket(m->mysql), m->fd))
+		probe_end(&m->p, HEALTH_NOTHING, 0, "%s",
+			  mysql_error(m->mysql));
+	else
+		await(m, status);
+	standin_close(&s);
+}
+
+/* With a socket of ours. 0 or a negative errno. */
+static int start_with(struct maria *m)
+{
+	int err;
+
+	m->fd = probe_socket(&m->p, SOCK_STREAM, &err);
+	if (m->fd < 0)
+		return -errno;
+	if (err) {
+		probe_early(&m->p, probe_judge(err), "connect: %s",
+			    strerror(err));
+		return 0;
+	}
+	return loop_io(m->p.want.loop, &m->io, m->fd, EPOLLOUT, on_connected,
+		       m);
+}
+
+static void start_own(struct maria *m)
+{
+	int status = login(m, NULL);
+
+	if (!status)
+		early_failure(m);
+	else if (watch(m, status))
+		probe_early(&m->p, HEALTH_NOTHING, "no memory");
+}
+
 int maria_start(struct probe **ret, const struct probe_want *want, probe_fn fn,
 		void *data)
 {
 	struct maria *m = probe_new(sizeof(*m), &ops, want, fn, data);
 	struct probe *p = (struct probe *)m;
-	const struct check_conf *c = want->conf;
-	MYSQL *conn = NULL;
-	int status;
+	int err = 0;
 
 	if (!m)
 		return -ENOMEM;
+	m->fd = -1;
 	m->mysql = mysql_init(NULL);
-	if (!m->mysql) {
-		probe_cancel(&p);
-		return -ENOMEM;
-	}
 	p->asked_us = p->started_us;
-	set_options(m);
-	status = mysql_real_connect_start(&conn, m->mysql,
-					  ip_text(&want->addr, m->addr),
-					  c->user ? c->user : "vnimesh",
-					  want->password, c->database, c->port,
-					  NULL, 0);
-	if (!status)
-		early_failure(m);
-	else if (watch(m, status))
-		probe_early(p, HEALTH_NOTHING, "no memory");
+	if (!m->mysql)
+		err = -ENOMEM;
+	else if (want->fd >= 0)
+		err = start_with(m);
+	else
+		start_own(m);
+	if (err) {
+		probe_cancel(&p);
+		return err;
+	}
 	*ret = p;
 	return 0;
 }

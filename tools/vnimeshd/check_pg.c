@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libpq-fe.h>
 
 #include "check_probe.h"
+#include "check_standin.h"
 
 static const char question[] =
 	"SELECT pg_is_in_recovery(), current_setting('transaction_read_only')";
@@ -17,6 +19,7 @@ struct pg {
 	struct probe p;
 	struct source *io;
 	PGconn *conn;
+	int fd;			/* the connection to use, -1: the library makes one */
 	uint32_t latency_us;
 	bool connected;
 };
@@ -27,6 +30,8 @@ static void pg_free(struct probe *p)
 
 	source_free(&g->io);
 	PQfinish(g->conn);
+	if (g->fd >= 0)
+		close(g->fd);
 	free(g);
 }
 
@@ -156,7 +161,7 @@ static void expired(struct probe *p)
 	if (g->connected)
 		probe_timeout(p, "logged in, but no answer in %u ms",
 			      p->want.timeout_ms);
-	else if (PQstatus(g->conn) == CONNECTION_STARTED)
+	else if (!g->conn || PQstatus(g->conn) == CONNECTION_STARTED)
 		probe_timeout(p, "no answer to the connection in %u ms",
 			      p->want.timeout_ms);
 	else
@@ -178,7 +183,15 @@ static const char *ssl_mode(const struct check_conf *c)
 	return c->tls_name ? "verify-full" : "verify-ca";
 }
 
-static PGconn *pg_connect(const struct probe_want *want)
+/* The library would print them. */
+static void on_notice(void *data, const PGresult *res)
+{
+	(void)data;
+	(void)res;
+}
+
+/* To @host, if that is not NULL, a socket of this process. */
+static PGconn *pg_connect(const struct probe_want *want, const char *host)
 {
 	const struct check_conf *c = want->conf;
 	char addr[IP_TEXT_MAX], port[8];
@@ -188,15 +201,78 @@ static PGconn *pg_connect(const struct probe_want *want)
 		"passfile", "options", NULL
 	};
 	const char *const values[] = {
-		ip_text(&want->addr, addr), c->tls_name, port,
+		host ? NULL : ip_text(&want->addr, addr),
+		host ? host : c->tls_name, port,
 		c->user ? c->user : "vnimesh", want->password,
 		c->database ? c->database : "postgres", "vnimesh", ssl_mode(c),
 		c->tls_ca ? c->tls_ca : "/etc/ssl/certs/ca-certificates.crt",
 		"disable", "/dev/null", "-c statement_timeout=60s", NULL
 	};
+	PGconn *conn;
 
 	snprintf(port, sizeof(port), "%u", c->port);
-	return PQconnectStartParams(words, values, 0);
+	conn = PQconnectStartParams(words, values, 0);
+	if (conn)
+		PQsetNoticeReceiver(conn, on_notice, NULL);
+	return conn;
+}
+
+/* The connection is there: the library goes on with it. */
+static void on_connected(void *data, int fd, uint32_t events)
+{
+	struct pg *g = data;
+	char suffix[32], text[160];
+	struct standin s;
+
+	(void)events;
+	if (!probe_connected(&g->p, fd))
+		return;
+	g->p.asked_us = loop_now();
+	snprintf(suffix, sizeof(suffix), "/.s.PGSQL.%u", g->p.want.conf->port);
+	if (!standin_open(&s, suffix)) {
+		probe_end(&g->p, HEALTH_NOTHING, 0, "%s", strerror(errno));
+		return;
+	}
+	g->conn = pg_connect(&g->p.want, s.name);
+	if (!g->conn || PQstatus(g->conn) == CONNECTION_BAD ||
+	    !standin_take(&s, PQsocket(g->conn), g->fd))
+		probe_end(&g->p, HEALTH_NOTHING, 0, "%s", g->conn ?
+			  reason(g, text, sizeof(text)) : "no memory");
+	else
+		await(g, EPOLLOUT);
+	standin_close(&s);
+}
+
+static int start_with(struct pg *g)
+{
+	int err;
+
+	g->fd = probe_socket(&g->p, SOCK_STREAM, &err);
+	if (g->fd < 0)
+		return -errno;
+	if (err) {
+		probe_early(&g->p, probe_judge(err), "connect: %s",
+			    strerror(err));
+		return 0;
+	}
+	return loop_io(g->p.want.loop, &g->io, g->fd, EPOLLOUT, on_connected,
+		       g);
+}
+
+static int start_own(struct pg *g)
+{
+	char text[160];
+
+	g->conn = pg_connect(&g->p.want, NULL);
+	if (!g->conn)
+		return -ENOMEM;
+	if (PQstatus(g->conn) != CONNECTION_BAD)
+		return loop_io(g->p.want.loop, &g->io, PQsocket(g->conn),
+			       EPOLLOUT, on_io, g);
+	probe_early(&g->p, strstr(PQerrorMessage(g->conn), "refused") ?
+		    HEALTH_DEFINITE : HEALTH_FAIL, "%s",
+		    reason(g, text, sizeof(text)));
+	return 0;
 }
 
 int pg_start(struct probe **ret, const struct probe_want *want, probe_fn fn,
@@ -204,22 +280,13 @@ int pg_start(struct probe **ret, const struct probe_want *want, probe_fn fn,
 {
 	struct pg *g = probe_new(sizeof(*g), &ops, want, fn, data);
 	struct probe *p = (struct probe *)g;
-	char text[160];
-	int err = 0;
+	int err;
 
 	if (!g)
 		return -ENOMEM;
+	g->fd = -1;
 	p->asked_us = p->started_us;
-	g->conn = pg_connect(want);
-	if (!g->conn)
-		err = -ENOMEM;
-	else if (PQstatus(g->conn) == CONNECTION_BAD)
-		probe_early(p, strstr(PQerrorMessage(g->conn), "refused") ?
-			    HEALTH_DEFINITE : HEALTH_FAIL, "%s",
-			    reason(g, text, sizeof(text)));
-	else
-		err = loop_io(want->loop, &g->io, PQsocket(g->conn), EPOLLOUT,
-			      on_io, g);
+	err = want->fd < 0 ? start_own(g) : start_with(g);
 	if (err) {
 		probe_cancel(&p);
 		return err;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,7 +187,11 @@ int probe_socket(const struct probe *p, int type, int *err)
 	int fd;
 
 	len = probe_sockaddr(&ss, &p->want.addr, p->want.conf->port);
-	fd = socket(p->want.addr.family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (p->want.fd >= 0)
+		fd = fcntl(p->want.fd, F_DUPFD_CLOEXEC, 0);
+	else
+		fd = socket(p->want.addr.family,
+			    type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	if (device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device,
@@ -200,4 +205,17 @@ int probe_socket(const struct probe *p, int type, int *err)
 	if (connect(fd, (struct sockaddr *)&ss, len) && errno != EINPROGRESS)
 		*err = errno;
 	return fd;
+}
+
+bool probe_connected(struct probe *p, int fd)
+{
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len))
+		err = errno;
+	if (err)
+		probe_end(p, probe_judge(err), 0, "connect: %s",
+			  strerror(err));
+	return !err;
 }

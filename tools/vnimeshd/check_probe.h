@@ -42,6 +42,7 @@ struct probe_want {
 	const char *tag;
 	uint32_t vni;
 	uint32_t timeout_ms;
+	int fd;			/* the socket to use, the caller's; -1: make one */
 	const char *password;	/* "" or NULL: none */
 	const struct tls_creds *creds;
 };
@@ -105,11 +106,16 @@ void probe_early(struct probe *p, enum health_result result, const char *fmt,
 		 ...) __attribute__((format(printf, 3, 4)));
 
 /* A socket of @type towards the member, connecting; -1 with errno. What
- * connect() itself refuses is in *err, else 0.
+ * connect() itself refuses is in *err, else 0. The kind closes it.
  */
 int probe_socket(const struct probe *p, int type, int *err);
 socklen_t probe_sockaddr(struct sockaddr_storage *ss,
 			 const struct ip_addr *addr, uint16_t port);
+
+/* How the connection of @fd that was under way ended; true: it is there. Else
+ * the probe has ended by it.
+ */
+bool probe_connected(struct probe *p, int fd);
 
 /* What connect() or a socket failed with, as a result: our own lack of
  * something, or a device that is gone, says nothing about the member.

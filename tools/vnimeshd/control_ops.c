@@ -235,9 +235,17 @@ static void op_list(struct ask *a)
 static void op_checks(struct ask *a)
 {
 	const struct check_env *e = &a->m->local->env;
+	const struct inside_stats *in = inside_stats(e->inside);
 
 	if (!jobj_end(&a->o))
 		return;
+	json_object_set_new(a->ret, "inside", json_pack(
+		"{s:I, s:I, s:I, s:I, s:I}",
+		"asked", (json_int_t)in->asked,
+		"answered", (json_int_t)in->answered,
+		"failed", (json_int_t)in->failed,
+		"late", (json_int_t)in->late,
+		"restarts", (json_int_t)in->restarts));
 	json_object_set_new(a->ret, "checks", json_pack(
 		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 		"started", (json_int_t)e->started,

@@ -124,6 +124,10 @@ static void on_check(void *data, const char *output)
 	o->checked_us = loop_now();
 	set_output(o, output);
 	tell_news(o->l, o);
+	/* Down as before, but somebody has to look at it. */
+	if (o->told_rival != o->rival && o->health.told)
+		local_tell(o->l, o);
+	o->told_rival = o->rival;
 	role = check_role(o->check);
 	if (up == o->health.up && role == o->role)
 		return;
@@ -668,7 +672,21 @@ void local_reported(struct local *l)
 	l->n_gone = n;
 }
 
-struct local *local_new(struct mesh *m)
+/* For checks from inside: the device of a VNI. */
+static bool on_find(void *data, uint32_t vni, struct inside_device *ret)
+{
+	const struct local *l = data;
+	const struct local_vni *v = local_vni(l, vni);
+
+	if (!v || !v->ifindex)
+		return false;
+	*ret = (struct inside_device) {
+		.mesh = l->m->facts.mesh.id, .vni = vni, .ifindex = v->ifindex,
+	};
+	return true;
+}
+
+struct local *local_new(struct mesh *m, int helper)
 {
 	struct local *l = calloc(1, sizeof(*l));
 
@@ -676,7 +694,9 @@ struct local *local_new(struct mesh *m)
 		return NULL;
 	l->m = m;
 	l->own.cmp = own_cmp;
-	if (check_env_init(&l->env, m->loop, mesh_random)) {
+	if (check_env_init(&l->env, m->loop, mesh_random) ||
+	    inside_new(&l->env.inside, m->loop, helper, on_find, l)) {
+		check_env_free(&l->env);
 		free(l);
 		return NULL;
 	}
@@ -691,6 +711,7 @@ void local_free(struct local *l)
 	if (!l)
 		return;
 	sorted_clear(&l->own, local_own_free);
+	inside_free(l->env.inside);
 	check_env_free(&l->env);
 	durable_free(&l->durable);
 	free(l->gone);

@@ -25,6 +25,7 @@ struct own {
 	bool runtime;		/* registered, not of a file */
 	uint64_t checked_us;	/* the last result, 0: none yet */
 	uint32_t rival;		/* VNI that is the primary, too; 0: none */
+	uint32_t told_rival;	/* as the others know */
 	bool up;		/* as those that follow it were told */
 	enum check_role role;
 	bool waits;		/* for its VNI to be made, and the log has it */
@@ -85,7 +86,8 @@ struct local {
 	struct durable durable;
 };
 
-struct local *local_new(struct mesh *m);
+/* @helper: of inside_spawn(), taken over. */
+struct local *local_new(struct mesh *m, int helper);
 void local_free(struct local *l);
 
 /* Declare these members and no others; takes *s over. */

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "defaults.h"
+#include "inside.h"
 #include "log.h"
 #include "mesh.h"
 #include "peer.h"
@@ -101,7 +102,7 @@ static void on_status(void *data, int signo)
 }
 
 static int run(const char *file, struct config *conf,
-	       struct services_conf *services)
+	       struct services_conf *services, int helper)
 {
 	struct source *term = NULL, *intr = NULL, *hup = NULL;
 	struct source *usr1 = NULL;
@@ -114,7 +115,7 @@ static int run(const char *file, struct config *conf,
 		services_free(services);
 		return 1;
 	}
-	m = mesh_new(loop, file, conf, services);
+	m = mesh_new(loop, file, conf, services, helper);
 	if (m && !loop_signal(loop, &term, SIGTERM, on_end, m) &&
 	    !loop_signal(loop, &intr, SIGINT, on_end, m) &&
 	    !loop_signal(loop, &hup, SIGHUP, on_reload, m) &&
@@ -146,7 +147,7 @@ int main(int argc, char **argv)
 	struct args args = { 0 };
 	struct config conf;
 	char error[1024];
-	int ret;
+	int ret, helper;
 
 	/* Whoever asks before we can answer must not end us. */
 	signal(SIGUSR1, SIG_IGN);
@@ -164,7 +165,9 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	log_level = conf.log;
+	/* First of all: it has nothing of ours, and we have its right no more. */
+	helper = inside_spawn(inside_match);
 	raise_files();
 	signal(SIGPIPE, SIG_IGN);
-	return run(args.config, &conf, &services);
+	return run(args.config, &conf, &services, helper);
 }

@@ -302,7 +302,7 @@ static unsigned int probes_max(void)
 	       limit.rlim_cur - FILES_OTHER : limit.rlim_cur / 2;
 }
 
-static bool make_parts(struct mesh *m)
+static bool make_parts(struct mesh *m, int helper)
 {
 	m->join = join_new(m);
 	m->kernel = kernel_new(m);
@@ -314,7 +314,7 @@ static bool make_parts(struct mesh *m)
 	m->state = state_new(m);
 	m->peer = peer_new(m);
 	m->vantage = vantage_new(m);
-	m->local = local_new(m);
+	m->local = local_new(m, helper);
 	m->control = control_new(m);
 	return m->join && m->kernel && m->table && m->report && m->watch &&
 	       m->miss && m->echo && m->state && m->local && m->peer &&
@@ -326,7 +326,8 @@ static bool make_parts(struct mesh *m)
 }
 
 struct mesh *mesh_new(struct loop *loop, const char *config_file,
-		      struct config *conf, struct services_conf *services)
+		      struct config *conf, struct services_conf *services,
+		      int helper)
 {
 	struct mesh *m = calloc(1, sizeof(*m));
 	bool cached;
@@ -341,7 +342,7 @@ struct mesh *mesh_new(struct loop *loop, const char *config_file,
 	fill_random(&m->epoch, sizeof(m->epoch));
 	m->epoch = m->epoch >> 11 | 1;
 	facts_init(&m->facts);
-	if (!make_parts(m)) {
+	if (!make_parts(m, helper)) {
 		log_err("cannot start: no memory");
 		services_free(services);
 		mesh_free(m);

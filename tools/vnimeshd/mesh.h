@@ -57,9 +57,12 @@ struct mesh {
 	struct source *tick;
 };
 
-/* Takes *conf and *services over. NULL: it said why. */
+/* Takes *conf, *services and @helper, of inside_spawn(), over. NULL: it said
+ * why.
+ */
 struct mesh *mesh_new(struct loop *loop, const char *config_file,
-		      struct config *conf, struct services_conf *services);
+		      struct config *conf, struct services_conf *services,
+		      int helper);
 /* Leaves the kernel as it is. */
 void mesh_free(struct mesh *m);
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Checks as a whole: several in one, pushed ones, a late loop. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "checks.h"
+#include "tap.h"
+
+struct watch {
+	struct check *check;
+	struct health health;
+	unsigned int results;
+	unsigned int wanted;
+	char text[512];
+};
+
+static void on_result(void *data, const char *output)
+{
+	struct watch *w = data;
+
+	w->results++;
+	snprintf(w->text, sizeof(w->text), "%s", output);
+	if (w->wanted && w->results >= w->wanted)
+		loop_exit(loop, 0);
+}
+
+static uint32_t any(void)
+{
+	static unsigned int seed = 1;
+
+	return rand_r(&seed);
+}
+
+static void make_env(void)
+{
+	loop = renew();
+	memset(&env, 0, sizeof(env));
+	if (check_env_init(&env, loop, any) || http_new(&env.http, loop))
+		exit(1);
+	env.probes_max = 4096;
+}
+
+static void free_env(void)
+{
+	http_free(env.http);
+	check_env_free(&env);
+	loop_free(loop);
+}
+
+static struct watch *watch_new(const struct check_conf *c, const char *address)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	struct ip_addr addr;
+
+	ip_parse(address, &addr);
+	health_init(&w->health);
+	w->check = check_new(&env, c, "t", 1, &w->health, on_result, w);
+	if (!w->check)
+		exit(1);
+	check_start(w->check, &addr, NULL);
+	return w;
+}
+
+static void watch_end(struct watch *w)
+{
+	check_free(w->check);
+	free(w);
+}
+
+void test_groups(void)
+{
+	struct server s;
+	struct check_conf *c;
+	char def[512];
+	struct watch *w;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		make_env();
+		serve(&s, SOCK_STREAM);
+		snprintf(def, sizeof(def), "{\"type\":\"%s\",\"checks\":["
+			 "{\"type\":\"tcp\",\"port\":%u,\"interval_ms\":50},"
+			 "{\"type\":\"ttl\",\"ttl_ms\":60000}]}",
+			 i ? "any-of" : "all-of", s.port);
+		c = conf(def);
+		w = watch_new(c, LOCAL);
+		check_push(w->check, HEALTH_DEFINITE, "I am ill");
+		w->wanted = i ? 1 : 2;
+		loop_run(loop);
+		if (i)
+			ok(w->health.up, "any-of: one that passes is enough");
+		else
+			ok(!w->health.up && strstr(w->text, "ill"),
+			   "all-of: one that fails is too much, and named");
+		watch_end(w);
+		conf_end(c);
+		serve_end(&s);
+		free_env();
+	}
+}
+
+void test_ttl(void)
+{
+	struct check_conf *c = conf("{\"type\":\"ttl\",\"ttl_ms\":100}");
+	struct watch *w;
+
+	make_env();
+	w = watch_new(c, LOCAL);
+	ok(check_push(w->check, HEALTH_PASS, "fine") && w->health.up &&
+	   !strcmp(w->text, "fine"), "ttl: told, it is up");
+	ok(check_push(w->check, HEALTH_WARN, "tired") && w->health.up &&
+	   health_score(&w->health) < 100, "ttl: a warning costs score");
+	w->wanted = w->results + 1;
+	loop_run(loop);
+	ok(!w->health.up && strstr(w->text, "nothing for 100 ms"),
+	   "ttl: told nothing, it goes down");
+	ok(check_push(w->check, HEALTH_PASS, "") && w->health.up,
+	   "ttl: told again, it comes back");
+	watch_end(w);
+	conf_end(c);
+	free_env();
+}
+
+static void on_block(void *data, uint64_t now_us)
+{
+	struct source **timer = data;
+	uint64_t end = loop_now() + 250000;
+
+	(void)now_us;
+	/* The whole process is away, again and again. */
+	while (loop_now() < end)
+		;
+	source_timer_set(*timer, loop_now() + 1000);
+}
+
+void test_suspicion(void)
+{
+	/* Nobody knows when a program was asked. */
+	struct check_conf *c = conf("{\"type\":\"exec\","
+		"\"argv\":[\"/bin/sleep\",\"100\"],"
+		"\"timeout_ms\":100,\"interval_ms\":50,\"fall\":1}");
+	struct source *block = NULL;
+	struct watch *w;
+
+	make_env();
+	w = watch_new(c, LOCAL);
+	health_resume(&w->health, true, 100, 0);
+	if (loop_timer(loop, &block, on_block, &block) ||
+	    source_timer_set(block, loop_now() + 10000))
+		exit(1);
+	w->wanted = 1;
+	loop_run(loop);
+	ok(env.excused && env.late.count,
+	   "suspicion: failures of a late loop do not count");
+	ok(!w->health.up, "suspicion: but not for ever");
+	source_free(&block);
+	watch_end(w);
+	conf_end(c);
+	free_env();
+}
