@@ -57,12 +57,12 @@ static void on_beat(void *data, uint64_t now_us)
 	source_timer_set(env->beat, now_us + LATE_BEAT_US);
 }
 
-static void probe_began(struct check_env *env)
+/* Before an attempt begins: to begin it may be what takes our time. */
+static void expect_beat(struct check_env *env)
 {
 	uint64_t now = loop_now();
 
-	env->started++;
-	if (env->probes++ || env->late.due_us)
+	if (env->probes || env->late.due_us)
 		return;
 	late_expect(&env->late, now + LATE_BEAT_US);
 	source_timer_set(env->beat, now + LATE_BEAT_US);
@@ -235,11 +235,14 @@ static void start_probe(struct check *c, int fd)
 	};
 
 	c->started_us = loop_now();
+	expect_beat(c->env);
 	/* Our own lack of descriptors or memory says nothing either. */
-	if (probe_start(&c->probe, &want, on_probe, c))
+	if (probe_start(&c->probe, &want, on_probe, c)) {
 		again(c);
-	else
-		probe_began(c->env);
+		return;
+	}
+	c->env->started++;
+	c->env->probes++;
 }
 
 /* What is amiss for good is told; what passes says nothing about the member. */
