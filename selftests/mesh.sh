@@ -348,6 +348,8 @@ mesh_probe() {
 mesh_hold() {
 	local id=$1
 	shift
+	# One of that name before says nothing any more.
+	rm -f "$work/hold.$id"
 	mesh_spawn "hold-$id" "$1" "$mesh_dir/meshprobe" hold -t $((2000 * VNIMESH_SLOW)) \
 		"${@:2}" "$work/hold.$id"
 }

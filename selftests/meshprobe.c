@@ -17,6 +17,15 @@
  *	stopped. FILE always has "STATE ROUNDS LONGEST_MS LOST GREETING",
  *	STATE being "ok" or the name of the error that ended it.
  *
+ *   meshprobe knock [-i MS] [-t MS] ADDR PORT FILE
+ *	A new connection each -i ms, however long those before take, each
+ *	until its greeting or for -t ms. FILE gets a line for each that ended:
+ *	"EPOCH_MS MS RESULT [GREETING]", beginning with its start.
+ *   meshprobe beat [-i MS] ADDR PORT FILE
+ *	How slow this machine is, told by nothing of ours: a timer of -i ms and
+ *	a datagram that an echo server answers, over and over. FILE always has
+ *	the longest that three of those took, in percent of what they should.
+ *
  *   meshprobe http METHOD ADDR PORT PATH [BODY]
  *	One request with a JSON body; prints the body of the answer. The exit
  *	code is 0 for a status of 2xx. (curl takes 50 times the instructions.)
@@ -43,6 +52,7 @@
 
 #define PEERS_MAX	1024
 #define LINE_MAX_	256
+#define KNOCKS_MAX	256
 
 struct options {
 	const char *name;
@@ -172,6 +182,132 @@ static int run_until(const struct options *o, char **argv)
 	} while (clock_ms(CLOCK_MONOTONIC) < end);
 	printf("never %d %s\n", attempts, strerrorname_np(errno));
 	return 1;
+}
+
+struct knock {
+	int64_t start, start_real;
+	size_t len;
+	char line[LINE_MAX_];
+};
+
+struct knocks {
+	FILE *file;
+	nfds_t n;
+	struct pollfd fds[KNOCKS_MAX];
+	struct knock v[KNOCKS_MAX];
+};
+
+static void knock_start(struct knocks *k, const char *addr, const char *port)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = parse(addr, port, &ss);
+	int fd;
+
+	if (k->n == KNOCKS_MAX)
+		return;
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		    0);
+	if (fd < 0)
+		die("socket");
+	k->v[k->n].start = clock_ms(CLOCK_MONOTONIC);
+	k->v[k->n].start_real = clock_ms(CLOCK_REALTIME);
+	k->v[k->n].len = 0;
+	/* What fails at once is told by the first read. */
+	connect(fd, (struct sockaddr *)&ss, len);
+	k->fds[k->n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+}
+
+/* Whether it is over, with an error or 0 in *err. */
+static int knock_over(struct knocks *k, nfds_t i, int timeout_ms, int *err)
+{
+	struct knock *v = &k->v[i];
+	ssize_t got;
+
+	*err = 0;
+	if (k->fds[i].revents) {
+		got = recv(k->fds[i].fd, v->line + v->len,
+			   sizeof(v->line) - 1 - v->len, 0);
+		if (got > 0) {
+			v->len += got;
+			return v->line[v->len - 1] == '\n';
+		}
+		*err = got ? errno : ECONNRESET;
+		return !got || (errno != EAGAIN && errno != EINTR);
+	}
+	*err = ETIMEDOUT;
+	return clock_ms(CLOCK_MONOTONIC) - v->start >= timeout_ms;
+}
+
+static void knock_end(struct knocks *k, nfds_t i, int err)
+{
+	struct knock *v = &k->v[i];
+
+	v->line[v->len] = '\0';
+	v->line[strcspn(v->line, "\n")] = '\0';
+	fprintf(k->file, "%lld %lld %s %s\n", (long long)v->start_real,
+		(long long)(clock_ms(CLOCK_MONOTONIC) - v->start),
+		err ? strerrorname_np(err) : "ok", v->line);
+	fflush(k->file);
+	close(k->fds[i].fd);
+	k->n--;
+	k->v[i] = k->v[k->n];
+	k->fds[i] = k->fds[k->n];
+}
+
+static int run_knock(const struct options *o, char **argv)
+{
+	int64_t due = clock_ms(CLOCK_MONOTONIC), now;
+	static struct knocks k;
+	nfds_t i;
+	int err;
+
+	k.file = fopen(argv[2], "ae");
+	if (!k.file)
+		die(argv[2]);
+	for (;;) {
+		now = clock_ms(CLOCK_MONOTONIC);
+		if (now >= due) {
+			knock_start(&k, argv[0], argv[1]);
+			due = now + o->interval_ms;
+		}
+		if (poll(k.fds, k.n, due - now > 0 ? due - now : 0) < 0)
+			die("poll");
+		for (i = k.n; i-- > 0;)
+			if (knock_over(&k, i, o->timeout_ms, &err))
+				knock_end(&k, i, err);
+	}
+	return 0;
+}
+
+static int run_beat(const struct options *o, char **argv)
+{
+	int64_t took[3] = { 0 }, worst = 0, start, sum;
+	char line[LINE_MAX_];
+	struct options udp = *o;
+	int fd, file, n, i, due;
+
+	udp.udp = 1;
+	due = 3 * o->interval_ms;
+	fd = dial(&udp, argv[0], argv[1]);
+	file = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	if (fd < 0 || file < 0)
+		die(argv[2]);
+	for (i = 0;; i++) {
+		start = clock_ms(CLOCK_MONOTONIC);
+		nap(o->interval_ms);
+		if (send(fd, "beat\n", 5, 0) != 5 ||
+		    read_line(fd, 1, line, sizeof(line)))
+			die("beat");
+		took[i % 3] = clock_ms(CLOCK_MONOTONIC) - start;
+		sum = took[0] + took[1] + took[2];
+		if (i >= 2 && sum > worst)
+			worst = sum;
+		n = snprintf(line, sizeof(line), "%-8lld\n",
+			     (long long)((worst * 100 + due - 1) / due));
+		if (pwrite(file, line, n, 0) < 0)
+			die("write");
+	}
+	return 0;
 }
 
 struct hold {
@@ -355,6 +491,8 @@ static int usage(void)
 	      "       meshprobe connect [-u] [-l] [-t MS] ADDR PORT\n"
 	      "       meshprobe until [-t MS] ADDR PORT\n"
 	      "       meshprobe hold [-u] [-i MS] [-t MS] ADDR PORT FILE\n"
+	      "       meshprobe knock [-i MS] [-t MS] ADDR PORT FILE\n"
+	      "       meshprobe beat [-i MS] ADDR PORT FILE\n"
 	      "       meshprobe http [-t MS] METHOD ADDR PORT PATH [BODY]\n",
 	      stderr);
 	return 2;
@@ -373,6 +511,8 @@ int main(int argc, char **argv)
 		{ "connect", 2, run_connect },
 		{ "until", 2, run_until },
 		{ "hold", 3, run_hold },
+		{ "knock", 3, run_knock },
+		{ "beat", 3, run_beat },
 		{ "http", 4, run_http },
 		{ "http", 5, run_http },
 	};

@@ -171,6 +171,46 @@ static void test_reach(void)
 	   "one answer: up");
 }
 
+static void test_reach_overdue(void)
+{
+	uint64_t t = 300 * MS;
+	struct reach r;
+	uint16_t seq;
+	int i;
+
+	reach_init(&r);
+	reach_send(&r, 3, 0, &seq);
+	reach_answer(&r, seq, MS);
+	for (i = 0; i < 2; i++, t += 300 * MS) {
+		reach_send(&r, 3, t, &seq);
+		ok(reach_verdict_us(&r, 3, 300) == UINT64_MAX &&
+		   !reach_overdue(&r, 3, 300, t + 299 * MS),
+		   "fewer than three lost: never overdue");
+	}
+	reach_send(&r, 3, t, &seq);
+	ok(reach_verdict_us(&r, 3, 300) == t + 25 * MS,
+	   "the third is waited for by a twelfth of the interval");
+	ok(!reach_overdue(&r, 3, 300, t + 25 * MS - 1) && r.state == REACH_UP,
+	   "and no less");
+	ok(reach_overdue(&r, 3, 300, t + 25 * MS) && r.state == REACH_DOWN,
+	   "then it is down, below a second after the last answer");
+	ok(!reach_overdue(&r, 3, 300, t + 60 * MS), "and told once");
+	ok(!reach_send(&r, 3, t + 300 * MS, &seq), "also by the next echo");
+
+	reach_init(&r);
+	for (i = 0, t = 0; i < 4; i++, t += 300 * MS) {
+		reach_send(&r, 3, t, &seq);
+		if (!i)
+			reach_answer(&r, seq, 20 * MS);
+	}
+	ok(reach_verdict_us(&r, 3, 300) == 900 * MS + 80 * MS,
+	   "where answers take 20 ms, by four of those");
+	r.rtt_us = 75 * MS;
+	ok(reach_verdict_us(&r, 3, 300) == UINT64_MAX &&
+	   reach_send(&r, 3, t, &seq),
+	   "on a slow path until the next echo");
+}
+
 /* @n rounds in which echoes are answered at once, those of full size if @full.
  * True: it went down by that.
  */
@@ -878,6 +918,7 @@ int main(void)
 	test_health_news();
 	test_health_times();
 	test_reach();
+	test_reach_overdue();
 	test_reach_full();
 	test_reach_slow();
 	test_reach_late();

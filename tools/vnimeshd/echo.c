@@ -50,6 +50,7 @@ struct echo {
 	uint64_t cookie;
 	uint64_t cycle_us;	/* when this round through all nodes began */
 	uint64_t due_us;
+	uint64_t overdue_us;	/* when a node has lost its last echo */
 	size_t next;		/* place in the list of nodes */
 	bool news;		/* a latency moved in this round */
 	uint32_t mtu;		/* of the device */
@@ -110,6 +111,47 @@ static int send_echo(struct echo *e, const struct node *n, uint16_t seq,
 	return len == (ssize_t)size ? 0 : -errno;
 }
 
+static void silent(struct echo *e, const struct node *n)
+{
+	log_warn("node %s does not answer through the mesh any more", n->name);
+	table_dirty_nodes(e->m->table);
+	vantage_suspect(e->m->vantage, n);
+}
+
+static uint32_t interval_ms(const struct echo *e)
+{
+	return reach_interval_ms(e->m->conf.echo_ms, e->m->facts.nodes.n);
+}
+
+/* When to judge it, unless it is to be judged with its next echo. */
+static void note_overdue(struct echo *e, const struct node *n)
+{
+	uint64_t at = reach_verdict_us(&n->reach, e->m->conf.echo_lost,
+				       interval_ms(e));
+
+	if (at < e->overdue_us)
+		e->overdue_us = at;
+}
+
+/* Nodes are few that lost as much as may be, and seldom. */
+static void judge(struct echo *e, uint64_t now_us)
+{
+	struct facts *f = &e->m->facts;
+	struct node *n;
+	size_t i;
+
+	if (now_us < e->overdue_us)
+		return;
+	e->overdue_us = UINT64_MAX;
+	for (i = 0; i < f->nodes.n; i++) {
+		n = f->nodes.v[i];
+		if (reach_overdue(&n->reach, e->m->conf.echo_lost,
+				  interval_ms(e), now_us))
+			silent(e, n);
+		note_overdue(e, n);
+	}
+}
+
 static void ask(struct echo *e, struct node *n)
 {
 	bool full, narrowed;
@@ -118,12 +160,8 @@ static void ask(struct echo *e, struct node *n)
 
 	if (n->id == e->m->facts.self || !address_of(n)->family)
 		return;
-	if (reach_send(&n->reach, e->m->conf.echo_lost, loop_now(), &seq)) {
-		log_warn("node %s does not answer through the mesh any more",
-			 n->name);
-		table_dirty_nodes(e->m->table);
-		vantage_suspect(e->m->vantage, n);
-	}
+	if (reach_send(&n->reach, e->m->conf.echo_lost, loop_now(), &seq))
+		silent(e, n);
 	full = reach_full(&n->reach, e->m->conf.echo_lost, &narrowed);
 	if (narrowed) {
 		log_warn("node %s answers, but packets of %u bytes, the MTU of %s, do not come through any more",
@@ -138,6 +176,7 @@ static void ask(struct echo *e, struct node *n)
 	}
 	if (!err) {
 		e->told = false;
+		note_overdue(e, n);
 		return;
 	}
 	/* What never left us was not lost by the node. */
@@ -282,8 +321,7 @@ static void on_timer(void *data, uint64_t now_us)
 	struct echo *e = data;
 	struct facts *f = &e->m->facts;
 	size_t n = f->nodes.n;
-	uint64_t interval_us = LOOP_USEC_PER_MSEC *
-		reach_interval_ms(e->m->conf.echo_ms, n);
+	uint64_t interval_us = LOOP_USEC_PER_MSEC * interval_ms(e);
 	uint64_t at;
 
 	/* What came while we did not run was answered in time. */
@@ -294,6 +332,7 @@ static void on_timer(void *data, uint64_t now_us)
 		forgive_all(e);
 		begin(e, now_us);
 	}
+	judge(e, now_us);
 	/* Each node has its place in the round. */
 	while (e->next < n && e->cycle_us + e->next * interval_us / n <= now_us)
 		ask(e, f->nodes.v[e->next++]);
@@ -301,6 +340,8 @@ static void on_timer(void *data, uint64_t now_us)
 		begin(e, e->cycle_us + interval_us);
 	at = e->cycle_us + (e->next < n ? e->next * interval_us / n :
 					  interval_us);
+	if (e->overdue_us < at)
+		at = e->overdue_us;
 	if (at < now_us + TICK_MIN_US)
 		at = now_us + TICK_MIN_US;
 	e->due_us = at;
@@ -371,6 +412,7 @@ int echo_start(struct echo *e)
 	}
 	e->told_open = false;
 	forgive_all(e);
+	e->overdue_us = UINT64_MAX;
 	begin(e, loop_now());
 	e->due_us = loop_now();
 	return source_timer_set(e->timer, e->due_us);

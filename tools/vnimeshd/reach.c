@@ -42,6 +42,29 @@ bool reach_send(struct reach *r, uint32_t lost_max, uint64_t now_us,
 	return down;
 }
 
+uint64_t reach_verdict_us(const struct reach *r, uint32_t lost_max,
+			  uint32_t interval_ms)
+{
+	uint64_t interval_us = interval_ms * 1000ULL;
+	uint64_t grace_us = interval_us / REACH_GRACE;
+
+	if (grace_us < (uint64_t)r->rtt_us * REACH_RTTS)
+		grace_us = (uint64_t)r->rtt_us * REACH_RTTS;
+	if (r->state != REACH_UP || r->unanswered < lost_max ||
+	    grace_us >= interval_us)
+		return UINT64_MAX;
+	return r->sent_us[r->seq % REACH_RING] + grace_us;
+}
+
+bool reach_overdue(struct reach *r, uint32_t lost_max, uint32_t interval_ms,
+		   uint64_t now_us)
+{
+	if (now_us < reach_verdict_us(r, lost_max, interval_ms))
+		return false;
+	r->state = REACH_DOWN;
+	return true;
+}
+
 /* The last one of full size is not answered, though a later echo is. */
 static bool full_is_lost(const struct reach *r, uint16_t age)
 {

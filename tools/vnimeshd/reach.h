@@ -16,6 +16,11 @@
 #define REACH_RING	8
 /* One echo of so many is as large as the device takes, see reach_full(). */
 #define REACH_FULL_EVERY	4
+/* The last of those that may be lost is waited for by so much of an interval,
+ * or REACH_RTTS round trips, whichever is longer.
+ */
+#define REACH_GRACE	12
+#define REACH_RTTS	4
 /* Most echoes a second, all nodes together: above, each node's interval grows. */
 #define REACH_RATE_MAX	1000
 
@@ -54,6 +59,18 @@ void reach_resume(struct reach *r, bool down, uint32_t rtt_us);
  */
 bool reach_send(struct reach *r, uint32_t lost_max, uint64_t now_us,
 		uint16_t *seq);
+
+/* When reach_overdue() is to be asked, if nothing is answered until then;
+ * UINT64_MAX: the slot of the next echo is soon enough.
+ */
+uint64_t reach_verdict_us(const struct reach *r, uint32_t lost_max,
+			  uint32_t interval_ms);
+
+/* That time is over. True when the node went down by it: as much was lost as
+ * may be, and the last of it has no answer that could still come.
+ */
+bool reach_overdue(struct reach *r, uint32_t lost_max, uint32_t interval_ms,
+		   uint64_t now_us);
 
 /* Whether the echo that reach_send() just numbered is to have full size.
  * *narrowed: the node went down because, while small ones are answered, those
