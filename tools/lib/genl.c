@@ -18,6 +18,7 @@ struct vnm_genl {
 	struct vnm_nl	*nl;
 	uint16_t	family;
 	struct group	groups[2];
+	uint64_t	takes[VNIMESH_CMD_MAX + 1];	/* 0: not known */
 };
 
 /* A callback of this layer, behind one of vnm_nl. */
@@ -95,6 +96,86 @@ static int find_family(struct vnm_genl *g, struct vnm_error *e)
 	if (e)
 		e->local = false;
 	return ret;
+}
+
+/* Policies as the kernel tells of them: of a command its number, then of each
+ * number the attributes, one a message.
+ */
+#define POLICIES_MAX	64
+
+struct policies {
+	uint64_t	attrs[POLICIES_MAX];
+	uint32_t	of_cmd[VNIMESH_CMD_MAX + 1];
+};
+
+static void read_ops(struct policies *p, struct nlattr *list)
+{
+	struct nlattr *tb[CTRL_ATTR_POLICY_DUMP_MAX + 1], *op;
+	int rem;
+
+	nla_for_each_nested(op, list, rem) {
+		if (nla_type(op) > VNIMESH_CMD_MAX ||
+		    nla_parse_nested(tb, CTRL_ATTR_POLICY_DUMP_MAX, op, NULL) ||
+		    !tb[CTRL_ATTR_POLICY_DO])
+			continue;
+		p->of_cmd[nla_type(op)] = nla_get_u32(tb[CTRL_ATTR_POLICY_DO]);
+	}
+}
+
+static void read_attrs(struct policies *p, struct nlattr *list)
+{
+	struct nlattr *policy, *attr;
+	int rem, rem2;
+
+	nla_for_each_nested(policy, list, rem) {
+		if (nla_type(policy) >= POLICIES_MAX)
+			continue;
+		nla_for_each_nested(attr, policy, rem2)
+			if (nla_type(attr) < 64)
+				p->attrs[nla_type(policy)] |=
+					UINT64_C(1) << nla_type(attr);
+	}
+}
+
+static int read_policy(const struct nlmsghdr *nh, void *arg)
+{
+	struct nlattr *tb[CTRL_ATTR_MAX + 1];
+
+	if (genlmsg_parse((struct nlmsghdr *)nh, 0, tb, CTRL_ATTR_MAX, NULL))
+		return -EBADMSG;
+	if (tb[CTRL_ATTR_OP_POLICY])
+		read_ops(arg, tb[CTRL_ATTR_OP_POLICY]);
+	if (tb[CTRL_ATTR_POLICY])
+		read_attrs(arg, tb[CTRL_ATTR_POLICY]);
+	return 0;
+}
+
+int vnm_genl_learn(struct vnm_genl *g, struct vnm_error *e)
+{
+	struct nl_msg *msg = nlmsg_alloc();
+	struct policies p = { 0 };
+	int cmd, ret;
+
+	/* What the kernel says nothing of has none of these numbers. */
+	memset(p.of_cmd, 0xff, sizeof(p.of_cmd));
+	if (!msg || !genlmsg_put(msg, 0, 0, GENL_ID_CTRL, 0, 0,
+				 CTRL_CMD_GETPOLICY, 2) ||
+	    nla_put_u16(msg, CTRL_ATTR_FAMILY_ID, g->family)) {
+		nlmsg_free(msg);
+		return vnm_error_set(e, -ENOMEM, "Out of memory");
+	}
+	ret = vnm_nl_dump(g->nl, msg, read_policy, &p, e);
+	for (cmd = 0; !ret && cmd <= VNIMESH_CMD_MAX; cmd++)
+		if (p.of_cmd[cmd] < POLICIES_MAX)
+			g->takes[cmd] = p.attrs[p.of_cmd[cmd]];
+	return ret;
+}
+
+uint64_t vnm_genl_takes(const struct vnm_genl *g, uint8_t cmd)
+{
+	if (cmd > VNIMESH_CMD_MAX || !g->takes[cmd])
+		return UINT64_MAX;
+	return g->takes[cmd];
 }
 
 int vnm_genl_open(struct vnm_genl **out, struct vnm_error *e)

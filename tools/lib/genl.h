@@ -47,6 +47,12 @@ void vnm_genl_set_timeout(struct vnm_genl *g, int ms);
 /* @group is VNIMESH_MCGRP_CONFIG or VNIMESH_MCGRP_EVENTS. */
 int vnm_genl_join(struct vnm_genl *g, const char *group, struct vnm_error *e);
 
+/* Ask which attributes each command takes. Until then, and where the kernel does not
+ * tell, vnm_genl_takes() is all: a bit for each attribute, as VNM_BIT().
+ */
+int vnm_genl_learn(struct vnm_genl *g, struct vnm_error *e);
+uint64_t vnm_genl_takes(const struct vnm_genl *g, uint8_t cmd);
+
 /* A request to be filled with nla_put() or the fill functions of record.h;
  * @flags are NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE or 0. NULL: no memory.
  */

@@ -299,12 +299,19 @@ static int fill_field(struct nl_msg *msg, int attr, const struct vnm_field *f,
 int vnm_record_fill(const struct vnm_type *t, const void *rec,
 		    struct nl_msg *msg)
 {
+	return vnm_record_fill_taken(t, rec, msg, UINT64_MAX);
+}
+
+int vnm_record_fill_taken(const struct vnm_type *t, const void *rec,
+			  struct nl_msg *msg, uint64_t takes)
+{
 	const struct vnm_field *f;
 	unsigned int i;
 
 	for (i = 1; i <= t->max; i++) {
 		f = vnm_field(t, i);
-		if (!f || !vnm_present(rec, i))
+		if (!f || !vnm_present(rec, i) ||
+		    (i < 64 && !(takes & VNM_BIT(i))))
 			continue;
 		if (fill_field(msg, (int)i, f, (const char *)rec + f->off))
 			return -ENOMEM;

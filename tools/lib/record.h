@@ -341,6 +341,11 @@ int vnm_record_parse(const struct vnm_type *t, void *rec,
 /* Adds all present fields; -ENOMEM: the message is full. */
 int vnm_record_fill(const struct vnm_type *t, const void *rec,
 		    struct nl_msg *msg);
+/* Of those the ones that vnm_genl_takes(): an older module refuses what it does
+ * not know, it shall have the rest.
+ */
+int vnm_record_fill_taken(const struct vnm_type *t, const void *rec,
+			  struct nl_msg *msg, uint64_t takes);
 
 void vnm_record_release(const struct vnm_type *t, void *rec);
 

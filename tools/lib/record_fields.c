@@ -250,6 +250,10 @@ static const struct vnm_field member_fields[] = {
 		OFF(member, latency_kind), .flags = VNM_F_SET | VNM_F_DETAIL,
 		.words = VNM_WORDS_LATENCY, .json = "latency_kind",
 		.word = "latency-kind" },
+#ifdef VNIMESH_NEXT
+	/* See vnimeshd/next.h. */
+	[VNIMESH_A_MEMBER_MAX + 1] = { "next", VNM_K_U32, OFF(member, weight) },
+#endif
 };
 
 static const struct vnm_field flow_fields[] = {

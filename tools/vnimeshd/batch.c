@@ -120,13 +120,15 @@ static struct nl_msg *head(struct batch *b, const struct row_key *key,
 }
 
 /* The attributes of a record as bytes, in the scratch message. */
-static bool bytes(struct nl_msg *msg, const struct row_key *key,
-		  const union row_record *rec, const void **data, size_t *len)
+static bool bytes(struct batch *b, struct nl_msg *msg,
+		  const struct row_key *key, const union row_record *rec,
+		  const void **data, size_t *len)
 {
 	struct nlmsghdr *nh = nlmsg_hdr(msg);
 
 	nh->nlmsg_len = NLMSG_HDRLEN;
-	if (vnm_record_fill(row_type(key->object), rec, msg))
+	if (!kernel_fill(b->m->kernel, command(key, false),
+			 row_type(key->object), rec, msg))
 		return false;
 	*data = nlmsg_data(nh);
 	*len = nlmsg_datalen(nh);
@@ -150,8 +152,8 @@ bool batch_want(struct batch *b, const struct row_key *key,
 	enum row_op op;
 	bool new;
 
-	if (!bytes(b->hard, key, &parts->hard, &d.hard, &d.hard_len) ||
-	    !bytes(b->soft, key, &parts->soft, &d.soft, &d.soft_len)) {
+	if (!bytes(b, b->hard, key, &parts->hard, &d.hard, &d.hard_len) ||
+	    !bytes(b, b->soft, key, &parts->soft, &d.soft, &d.soft_len)) {
 		b->failed++;
 		return false;
 	}
@@ -181,7 +183,8 @@ void batch_loaded(struct batch *b, const struct row_key *key,
 {
 	struct nl_msg *msg = head(b, key, false, NLM_F_REPLACE, 0);
 
-	if (msg && vnm_record_fill(row_type(key->object), &parts->soft, msg)) {
+	if (msg && !kernel_fill(b->m->kernel, command(key, false),
+				row_type(key->object), &parts->soft, msg)) {
 		nlmsg_free(msg);
 		msg = NULL;
 	}

@@ -9,6 +9,7 @@
 #include "join.h"
 #include "kernel.h"
 #include "log.h"
+#include "next.h"
 #include "peer.h"
 #include "problem.h"
 #include "sequence.h"
@@ -155,6 +156,7 @@ void join_start(struct join *j)
 		      "port", c->port, "zone", c->zone,
 		      "epoch", (json_int_t)j->m->epoch);
 	peer_introduce(j->m->peer, o);
+	next_json(o);
 	body = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	snprintf(url, sizeof(url), "%s/v1/nodes", c->coordinator);

@@ -11,6 +11,7 @@
 #include "local.h"
 #include "log.h"
 #include "miss.h"
+#include "next.h"
 #include "table.h"
 #include "table_row.h"
 
@@ -40,11 +41,31 @@ struct nl_msg *kernel_msg(struct kernel *k, uint8_t cmd, int flags,
 {
 	struct nl_msg *msg = vnm_genl_msg_new(k->request, cmd, flags);
 
-	if (msg && vnm_record_fill(type, rec, msg)) {
+	if (msg && !kernel_fill(k, cmd, type, rec, msg)) {
 		nlmsg_free(msg);
 		return NULL;
 	}
 	return msg;
+}
+
+bool kernel_fill(struct kernel *k, uint8_t cmd, const struct vnm_type *type,
+		 const void *rec, struct nl_msg *msg)
+{
+	return !vnm_record_fill_taken(type, rec, msg,
+				      vnm_genl_takes(k->request, cmd));
+}
+
+/* A module that does not tell gets all, and may refuse it. */
+static void learn(struct kernel *k)
+{
+	struct vnm_error e = { 0 };
+	char text[400];
+
+	if (vnm_genl_learn(k->request, &e)) {
+		vnm_error_text(&e, text, sizeof(text));
+		log_warn("the module does not tell what it takes: %s", text);
+	}
+	next_kernel(vnm_genl_takes(k->request, VNIMESH_CMD_MEMBER_SET));
 }
 
 static int on_claim(const struct vnm_genl_msg *msg, void *data)
@@ -165,8 +186,10 @@ static int open_all(struct kernel *k, struct vnm_error *e)
 	if (k->request)
 		return 0;
 	err = vnm_genl_open(&k->request, e);
-	if (!err)
-		err = vnm_genl_open(&k->claim, e);
+	if (err)
+		return err;
+	learn(k);
+	err = vnm_genl_open(&k->claim, e);
 	if (!err)
 		err = vnm_genl_open(&k->events, e);
 	if (!err)

@@ -31,6 +31,9 @@ struct vnm_genl *kernel_genl(struct kernel *k);
 /* A message of one record; NULL without memory. */
 struct nl_msg *kernel_msg(struct kernel *k, uint8_t cmd, int flags,
 			  const struct vnm_type *type, const void *rec);
+/* Adds what the module takes; false: no room. */
+bool kernel_fill(struct kernel *k, uint8_t cmd, const struct vnm_type *type,
+		 const void *rec, struct nl_msg *msg);
 
 /* Answer a miss; @tag NULL: by address. */
 void kernel_miss_answer(struct kernel *k, const char *tag,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "next.h"
 #include "peer_hub.h"
 
 #define MS		1000ULL
@@ -138,7 +139,7 @@ static bool have_key(struct peer_hub *h, struct peer_node *n)
 }
 
 static void transmit(struct peer_hub *h, struct peer_node *n, uint8_t type,
-		     const struct peer_out *o)
+		     struct peer_out *o)
 {
 	struct peer_header head = {
 		.type = type, .mesh = h->mesh, .from = h->self, .to = n->id,
@@ -151,6 +152,7 @@ static void transmit(struct peer_hub *h, struct peer_node *n, uint8_t type,
 		return;
 	head.seq = ++n->tx_seq;
 	h->ops->random(h->data, head.salt, sizeof(head.salt));
+	next_tlv(o);
 	len = peer_seal(n->key, &head, o, buf);
 	h->stats.tx++;
 	h->stats.tx_bytes += len;

@@ -8,6 +8,7 @@
 #include "join.h"
 #include "local.h"
 #include "log.h"
+#include "next.h"
 #include "problem.h"
 #include "report.h"
 #include "sequence.h"
@@ -54,6 +55,7 @@ static void pack_members(struct local *l, bool full, json_t *members,
 	const char *last = "";
 	struct member fact;
 	struct own *o;
+	json_t *item;
 	int n = 0;
 	size_t i;
 
@@ -70,8 +72,9 @@ static void pack_members(struct local *l, bool full, json_t *members,
 			continue;
 		o->place = n++;
 		o->sent = o->seq;
-		json_array_append_new(members,
-				      wire_pack_member(o->conf.tag, &fact));
+		item = wire_pack_member(o->conf.tag, &fact);
+		next_json(item);
+		json_array_append_new(members, item);
 		if (strcmp(last, o->conf.tag))
 			json_array_append_new(services,
 					      pack_definition(&first->conf));
@@ -117,6 +120,7 @@ static char *body(struct report *r, uint64_t seq, bool full)
 		      "epoch", (json_int_t)r->m->epoch, "seq", (json_int_t)seq,
 		      "full", full, "members", members, "removed", removed,
 		      "services", services);
+	next_json(o);
 	text = json_dumps(o, JSON_COMPACT);
 	if (text && strlen(text) > SERVICES_BYTES) {
 		drop_outputs(members);

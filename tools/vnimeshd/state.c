@@ -12,6 +12,7 @@
 
 #include "local.h"
 #include "log.h"
+#include "next.h"
 #include "state.h"
 #include "wire.h"
 
@@ -176,6 +177,7 @@ static json_t *pack(const struct mesh *m)
 	json_t *members = json_object();
 	json_t *nodes = json_array();
 	const struct service *s;
+	json_t *root;
 	size_t i;
 
 	for (i = 0; i < f->nodes.n; i++)
@@ -189,12 +191,14 @@ static json_t *pack(const struct mesh *m)
 		if (s->known)
 			json_object_set_new(members, s->tag, pack_members(s));
 	}
-	return json_pack("{s:i, s:s, s:I, s:o, s:o, s:o, s:o, s:o}",
+	root = json_pack("{s:i, s:s, s:I, s:o, s:o, s:o, s:o, s:o}",
 			 "format", STATE_FORMAT, "name", m->conf.name,
 			 "self", (json_int_t)f->self,
 			 "mesh", wire_pack_mesh(&f->mesh), "nodes", nodes,
 			 "services", services, "members", members,
 			 "own", pack_own(m->local));
+	next_json(root);
+	return root;
 }
 
 int state_lock(struct state *s)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "next.h"
 #include "table_row.h"
 
 /* The version of a fact: its owner, the owner's run, and the sequence. */
@@ -159,6 +160,7 @@ void row_of_member(const struct service *s, const struct member *m,
 	VNM_SET(soft, stale, VNIMESH_A_MEMBER_STALE,
 		m->stale && !m->peer);
 	SET_VERSION(soft, MEMBER, m->node, m->epoch, m->seq);
+	next_member(soft);
 }
 
 const struct vnm_type *row_type(uint8_t object)
