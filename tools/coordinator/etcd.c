@@ -228,9 +228,10 @@ static void begin_transfer(struct etcd_call *call)
 }
 
 /* The error of an answer in words; NULL: it is a good one. */
-static const char *refusal(long status, const json_t *json)
+static const char *refusal(long status, const json_t *json, char *body)
 {
 	const char *text = json_string_value(json_object_get(json, "error"));
+	char *p;
 
 	if (status == 200 && json)
 		return NULL;
@@ -238,7 +239,14 @@ static const char *refusal(long status, const json_t *json)
 		text = json_string_value(json_object_get(json, "message"));
 	if (status == 404)
 		return "its JSON gateway is off (enable-grpc-gateway)";
-	return text ? text : "it answers no JSON";
+	if (text || status == 200 || !body || !*body)
+		return text ? text : "it answers no JSON";
+	/* The gateway itself says a line of plain text. */
+	body[strcspn(body, "\r\n")] = '\0';
+	for (p = body; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	return body;
 }
 
 /* That nothing was done about it. */
@@ -376,7 +384,7 @@ static void on_end(void *owner, CURLcode code)
 	else if (call->end && status == 200)
 		error = NULL;
 	else
-		error = refusal(status, json);
+		error = refusal(status, json, call->buffer.text);
 	if (call->done)
 		finish_post(call, code, json, error);
 	else
