@@ -11,7 +11,8 @@
 #   make check-debug     all tests on a kernel with KASAN, lockdep, failing memory, ...
 #   make check-static    W=1 of gcc and clang, sparse, coccicheck, checkpatch, shellcheck
 #   make soak            100,000 flows of a member that dies, 10,000 past one that
-#                        fails; a million hostile datagrams to an agent
+#                        fails; a million hostile datagrams to an agent; ten deaths
+#                        of each coordinator and etcd member, and of the leader
 #   make kunit           unit tests, in User Mode Linux
 #   make bench-quick     what a packet costs, beside other ways, likewise
 
@@ -71,6 +72,7 @@ soak:
 	selftests/vm/run -m 6144 -t 3000 -e VNIMESH_ABORT_FLOWS=100000 -- selftests/test_abort_many.sh
 	selftests/vm/chroot env VNIMESH_SOAK=1 selftests/host/peers.sh
 	selftests/vm/run -t 3000 -e EJECT_FLOWS=10000 -- selftests/test_eject.sh
+	selftests/vm/chroot env STORE_ROUNDS=10 STORE_RATE=50 selftests/host/store_etcd.sh
 
 check-debug:
 	selftests/check -d -u

@@ -968,6 +968,16 @@ check_is "a node that it does not know any more is told" 404 "$status"
 join host2 12
 report 2 1 true "$(member newer 513 1)"
 check_is "and comes back with all it has" '200 513' "$status $(get /v1/services/newer '.members[0].vni')"
+cp "$work/old.db" "$work/put.db"
+mv "$work/put.db" "$db"
+req PUT /v1/services/nowhere '{}'
+check_is "put in place of the file that is in use it takes no change" 503 "$status"
+check_match "with the reason" 'is another file than at the start' cat "$body"
+check_is "reads go on" 200 "$(req GET /v1/services/newer; echo "$status")"
+stop KILL
+rm -f "$db-wal" "$db-shm"
+check "started anew the coordinator takes what is there" start
+check_is "..." '200 404' "$(req GET /v1/services/kept; echo "$status") $(req GET /v1/services/newer; echo "$status")"
 stop
 
 # A damaged file is not used.

@@ -80,9 +80,9 @@ static bool on_forgotten(void *data, uint32_t id)
 	return true;
 }
 
-static bool on_elsewhere(void *data, uint32_t node, bool there)
+static bool on_heard(void *data, uint32_t node, enum store_heard where)
 {
-	note(data, "l:%u:%d ", node, there);
+	note(data, "l:%u:%d ", node, where);
 	return true;
 }
 
@@ -99,7 +99,7 @@ static const struct store_visitor visitor = {
 	.resting = on_resting,
 	.token = on_token,
 	.forgotten = on_forgotten,
-	.elsewhere = on_elsewhere,
+	.heard = on_heard,
 	.gone = on_gone,
 };
 

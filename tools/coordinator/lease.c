@@ -27,8 +27,9 @@ void lease_renew(struct registry *reg, struct node *node)
 	node->heard_us = loop_now();
 	node->lease_us = node->heard_us + reg->lease_us_len;
 	node->held = true;
-	if (!node->here) {
+	if (!node->here || node->elsewhere) {
 		node->here = true;
+		node->elsewhere = false;
 		store_presence(reg->store, node->def.id, true);
 	}
 	if (!node->stale)

@@ -170,23 +170,30 @@ static void drop_forgotten(struct registry *reg, const char *id)
 	free(f);
 }
 
-/* Its agent reports to another coordinator: it is alive, but its figures are
- * not known here.
+/* An agent that reports to another coordinator is alive, but its figures are
+ * not known here. One that came back here before the other one noticed is
+ * told anew.
  */
-static bool elsewhere(void *data, uint32_t id, bool there)
+static bool heard(void *data, uint32_t id, enum store_heard where)
 {
 	struct registry *reg = data;
 	struct node *node = registry_node(reg, id);
 	bool stale;
 
-	if (!node || node->elsewhere == there)
+	if (!node)
 		return true;
-	node->elsewhere = there;
-	/* Who held it may still do, for a lease. */
-	node->heard_us = loop_now();
-	node->lease_us = node->heard_us + reg->lease_us_len;
-	node->held = true;
-	stale = !node->here && !there;
+	if (where == STORE_HEARD_NOWHERE && node->here)
+		store_presence(reg->store, id, true);
+	else
+		node->here = where == STORE_HEARD_HERE;
+	if (node->elsewhere != (where == STORE_HEARD_ELSEWHERE)) {
+		node->elsewhere = !node->elsewhere;
+		/* Who held it may still do, for a lease. */
+		node->heard_us = loop_now();
+		node->lease_us = node->heard_us + reg->lease_us_len;
+		node->held = true;
+	}
+	stale = !node->here && !node->elsewhere;
 	if (node->stale != stale) {
 		node->stale = stale;
 		registry_touch_all_of(reg, node);
@@ -227,7 +234,7 @@ bool registry_apply(struct registry *reg, const char *key, const char *value)
 		.resting = apply_resting,
 		.token = apply_token,
 		.forgotten = apply_forgotten,
-		.elsewhere = elsewhere,
+		.heard = heard,
 		.gone = gone,
 	};
 	uint64_t seq;

@@ -291,8 +291,10 @@ bool store_change(struct store *store, const struct store_visitor *visitor,
 	size_t i, n;
 
 	if (!strncmp(key, "live/", 5))
-		return visitor->elsewhere(data, strtoul(key + 5, NULL, 10),
-					  value);
+		return visitor->heard(data, strtoul(key + 5, NULL, 10),
+				      !value ? STORE_HEARD_NOWHERE :
+				      !*value ? STORE_HEARD_HERE :
+						STORE_HEARD_ELSEWHERE);
 	for (i = 0; i < NR_KINDS; i++) {
 		n = strlen(kinds[i].prefix);
 		if (strncmp(key, kinds[i].prefix, n))

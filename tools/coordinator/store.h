@@ -25,6 +25,12 @@
 
 struct store;
 
+enum store_heard {
+	STORE_HEARD_NOWHERE,
+	STORE_HEARD_HERE,
+	STORE_HEARD_ELSEWHERE,
+};
+
 /* Called for each record at the start, in this order of kinds. Members are
  * only of services and nodes that were announced before. Returning false ends
  * the load with an error.
@@ -37,17 +43,17 @@ struct store_visitor {
 			const struct ip_addr *address4);
 	bool (*token)(void *data, const struct token_def *def);
 	bool (*forgotten)(void *data, uint32_t id);
-	/* Of store_change() only: its agent talks to another coordinator, or
-	 * not any more.
-	 */
-	bool (*elsewhere)(void *data, uint32_t node, bool there);
+	/* Of store_change() only: to whom its agent talks, by the last word. */
+	bool (*heard)(void *data, uint32_t node, enum store_heard where);
 	/* Of store_change() only: @kind with its "/", and what is behind. */
 	bool (*gone)(void *data, const char *kind, const char *name);
 };
 
 /* Of a store that others change, too. */
 struct store_follower {
-	/* @value NULL: deleted. False: it does not fit. */
+	/* @value NULL: deleted; "": of presence, our own. False: it does not
+	 * fit.
+	 */
 	bool (*change)(void *data, const char *key, const char *value);
 	/* Caught up, or away: who waited may try again. */
 	void (*ready)(void *data);

@@ -217,11 +217,16 @@ int64_t store_etcd_head(const json_t *range, char head[HEAD_MAX + 1])
 
 void store_etcd_away(struct etcd_store *st)
 {
-	if (!st->base.away)
-		log_error("store: no quorum: %s", st->base.error);
+	bool news = !st->base.away;
+
 	st->base.away = true;
-	if (st->follower)
-		st->follower->ready(st->data);
+	if (!news || !st->follower)
+		return;
+	log_error("store: no quorum: %s", st->base.error);
+	/* Perhaps it was one member alone: see at once. */
+	if (!st->probe)
+		source_timer_set(st->timer, loop_now());
+	st->follower->ready(st->data);
 }
 
 static int refused(struct etcd_store *st)

@@ -66,12 +66,12 @@ static bool take_head(struct etcd_store *st, int64_t revision,
 	return true;
 }
 
-/* @value NULL: deleted. What we said ourselves says that nobody else does. */
+/* @value NULL: deleted. */
 static void take_live(struct etcd_store *st, const char *name,
 		      const char *value)
 {
 	if (value && !strcmp(value, st->live.id))
-		value = NULL;
+		value = "";
 	st->follower->change(st->data, name, value);
 }
 

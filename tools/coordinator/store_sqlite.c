@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -37,6 +39,8 @@ struct sqlite_store {
 	sqlite3_stmt *stmt[NR_SQL];
 	int lock;			/* held as long as the store is open */
 	bool failed;			/* the transaction at hand */
+	char *name;			/* of the file, and which it is */
+	struct stat file;
 };
 
 static const char schema[] =
@@ -125,11 +129,28 @@ static void run(struct sqlite_store *st, int which, const char *a,
 	sqlite3_clear_bindings(stmt);
 }
 
+/* A backup that was put in its place would be lost to what is written to the
+ * file that nobody finds any more, or the other way round.
+ */
+static void check_file(struct sqlite_store *st)
+{
+	struct stat now;
+
+	if (!stat(st->name, &now) && now.st_dev == st->file.st_dev &&
+	    now.st_ino == st->file.st_ino)
+		return;
+	snprintf(st->base.error, sizeof(st->base.error),
+		 "%.180s is another file than at the start: start the coordinator anew",
+		 st->name);
+	st->failed = true;
+}
+
 static void sqlite_begin(struct store *store)
 {
 	struct sqlite_store *st = to_sqlite(store);
 
 	st->failed = false;
+	check_file(st);
 	/* One that was begun and given up. */
 	if (!sqlite3_get_autocommit(st->db))
 		run(st, SQL_ROLLBACK, NULL, NULL);
@@ -189,6 +210,7 @@ static void sqlite_close_store(struct store *store)
 	for (i = 0; i < NR_SQL; i++)
 		sqlite3_finalize(st->stmt[i]);
 	sqlite3_close(st->db);
+	free(st->name);
 	if (st->lock >= 0)
 		close(st->lock);
 	free(st);
@@ -296,6 +318,12 @@ static bool open_file(struct sqlite_store *st, const char *name)
 	sqlite3_busy_timeout(st->db, BUSY_MS);
 	if (!check_store(st))
 		return false;
+	st->name = mem_checked(strdup(name));
+	if (stat(name, &st->file)) {
+		snprintf(st->base.error, sizeof(st->base.error), "%s",
+			 strerror(errno));
+		return false;
+	}
 	for (i = 0; i < NR_SQL && !st->failed; i++)
 		if (sqlite3_prepare_v3(st->db, texts[i], -1,
 				       SQLITE_PREPARE_PERSISTENT, &st->stmt[i],
