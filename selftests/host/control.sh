@@ -147,6 +147,8 @@ check "a second agent of the same state ends" waitfor 10 eval "! kill -0 $agent 
 check "and leaves the first its socket" v service status
 check_is "no sanitizer said anything" "" "$(grep -E 'ERROR: |runtime error' "$work/log")"
 
+mapfile -t objects < <(san_agent)
+check "a parser of services alone" san_link "$work/servicecheck" selftests/host/servicecheck.c "${objects[@]}"
 check "the shipped schema says what the parser says" python3 selftests/host/schema.py \
-	Documentation/services.schema.json tools/vnimeshd/vnimeshd
+	Documentation/services.schema.json "$work/servicecheck"
 [ "$tap_failed" = 0 ] || diag "$(tail -n 30 "$work/log")"
