@@ -359,11 +359,26 @@ static void print_member(const json_t *m)
 		       vnm_escape(text_of(grant, "detail"), buf, sizeof(buf)));
 }
 
+static void print_list(const struct tool *t, json_t *list,
+		       void (*print)(const json_t *item))
+{
+	json_t *item;
+	size_t i;
+
+	if (t->json) {
+		json_dumpf(list, stdout, t->pretty ? JSON_INDENT(4) :
+			   JSON_COMPACT);
+		putchar('\n');
+		return;
+	}
+	json_array_foreach(list, i, item)
+		print(item);
+}
+
 int agent_status(struct tool *t, struct args *a)
 {
-	json_t *question, *answer, *list, *m;
+	json_t *question, *answer;
 	char tag[VNIMESH_TAG_MAX + 1] = "";
-	size_t i;
 	int ret;
 
 	if (args_peek(a) && !args_need_tag(a, tag))
@@ -376,15 +391,53 @@ int agent_status(struct tool *t, struct args *a)
 	ret = ask(t, question, &answer);
 	if (ret)
 		return ret;
-	list = json_object_get(answer, "members");
-	if (t->json) {
-		json_dumpf(list, stdout, t->pretty ? JSON_INDENT(4) :
-			   JSON_COMPACT);
-		putchar('\n');
-	} else {
-		json_array_foreach(list, i, m)
-			print_member(m);
+	print_list(t, json_object_get(answer, "members"), print_member);
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+static void print_peer(const json_t *n)
+{
+	const json_t *path = json_object_get(n, "path");
+	const json_t *agent = json_object_get(n, "agent");
+	char buf[VNM_ESCAPE_MAX(256)];
+
+	printf("%s node %lld", vnm_escape(text_of(n, "name"), buf, sizeof(buf)),
+	       number_of(n, "node"));
+	if (*text_of(n, "zone"))
+		printf(" zone %s", vnm_escape(text_of(n, "zone"), buf,
+					      sizeof(buf)));
+	if (json_object_get(n, "verdict"))
+		printf(" verdict %s", text_of(n, "verdict"));
+	printf("%s%s\n    path %s%s rtt %lldus, %lld of %lld lost",
+	       json_is_true(json_object_get(n, "stale")) ? " stale" : "",
+	       json_is_true(json_object_get(n, "routed")) ? " routed" : "",
+	       text_of(path, "state"),
+	       json_is_true(json_object_get(path, "narrow")) ? " narrow" : "",
+	       number_of(path, "rtt_us"), number_of(path, "lost"),
+	       number_of(path, "of"));
+	print_age(path);
+	printf("\n    agent %s", text_of(agent, "state"));
+	if (json_object_get(agent, "epoch")) {
+		printf(" run %lld%s", number_of(agent, "epoch"),
+		       json_is_true(json_object_get(agent, "asks_us")) ?
+		       " asks us" : "");
+		print_age(agent);
 	}
+	putchar('\n');
+}
+
+int agent_peers(struct tool *t, struct args *a)
+{
+	json_t *answer;
+	int ret;
+
+	if (!args_end(a))
+		return EXIT_LOCAL;
+	ret = ask(t, json_pack("{s:s}", "op", "peers"), &answer);
+	if (ret)
+		return ret;
+	print_list(t, json_object_get(answer, "peers"), print_peer);
 	json_decref(answer);
 	return EXIT_OK;
 }

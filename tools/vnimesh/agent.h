@@ -11,5 +11,6 @@ int agent_drain(struct tool *t, struct args *a);
 int agent_maint(struct tool *t, struct args *a);
 int agent_ready(struct tool *t, struct args *a);
 int agent_status(struct tool *t, struct args *a);
+int agent_peers(struct tool *t, struct args *a);
 
 #endif

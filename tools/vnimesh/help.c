@@ -21,7 +21,7 @@ static const struct {
 } texts[] = {
 	{ "", "Usage: vnimesh [ OPTIONS ] OBJECT { COMMAND | help }\n"
 	"where  OBJECT  := { dev | vni | node | service | member | flow | route |\n"
-	"                    ttl | resolve | monitor | connect | join | token | grant }\n"
+	"                    ttl | peers | resolve | monitor | connect | join | token | grant }\n"
 	"       OPTIONS := { -V[ersion] | -h[elp] | -j[son] | -p[retty] |\n"
 	"                    -s[tatistics] | -d[etails] | -n[etns] NAME |\n"
 	"                    -timeout TIME }\n" },
@@ -63,6 +63,7 @@ static const struct {
 	"       vnimesh service deregister TAG vni VNI\n"
 	"       vnimesh service { drain | maint | ready } TAG [ vni VNI ] [ reason TEXT ]\n"
 	"       vnimesh service status [ TAG ]\n" RULE TIME META },
+	{ "peers", "Usage: vnimesh peers\n" },
 	{ "ttl", "Usage: vnimesh ttl { pass | warn | fail } TAG vni VNI [ text TEXT ]\n" },
 	{ "member", "Usage: vnimesh member [ show [ TAG ] ] [ vni VNI ] [ dev MESH ]\n"
 	"       vnimesh member { add | replace | set } TAG vni VNI [ dev MESH ]\n"

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent.h"
 #include "args.h"
 #include "defaults.h"
 #include "args_netns.h"
@@ -38,6 +39,7 @@ static const struct object objects[] = {
 	{ "flow", NULL, flow_commands, NULL },
 	{ "route", "r", route_commands, NULL },
 	{ "ttl", NULL, ttl_commands, NULL },
+	{ "peers", NULL, NULL, agent_peers },
 	{ "resolve", NULL, NULL, resolve_run },
 	{ "monitor", "m", NULL, monitor_run },
 	{ "connect", NULL, NULL, connect_run },

@@ -8,6 +8,7 @@
 #include "control_ops.h"
 #include "local.h"
 #include "log.h"
+#include "peer.h"
 #include "wire.h"
 
 struct ask {
@@ -257,6 +258,12 @@ static void op_checks(struct ask *a)
 		"late_worst_us", (json_int_t)e->late.worst_us));
 }
 
+static void op_peers(struct ask *a)
+{
+	if (jobj_end(&a->o))
+		json_object_set_new(a->ret, "peers", peer_list(a->m->peer));
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct ask *a);
@@ -268,6 +275,7 @@ static const struct {
 	{ "check", op_check },
 	{ "list", op_list },
 	{ "checks", op_checks },
+	{ "peers", op_peers },
 };
 
 static void run(struct ask *a)

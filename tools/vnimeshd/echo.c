@@ -227,8 +227,10 @@ static void answered(struct echo *e, const struct packet *p,
 		return;
 	was = n->reach.state;
 	if (reach_answer(&n->reach, ntohs(p->seq), at_us)) {
-		if (was == REACH_DOWN)
+		if (was == REACH_DOWN) {
 			log_info("node %s answers again", n->name);
+			vantage_reached(e->m->vantage, n);
+		}
 		table_dirty_nodes(e->m->table);
 	}
 	e->news |= reach_latency_news(&n->reach);

@@ -53,6 +53,8 @@ struct node {
 	bool stale;
 	char key[JKEY_MAX + 1];	/* its public key, "": it has none */
 	uint16_t peer_port;	/* where it hears other agents */
+	uint64_t verdict_id;	/* of the coordinator's, 0: it has none */
+	uint8_t verdict;	/* enum peer_sight */
 	uint64_t version;	/* index at which it was told */
 	bool seen;		/* in the running full answer */
 	bool routed;		/* a service in use has members there */

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "miss.h"
 #include "next.h"
+#include "observe.h"
 #include "table.h"
 #include "table_row.h"
 
@@ -144,10 +145,26 @@ struct events {
 	bool local;
 };
 
+/* A client's flow found it failing: its agent is to look at once. */
+static void failing(struct kernel *k, const struct vnm_genl_msg *msg)
+{
+	struct vnm_event event;
+
+	if (msg->cmd != VNIMESH_CMD_EVENT_NTF ||
+	    vnm_record_parse(&vnm_event_type, &event, msg->attrs,
+			     msg->attrlen) ||
+	    event.ifindex != k->ifindex ||
+	    (event.type != VNIMESH_EVENT_EVIDENCE &&
+	     event.type != VNIMESH_EVENT_EJECTED))
+		return;
+	observe_evidence(k->m->observe, event.tag, event.vni, event.kind);
+}
+
 static int on_event(const struct vnm_genl_msg *msg, void *data)
 {
 	struct events *ev = data;
 
+	failing(ev->k, msg);
 	deleted(ev->k, msg);
 	ev->local |= of_local_vni(ev->k, msg);
 	return 0;

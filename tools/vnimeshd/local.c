@@ -560,6 +560,18 @@ void local_check_now(struct local *l, const char *tag, uint32_t vni)
 	}
 }
 
+void local_check_vni(struct local *l, uint32_t vni)
+{
+	struct own *o;
+	size_t i;
+
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		if (o->conf.vni == vni)
+			check_now(o->check);
+	}
+}
+
 bool local_fact(const struct local *l, const struct own *o, struct member *ret)
 {
 	memset(ret, 0, sizeof(*ret));

@@ -132,6 +132,8 @@ const struct own *local_find(const struct local *l, const char *tag,
 
 /* The coordinator asks for a check now; @vni 0: all members of @tag. */
 void local_check_now(struct local *l, const char *tag, uint32_t vni);
+/* All that is on that VNI. */
+void local_check_vni(struct local *l, uint32_t vni);
 
 /* Fill the fact about an own member; borrows the ports. False: nothing is
  * known about it yet.

@@ -17,6 +17,7 @@
 #include "log.h"
 #include "mesh.h"
 #include "miss.h"
+#include "observe.h"
 #include "peer.h"
 #include "renew.h"
 #include "report.h"
@@ -314,11 +315,12 @@ static bool make_parts(struct mesh *m, int helper)
 	m->state = state_new(m);
 	m->peer = peer_new(m);
 	m->vantage = vantage_new(m);
+	m->observe = observe_new(m);
 	m->local = local_new(m, helper);
 	m->control = control_new(m);
 	return m->join && m->kernel && m->table && m->report && m->watch &&
 	       m->miss && m->echo && m->state && m->local && m->peer &&
-	       m->vantage && m->control &&
+	       m->vantage && m->observe && m->control &&
 	       !http_new(&m->http, m->loop) &&
 	       (m->renew = renew_new(m)) &&
 	       !loop_timer(m->loop, &m->tick, on_tick, m) &&
@@ -378,6 +380,7 @@ void mesh_free(struct mesh *m)
 	state_free(m->state);
 	echo_free(m->echo);
 	vantage_free(m->vantage);
+	observe_free(m->observe);
 	peer_free(m->peer);
 	miss_free(m->miss);
 	watch_free(m->watch);

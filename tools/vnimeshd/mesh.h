@@ -51,6 +51,7 @@ struct mesh {
 	struct miss *miss;
 	struct peer *peer;
 	struct vantage *vantage;
+	struct observe *observe;
 	struct state *state;
 	struct renew *renew;
 	struct control *control;

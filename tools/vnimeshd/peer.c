@@ -10,6 +10,7 @@
 
 #include "local.h"
 #include "log.h"
+#include "observe.h"
 #include "peer.h"
 #include "peer_hub.h"
 #include "peer_key.h"
@@ -138,7 +139,10 @@ static void on_case(void *data, uint32_t node, uint8_t type,
 {
 	struct peer *p = data;
 
-	vantage_rx(p->m->vantage, node, type, kase);
+	if (type == PEER_CHECK)
+		observe_asked(p->m->observe, kase->vni);
+	else
+		vantage_rx(p->m->vantage, node, type, kase);
 }
 
 static void on_random(void *data, void *buf, size_t len)
@@ -451,6 +455,11 @@ bool peer_case(struct peer *p, uint32_t node, uint8_t type,
 	return ok;
 }
 
+json_t *peer_list(const struct peer *p)
+{
+	return peer_show(&p->m->facts, &p->hub);
+}
+
 json_t *peer_status(const struct peer *p)
 {
 	size_t i, live = 0;
@@ -469,6 +478,7 @@ json_t *peer_status(const struct peer *p)
 	for (i = 0; peer_hub_stat(&p->hub, i, &name, &value); i++)
 		json_object_set_new(o, name, json_integer(value));
 	vantage_status(p->m->vantage, o);
+	observe_status(p->m->observe, o);
 	return o;
 }
 

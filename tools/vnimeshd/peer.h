@@ -37,6 +37,11 @@ void peer_changed(struct peer *p);
 bool peer_case(struct peer *p, uint32_t node, uint8_t type,
 	       const struct peer_case *kase);
 
+/* Each other node, its path and its agent, a new list. */
+struct peer_hub;
+json_t *peer_show(const struct facts *f, const struct peer_hub *h);
+json_t *peer_list(const struct peer *p);
+
 /* Counters and the state of each node, for a person. */
 json_t *peer_status(const struct peer *p);
 

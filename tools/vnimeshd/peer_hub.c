@@ -411,6 +411,7 @@ static void dispatch(struct peer_hub *h, struct peer_node *n, uint8_t type,
 	case PEER_PROBE:
 	case PEER_SIGHT:
 	case PEER_VERDICT:
+	case PEER_CHECK:
 		if (msg->has_case)
 			h->ops->kase(h->data, n->id, type, &msg->kase);
 		break;

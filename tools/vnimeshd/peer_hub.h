@@ -51,7 +51,7 @@ struct peer_ops {
 			       const struct peer_fact *fact);
 	/* It answers, or not any more, or is another run than before. */
 	void (*live)(void *data, uint32_t node, bool live);
-	/* Of PEER_SUSPECT to PEER_VERDICT. */
+	/* Of PEER_SUSPECT to PEER_CHECK. */
 	void (*kase)(void *data, uint32_t node, uint8_t type,
 		     const struct peer_case *kase);
 	void (*random)(void *data, void *buf, size_t len);

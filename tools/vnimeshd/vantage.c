@@ -6,12 +6,18 @@
 #include <sodium.h>
 
 #include "log.h"
+#include "observe.h"
 #include "peer.h"
 #include "vantage.h"
 #include "verdict.h"
 
 /* How often a look sees whether an echo was answered. */
 #define LOOK_US		50000
+/* Whoever reaches a node that is said to be down objects; the first of them
+ * ends it, so that few have to.
+ */
+#define OBJECT_MAX_US	500000
+#define OBJECTIONS_MAX	16
 
 struct vantage {
 	struct mesh *m;
@@ -23,6 +29,10 @@ struct vantage {
 		uint64_t since_us;
 	} looks[VERDICT_LOOKS_MAX];
 	unsigned int n_looks;
+	struct {
+		uint32_t node;	/* 0: free */
+		uint64_t due_us;
+	} objections[OBJECTIONS_MAX];
 };
 
 static bool on_send(void *data, uint32_t to, uint8_t type,
@@ -30,7 +40,11 @@ static bool on_send(void *data, uint32_t to, uint8_t type,
 {
 	struct vantage *v = data;
 
-	return peer_case(v->m->peer, to, type, kase);
+	if (to != VERDICT_COORDINATOR)
+		return peer_case(v->m->peer, to, type, kase);
+	observe_sight(v->m->observe, kase->node, kase->sight,
+		      type == PEER_SIGHT ? kase->id : 0);
+	return true;
 }
 
 static void on_look(void *data, uint32_t node, uint32_t vni)
@@ -79,6 +93,12 @@ static uint32_t on_judge(void *data, uint32_t node, uint32_t vni,
 	uint32_t ret = 0;
 	size_t i;
 
+	/* All ask the same one, and it tells all. */
+	if (observe_can(v->m->observe)) {
+		if (!rank)
+			return VERDICT_COORDINATOR;
+		rank--;
+	}
 	for (r = 0; r <= rank; r++) {
 		ret = 0;
 		for (i = 0; i < f->nodes.n; i++) {
@@ -115,9 +135,13 @@ static const struct verdict_ops ops = {
 static void tick(struct vantage *v, uint64_t now_us)
 {
 	uint64_t next = verdict_tick(&v->verdicts, now_us);
+	size_t i;
 
 	if (v->n_looks && now_us + LOOK_US < next)
 		next = now_us + LOOK_US;
+	for (i = 0; i < OBJECTIONS_MAX; i++)
+		if (v->objections[i].node && v->objections[i].due_us < next)
+			next = v->objections[i].due_us;
 	if (next != UINT64_MAX)
 		source_timer_set(v->timer, next);
 	else
@@ -141,6 +165,39 @@ static bool look_done(struct vantage *v, size_t i, enum peer_sight *sight,
 	       now_us >= v->looks[i].since_us + VERDICT_LOOK_US;
 }
 
+static void object(struct vantage *v, uint32_t node)
+{
+	size_t i, room = OBJECTIONS_MAX;
+
+	for (i = 0; i < OBJECTIONS_MAX; i++) {
+		if (v->objections[i].node == node)
+			return;
+		if (!v->objections[i].node)
+			room = i;
+	}
+	/* Others reach it, too, or it is told again with the next verdict. */
+	if (room == OBJECTIONS_MAX)
+		return;
+	v->objections[room].node = node;
+	v->objections[room].due_us = loop_now() + mesh_random() % OBJECT_MAX_US;
+}
+
+static void objections(struct vantage *v, uint64_t now_us)
+{
+	const struct node *n;
+	size_t i;
+
+	for (i = 0; i < OBJECTIONS_MAX; i++) {
+		if (!v->objections[i].node || v->objections[i].due_us > now_us)
+			continue;
+		n = facts_node(&v->m->facts, v->objections[i].node);
+		v->objections[i].node = 0;
+		if (n && n->verdict == PEER_SIGHT_DOWN &&
+		    n->reach.state == REACH_UP)
+			observe_sight(v->m->observe, n->id, PEER_SIGHT_UP, 0);
+	}
+}
+
 static void on_timer(void *data, uint64_t now_us)
 {
 	struct vantage *v = data;
@@ -157,7 +214,46 @@ static void on_timer(void *data, uint64_t now_us)
 		verdict_seen(&v->verdicts, node, v->looks[i].vni, sight,
 			     now_us);
 	}
+	objections(v, now_us);
 	tick(v, now_us);
+}
+
+void vantage_reached(struct vantage *v, const struct node *n)
+{
+	if (n->verdict != PEER_SIGHT_DOWN)
+		return;
+	object(v, n->id);
+	tick(v, loop_now());
+}
+
+void vantage_told(struct vantage *v, uint32_t node, enum peer_sight sight)
+{
+	const struct node *n = facts_node(&v->m->facts, node);
+
+	if (!n)
+		return;
+	if (verdict_told(&v->verdicts, n->id, n->vni, sight, loop_now()))
+		log_debug("node %s: judged by the coordinator", n->name);
+	else if (n->id == v->m->facts.self && sight == PEER_SIGHT_DOWN)
+		log_warn("other hosts do not reach this one through the mesh");
+	if (n->id != v->m->facts.self && sight == PEER_SIGHT_DOWN &&
+	    n->reach.state == REACH_UP)
+		object(v, n->id);
+	tick(v, loop_now());
+}
+
+void vantage_asked(struct vantage *v, uint32_t node, uint64_t id)
+{
+	const struct node *n = facts_node(&v->m->facts, node);
+	struct peer_case kase = { .node = node, .id = id };
+
+	if (!n || node == v->m->facts.self)
+		return;
+	kase.vni = n->vni;
+	v->verdicts.self = v->m->facts.self;
+	verdict_rx(&v->verdicts, VERDICT_COORDINATOR, PEER_PROBE, &kase,
+		   loop_now());
+	tick(v, loop_now());
 }
 
 void vantage_suspect(struct vantage *v, const struct node *n)

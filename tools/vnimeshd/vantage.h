@@ -19,6 +19,14 @@ void vantage_free(struct vantage *v);
 /* It does not answer echoes any more. */
 void vantage_suspect(struct vantage *v, const struct node *n);
 
+/* It does again. */
+void vantage_reached(struct vantage *v, const struct node *n);
+
+/* The coordinator's verdict, which it told all, or as an answer. */
+void vantage_told(struct vantage *v, uint32_t node, enum peer_sight sight);
+/* The coordinator asks whether we reach it. */
+void vantage_asked(struct vantage *v, uint32_t node, uint64_t id);
+
 /* From another agent. */
 void vantage_rx(struct vantage *v, uint32_t from, uint8_t type,
 		const struct peer_case *kase);

@@ -14,6 +14,7 @@
 #include "sequence.h"
 #include "state.h"
 #include "table.h"
+#include "vantage.h"
 #include "watch.h"
 #include "wire.h"
 
@@ -206,18 +207,32 @@ static void keep_service(struct facts *f, json_t *item)
 	}
 }
 
+static uint64_t verdict_of(const struct facts *f, uint32_t id)
+{
+	const struct node *n = facts_node(f, id);
+
+	return n ? n->verdict_id : 0;
+}
+
 static bool take_nodes(struct mesh *m, json_t *json, uint64_t index)
 {
 	json_t *set = json_object_get(json, "nodes");
 	json_t *removed = json_object_get(json, "nodes_removed");
 	struct node node;
+	uint64_t before;
 	json_t *item;
 	size_t i;
 
 	json_array_foreach(set, i, item) {
-		if (!wire_node(item, &node) ||
-		    !facts_set_node(&m->facts, &node, index))
+		if (!wire_node(item, &node)) {
 			keep_node(&m->facts, item);
+			continue;
+		}
+		before = verdict_of(&m->facts, node.id);
+		if (!facts_set_node(&m->facts, &node, index))
+			keep_node(&m->facts, item);
+		else if (node.verdict_id && node.verdict_id != before)
+			vantage_told(m->vantage, node.id, node.verdict);
 	}
 	json_array_foreach(removed, i, item) {
 		if (!json_is_integer(item) || json_integer_value(item) < 1 ||
@@ -347,6 +362,17 @@ static void take_checks(struct watch *w, json_t *list)
 	}
 }
 
+/* The coordinator would know of some nodes whether we reach them. */
+static void take_looks(struct watch *w, json_t *list)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+		vantage_asked(w->m->vantage, wire_u64(item, "node", 0),
+			      wire_u64(item, "id", 0));
+}
+
 static void take_full(struct mesh *m, uint64_t index)
 {
 	struct node *self = facts_node(&m->facts, m->facts.self);
@@ -433,6 +459,7 @@ static bool take(struct watch *w, json_t *json, bool *news)
 	if (*news)
 		peer_refresh(m->peer);
 	take_checks(w, json_object_get(json, "checks"));
+	take_looks(w, json_object_get(json, "looks"));
 	miss_watched(m->miss);
 	return ok;
 }

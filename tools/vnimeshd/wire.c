@@ -108,10 +108,21 @@ static void get_prefixes(struct jobj *o, struct node *ret)
 	}
 }
 
+/* A word that this version does not have says nothing. */
+enum peer_sight wire_sight(json_t *json)
+{
+	const char *text = wire_str(json, "sight", "");
+
+	if (!strcmp(text, "up"))
+		return PEER_SIGHT_UP;
+	return strcmp(text, "down") ? PEER_SIGHT_NONE : PEER_SIGHT_DOWN;
+}
+
 bool wire_node(json_t *json, struct node *ret)
 {
 	uint32_t port = VNIMESH_PORT_DEFAULT;
 	uint32_t peer_port = 0;
+	json_t *verdict;
 	struct jread rd;
 	struct jobj o;
 
@@ -135,6 +146,9 @@ bool wire_node(json_t *json, struct node *ret)
 		jget_u32(&o, "peer_port", JOPT, 1, 65535, &peer_port);
 		ret->port = port;
 		ret->peer_port = peer_port;
+		verdict = json_object_get(json, "verdict");
+		ret->verdict_id = wire_u64(verdict, "id", 0);
+		ret->verdict = wire_sight(verdict);
 	}
 	return end(&rd, "node");
 }

@@ -12,9 +12,12 @@
 #include <jansson.h>
 
 #include "facts.h"
+#include "peer_case.h"
 
 /* Read one object; false: skipped, *ret is then undefined but owns nothing. */
 bool wire_mesh(json_t *json, struct mesh_params *ret);
+/* Of "sight". */
+enum peer_sight wire_sight(json_t *json);
 bool wire_node(json_t *json, struct node *ret);
 bool wire_service(json_t *json, char tag[TAG_MAX + 1], struct definition *ret);
 
