@@ -155,6 +155,33 @@ check_is "$tried fields of the wrong type, each named" '' "$bad"
 state >"$work/after"
 check "nothing has changed" diff "$work/before" "$work/after"
 
+# --- who is faster -------------------------------------------------------------------
+
+etag() { sed -n 's/^[Ee][Tt]ag: *\([^\r]*\)\r*$/\1/p' "$work/headers" | tr -d '\r'; }
+say "$admin" PUT /v1/services/match "${json[@]}" '{}' -H 'If-None-Match: *' -D "$work/headers"
+check_is "a service is created" 200 "$status"
+first=$(etag)
+say "$admin" PUT /v1/services/match "${json[@]}" '{}' -H 'If-None-Match: *'
+check_is "once" '412 If-None-Match' "$status $(jq -r .field "$body")"
+say "$admin" GET /v1/services/match -D "$work/headers"
+check_is "its version is that of who reads it" "$first" "$(etag)"
+say "$admin" PUT /v1/services/match "${json[@]}" '{"policy": "random"}' -H "If-Match: $first" -D "$work/headers"
+check_is "who read it may change it" 200 "$status"
+second=$(etag)
+check "which makes another version" test "$first" != "$second"
+say "$admin" PUT /v1/services/match "${json[@]}" '{"policy": "maglev"}' -H "If-Match: $first"
+check_is "who read it before may not" '412 If-Match' "$status $(jq -r .field "$body")"
+say "$admin" DELETE /v1/services/match -H "If-Match: $first"
+check_is "nor delete it" '412 If-Match' "$status $(jq -r .field "$body")"
+say "$admin" GET /v1/services/match
+check_is "nothing has changed" random "$(jq -r .service.policy "$body")"
+say "$admin" PUT /v1/services/match "${json[@]}" '{}' -H 'If-None-Match: "x"'
+check_is "another If-None-Match" '400 If-None-Match' "$status $(jq -r .field "$body")"
+say "$admin" PUT /v1/services/nothing "${json[@]}" '{}' -H 'If-Match: *'
+check_is "what is not there does not match" '412 If-Match' "$status $(jq -r .field "$body")"
+say "$admin" DELETE /v1/services/match -H "If-Match: $second"
+check_is "deleted by who knows it" 200 "$status"
+
 # --- the log -----------------------------------------------------------------------
 
 say "$admin" PUT /v1/services/logged "${json[@]}" '{"on_down": "keep"}'

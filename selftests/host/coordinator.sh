@@ -487,6 +487,12 @@ ok POST /v1/nodes '{"name": "host3", "underlay": "192.0.2.13", "epoch": 5, "zone
 ok POST /v1/nodes '{"name": "host2", "underlay": "192.0.2.12", "epoch": 5, "zone": "b"}'
 report 3 1 true "$(member database 769 1)"
 check_is "passing only" '260 513 769' "$(get '/v1/services/database?passing=1' '.members | map(.vni) | join(" ")')"
+check_is "of one node" 769 "$(get '/v1/services/database?node=3' '.members | map(.vni) | join(" ")')"
+check_is "in one state" "$(get /v1/services/database '.members | map(select(.state == "up").vni) | join(" ")')" \
+	"$(get '/v1/services/database?state=up' '.members | map(.vni) | join(" ")')"
+refused "bad state" GET '/v1/services/database?state=fine' 400 state
+check_is "services by name" 'database' "$(get '/v1/services?tag=data*' '.services | map(.tag) | join(" ")')"
+refused "bad name" GET '/v1/services?tag=A' 400 tag
 check_is "near: the node, its zone, the rest" '769 513 260' "$(get '/v1/services/database?passing=1&near=3' '.members | map(.vni) | join(" ")')"
 check_is "near: a zone, the rest" '513 769 260' "$(get '/v1/services/database?passing=1&zone=b' '.members | map(.vni) | join(" ")')"
 check_is "the mesh table has it all" '3 4 database' \

@@ -74,9 +74,13 @@ says() { [[ $(audit) =~ $1 ]]; }
 check_is "twelve agents, none silent" ' false 0' "$(stale) $(status .preserving) $(status .preservations)"
 silent 11 12
 check "two of twelve fall silent: their figures go stale" waitfor 20 is_stale '11 12'
+stale_audit() { curl -s "$url/v1/audit" | jq -r '.entries[] | select(.object == "node 12") | "\(.what): \(.cause)"' | tail -n 1; }
+says_stale() { [[ $(stale_audit) =~ $1 ]]; }
+check "which is in the audit log" waitfor 20 says_stale '^stale: no report for [0-9]+ ms$'
 check_is "that is not many" false "$(status .preserving)"
 silent
 check "they come back" waitfor 20 is_stale ''
+check "also in the log" waitfor 20 says_stale '^fresh: reports again after [0-9]+ ms$'
 nap "$(awk "BEGIN { print $lease / 1000 }")"
 silent 1 2 3 4 5 6
 check "six of twelve fall silent: it is taken for the network's fault" waitfor 20 is .preserving true

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Service_Registry and Service_Discovery. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +17,28 @@
 struct filter {
 	json_t *list;
 	const struct ip_addr *addr;	/* no family: all */
+	struct grant tags;		/* of such a name; none: all */
 };
+
+static int read_pattern(struct request *rq, struct grant *tags)
+{
+	const char *text = http_arg(rq, "tag");
+
+	if (!text)
+		return 0;
+	if (strlen(text) > TAG_MAX || !grant_pattern_valid(text))
+		return problem(rq, 400, "tag",
+			       "tag: must be a tag in which * stands for anything");
+	strcpy(tags->tags[tags->nr_tags++], text);
+	return 0;
+}
 
 static void filter_service(void *data, const struct service *svc)
 {
 	const struct filter *filter = data;
 
+	if (filter->tags.nr_tags && !grant_allows(&filter->tags, svc->def.tag))
+		return;
 	if (!filter->addr->family ||
 	    ip_equal(&svc->def.address4, filter->addr) ||
 	    ip_equal(&svc->def.address6, filter->addr))
@@ -34,14 +51,16 @@ int api_get_services(struct request *rq)
 	const char *text = http_arg(rq, "address");
 	struct registry *reg = rq->reg;
 	struct ip_addr addr = { 0 };
-	struct filter filter;
+	struct filter filter = { 0 };
 	struct since since;
 	int status;
 
 	if (text && !ip_parse(text, &addr))
 		return problem(rq, 400, "address",
 			       "address: must be an IPv4 or IPv6 address");
-	status = watch_since(rq, &since);
+	status = read_pattern(rq, &filter.tags);
+	if (!status)
+		status = watch_since(rq, &since);
 	if (status)
 		return status;
 	status = watch_wait(api_watches(), rq, &in, &since);
@@ -68,6 +87,15 @@ static struct service *find_service(struct request *rq)
 	return svc;
 }
 
+/* Which members of a service. */
+struct which {
+	bool passing;
+	struct node *near;
+	const char *zone;		/* near that */
+	struct node *node;		/* only its own */
+	unsigned int state;		/* enum vnimesh_state, 0: any */
+};
+
 static bool passing(const struct member *m)
 {
 	return m->def.state == VNIMESH_STATE_UP && m->soft.health > 0 &&
@@ -87,9 +115,14 @@ static unsigned int distance(const struct member *m, const struct node *near,
 	return strcmp(m->node->def.zone, zone) ? 2 : 1;
 }
 
-/* Members that pass, if asked for, the near ones first. */
-static json_t *pick(const struct service *svc, bool only_passing,
-		    const struct node *near, const char *zone)
+static bool fits(const struct which *w, const struct member *m)
+{
+	return (!w->passing || passing(m)) && (!w->node || m->node == w->node) &&
+	       (!w->state || m->def.state == w->state);
+}
+
+/* Those that fit, the near ones first. */
+static json_t *pick(const struct service *svc, const struct which *w)
 {
 	json_t *all = api_members(svc);
 	json_t *list = mem_checked(json_array());
@@ -102,8 +135,7 @@ static json_t *pick(const struct service *svc, bool only_passing,
 		TAILQ_FOREACH(m, &svc->members, on_svc) {
 			json_t *obj = json_array_get(all, i++);
 
-			if (distance(m, near, zone) == d &&
-			    (!only_passing || passing(m)))
+			if (distance(m, w->near, w->zone) == d && fits(w, m))
 				record_append(list, json_incref(obj));
 		}
 	}
@@ -111,23 +143,78 @@ static json_t *pick(const struct service *svc, bool only_passing,
 	return list;
 }
 
-int api_get_service(struct request *rq)
+static int read_node(struct request *rq, const char *name, struct node **ret)
 {
-	const char *near_text = http_arg(rq, "near");
-	struct interest in = { .definitions = true, .nr_tags = 1 };
-	struct node *near = NULL;
+	const char *text = http_arg(rq, name);
+
+	if (!text)
+		return 0;
+	*ret = api_find_node(rq, text, name);
+	return *ret ? 0 : 404;
+}
+
+static int read_which(struct request *rq, struct which *w)
+{
+	const char *text = http_arg(rq, "state");
 	int64_t only_passing = 0;
-	struct service *svc;
-	struct since since;
 	int status;
 
 	if (http_arg_int(rq, "passing", 0, 1, &only_passing) < 0)
 		return 400;
-	if (near_text) {
-		near = api_find_node(rq, near_text, "near");
-		if (!near)
-			return 404;
-	}
+	w->passing = only_passing;
+	w->zone = http_arg(rq, "zone");
+	status = read_node(rq, "near", &w->near);
+	if (!status)
+		status = read_node(rq, "node", &w->node);
+	if (status || !text)
+		return status;
+	while (record_states[w->state] && strcmp(record_states[w->state], text))
+		w->state++;
+	if (!record_states[w->state++])
+		return problem(rq, 400, "state",
+			       "state: must be up, drain, maint or down");
+	return 0;
+}
+
+/* The version of its definition. */
+static void set_etag(struct request *rq, const struct service *svc)
+{
+	snprintf(rq->etag, sizeof(rq->etag), "\"%s.%" PRIu64 "\"",
+		 rq->reg->incarnation, svc->rev);
+}
+
+/* Whoever read it before, or says that there is none, changes nothing else. */
+static int check_match(struct request *rq, const struct service *svc)
+{
+	const char *match = http_header(rq, "If-Match");
+	const char *none = http_header(rq, "If-None-Match");
+
+	if (none && strcmp(none, "*"))
+		return problem(rq, 400, "If-None-Match",
+			       "If-None-Match: must be *");
+	if (none && svc)
+		return problem(rq, 412, "If-None-Match",
+			       "If-None-Match: there is such a service");
+	if (!match)
+		return 0;
+	if (svc)
+		set_etag(rq, svc);
+	if (svc && (!strcmp(match, "*") || !strcmp(match, rq->etag)))
+		return 0;
+	return problem(rq, 412, "If-Match",
+		       "If-Match: it was changed meanwhile, or is gone");
+}
+
+int api_get_service(struct request *rq)
+{
+	struct interest in = { .definitions = true, .nr_tags = 1 };
+	struct which which = { 0 };
+	struct service *svc;
+	struct since since;
+	int status = read_which(rq, &which);
+
+	if (status)
+		return status;
 	svc = find_service(rq);
 	if (!svc)
 		return 404;
@@ -141,11 +228,11 @@ int api_get_service(struct request *rq)
 	if (status != 1)
 		return status;
 
+	set_etag(rq, svc);
 	rq->reply = mem_checked(json_object());
 	watch_stamp(rq->reg, rq->reply);
 	record_set(rq->reply, "service", record_service(&svc->def));
-	record_set(rq->reply, "members", pick(svc, only_passing, near,
-					     http_arg(rq, "zone")));
+	record_set(rq->reply, "members", pick(svc, &which));
 	return 200;
 }
 
@@ -162,6 +249,7 @@ static int end_put(struct request *rq, void *data, bool stored)
 	if (!stored)
 		return 0;
 	svc = registry_service(rq->reg, rq->arg);
+	set_etag(rq, svc);
 	rq->reply = mem_checked(json_object());
 	watch_stamp(rq->reg, rq->reply);
 	record_set(rq->reply, "service", record_service(&svc->def));
@@ -198,9 +286,12 @@ int api_put_service(struct request *rq)
 	status = change_turn(rq);
 	if (status)
 		return status;
+	svc = registry_service(reg, def.tag);
+	status = check_match(rq, svc);
+	if (status)
+		return status;
 	plan = mem_zero(1, sizeof(*plan));
 	service_plan_init(plan, reg);
-	svc = registry_service(reg, def.tag);
 	if (svc) {
 		service_plan_change(plan, svc, &def);
 	} else {
@@ -248,6 +339,10 @@ int api_delete_service(struct request *rq)
 	status = change_turn(rq);
 	if (status)
 		return status;
+	status = check_match(rq, svc);
+	if (status)
+		return status;
+	rq->etag[0] = '\0';
 	if (svc->nr_members)
 		return problem(rq, 409, NULL, "the service has %u members",
 			       svc->nr_members);

@@ -25,7 +25,7 @@ bool grant_allows(const struct grant *grant, const char *tag)
 	return false;
 }
 
-static bool pattern_valid(const char *text)
+bool grant_pattern_valid(const char *text)
 {
 	size_t n = strlen(text);
 
@@ -48,7 +48,7 @@ void grant_read(struct jobj *obj, struct grant *grant)
 	for (i = 0; i < arr.n; i++) {
 		if (!jarr_str(&arr, i, TAG_MAX, &text))
 			return;
-		if (!pattern_valid(text)) {
+		if (!grant_pattern_valid(text)) {
 			jarr_fail(&arr, i, "must be a tag in which * stands for anything");
 			return;
 		}

@@ -42,6 +42,8 @@ extern const char *const grant_roles[];
 
 void grant_default(struct grant *grant);
 bool grant_allows(const struct grant *grant, const char *tag);
+/* A tag, in which "*" stands for any characters. */
+bool grant_pattern_valid(const char *text);
 void grant_read(struct jobj *obj, struct grant *grant);
 
 /* Adds its fields to @obj. */

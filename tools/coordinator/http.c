@@ -421,6 +421,9 @@ static enum MHD_Result reply(struct request *rq)
 						    "application/json");
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
 				"no-store");
+	if (rq->etag[0])
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG,
+					rq->etag);
 	if (rq->allow)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
 					rq->allow);

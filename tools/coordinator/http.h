@@ -97,6 +97,7 @@ struct request {
 	struct client *client;
 	int status;			/* 0: no answer yet */
 	const char *allow;
+	char etag[40];			/* of the reply, "": it has none */
 };
 
 /* Listens; with @tls (lent) by HTTPS only. NULL with a message in @err. @routes

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "change.h"
@@ -22,8 +23,22 @@ struct leases {
 	struct preserve preserve;
 };
 
+static void log_it(struct registry *reg, const struct node *node,
+		   const char *what, const char *why, uint64_t us)
+{
+	char object[32];
+
+	snprintf(object, sizeof(object), "node %u", node->def.id);
+	note(reg, NULL, object, what, "%s %llu ms", why,
+	     (unsigned long long)(us / LOOP_USEC_PER_MSEC));
+}
+
 void lease_renew(struct registry *reg, struct node *node)
 {
+	if (node->lapsed)
+		log_it(reg, node, "fresh", "reports again after",
+		       loop_now() - node->heard_us);
+	node->lapsed = false;
 	node->heard_us = loop_now();
 	node->lease_us = node->heard_us + reg->lease_us_len;
 	node->held = true;
@@ -83,7 +98,10 @@ static void lapse(struct registry *reg, uint64_t now_us, uint64_t lapsed_us)
 		if (!news)
 			continue;
 		node->stale = true;
+		node->lapsed = true;
 		node->lapsed_us = lapsed_us;
+		log_it(reg, node, "stale", "no report for",
+		       now_us - node->heard_us);
 		registry_touch_all_of(reg, node);
 		log_warning("node %u \"%s\": lease lapsed, figures are stale",
 			    id, node->def.name);

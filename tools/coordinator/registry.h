@@ -65,7 +65,8 @@ struct node {
 	bool here;			/* its agent talks to us, in a lease */
 	bool elsewhere;			/* another coordinator hears it */
 	bool held;			/* its lease did not lapse */
-	uint64_t lapsed_us;		/* ... or did then, 0: long ago */
+	bool lapsed;			/* it did, under our eyes */
+	uint64_t lapsed_us;		/* ... then, 0: long ago */
 	int64_t epochs[EPOCHS_KEPT];	/* that were replaced, 0: none */
 	unsigned int next_epoch;
 	struct {			/* as several hosts see it */
