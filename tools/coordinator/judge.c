@@ -39,10 +39,10 @@ static bool on_send(void *data, uint32_t to, uint8_t type,
 	return node;
 }
 
-/* Whose agent is there to be asked. */
+/* Whose agent is there to be asked, by us. */
 static bool can_look(const struct node *node, uint32_t suspect)
 {
-	return node && node->def.id != suspect && !node->stale &&
+	return node && node->def.id != suspect && !node->stale && node->here &&
 	       lease_live(node);
 }
 
