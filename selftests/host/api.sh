@@ -5,7 +5,8 @@
 # satisfied; and the log of what changed.
 #
 # COORDINATOR names another command (one under a sanitizer or valgrind).
-# API_SLOW sets the number of slow clients (1000).
+# API_SLOW sets the number of slow clients (2000, for half of which there is room;
+# make soak has 10000 and all the room there ever is).
 set -u
 . "$(dirname "$0")/../lib.sh"
 
@@ -15,7 +16,7 @@ command -v "${coordinator[0]}" >/dev/null || skip_all "no ${coordinator[0]}"
 for tool in curl jq python3; do
 	command -v "$tool" >/dev/null || skip_all "no $tool"
 done
-slow=${API_SLOW:-1000}
+slow=${API_SLOW:-2000}
 
 config=$work/coordinator.json
 tls=$work/tls
@@ -214,13 +215,43 @@ start
 url=https://127.0.0.1:$port
 say "$admin" GET /v1/audit
 check_is "it survives kill -9" "$last" "$(jq .last "$body")"
+
+# --- half a handshake ------------------------------------------------------------------
+
+# Prints how long each was left there, and the processor time that they cost in
+# percent of theirs.
+cat >"$work/half.py" <<'PY'
+import select, socket, sys, time
+port, pid = int(sys.argv[1]), sys.argv[2]
+hello = bytes.fromhex('160301002f0100002b0303') + b'R' * 32 + bytes.fromhex('000004130100ff01000000')
+def used(): return sum(int(n) for n in open('/proc/%s/stat' % pid).read().split()[13:15]) * 10
+there, start, cost = {}, time.time(), used()
+for part in b'', hello[:2], hello[:5], hello[:30], hello[:-1]:
+	s = socket.create_connection(('127.0.0.1', port))
+	s.sendall(part)
+	there[s] = len(part)
+middle = None
+while there and time.time() < start + float(sys.argv[3]):
+	for s in select.select(list(there), [], [], 1)[0]:
+		try: more = s.recv(1000)
+		except OSError: more = b''
+		if not more: there.pop(s)
+	if not middle and time.time() > start + 5: middle = (used() - cost) / (time.time() - start) / 10
+print('left', *sorted(there.values()), 'cost', int(middle or 0), flush=True)
+PY
+check_match "half a handshake costs nothing and is cut off" '^left cost ([0-9]|[1-3][0-9])$' \
+	python3 "$work/half.py" "$port" "$pid" $((30 * VNIMESH_SLOW))
 stop
 
 # --- too many ------------------------------------------------------------------------
 
 # Plain HTTP from here: it is about connections.
 config 'del(.tls_dir) | .store += "2"'
+command=("${coordinator[@]}")
+[ "$slow" -gt 4096 ] || coordinator=(prlimit --nofile=1128 "${coordinator[@]}")
+ulimit -n 16384 2>/dev/null
 start
+coordinator=("${command[@]}")
 cat >"$work/slow.py" <<'PY'
 # usage: slow.py PORT N: N clients that bring a byte now and then, or never
 # read; prints "ready", and then times an honest one until stdin ends.
@@ -268,7 +299,6 @@ while time.time() < end:
 times.sort()
 print(len(times), int(times[len(times) * 99 // 100] * 1000), int(times[-1] * 1000), cut, flush=True)
 PY
-ulimit -n 16384 2>/dev/null
 rss() { awk '/^VmRSS/ { print $2 }' "/proc/$pid/status"; }
 rounds=''
 for i in 1 2 3; do

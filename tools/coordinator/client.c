@@ -22,6 +22,13 @@ struct rates {
 	struct bucket set[SETS][WAYS];
 };
 
+/* The library finds it closed, and frees all there is. */
+static void cut_off(struct client *c)
+{
+	shutdown(c->fd, SHUT_RDWR);
+	c->until_us = 0;
+}
+
 unsigned int clients_expire(struct client_list *list, uint64_t now_us)
 {
 	struct client *c;
@@ -30,12 +37,29 @@ unsigned int clients_expire(struct client_list *list, uint64_t now_us)
 	TAILQ_FOREACH(c, list, list) {
 		if (!c->until_us || c->until_us > now_us)
 			continue;
-		/* The library finds it closed, and frees all there is. */
-		shutdown(c->fd, SHUT_RDWR);
-		c->until_us = 0;
+		cut_off(c);
 		n++;
 	}
 	return n;
+}
+
+void clients_heard(struct client_list *list, struct client *c)
+{
+	TAILQ_REMOVE(list, c, list);
+	TAILQ_INSERT_TAIL(list, c, list);
+}
+
+unsigned int clients_evict(struct client_list *list)
+{
+	struct client *c;
+
+	TAILQ_FOREACH(c, list, list) {
+		if (!c->until_us)
+			continue;
+		cut_off(c);
+		return 1;
+	}
+	return 0;
 }
 
 struct rates *rates_new(uint32_t per_second)

@@ -24,6 +24,12 @@ TAILQ_HEAD(client_list, client);
 /* Cuts off those whose time is over; returns how many. */
 unsigned int clients_expire(struct client_list *list, uint64_t now_us);
 
+/* The last of its requests was answered just now. */
+void clients_heard(struct client_list *list, struct client *c);
+
+/* Cuts off the first that does not wait for us; returns how many. */
+unsigned int clients_evict(struct client_list *list);
+
 /* Requests of each address in the last time, as token buckets. The table is
  * small and fixed: a new address takes the place of the one that was quiet
  * longest of a few.

@@ -44,7 +44,11 @@ struct http {
 	uint64_t refused_memory;
 	size_t pending;			/* bytes of answers under way */
 	unsigned int connections;
-	struct client_list clients;
+	struct client_list clients;	/* who was heard of longest ago, first */
+	unsigned int clients_max;
+	unsigned int kicks;		/* turns without an event of a client */
+	uint64_t said_us;		/* the library's last line in the log */
+	uint64_t unsaid;
 	struct source *tick;
 	struct rates *rates;
 	unsigned int open;		/* requests that are not answered */
@@ -65,7 +69,9 @@ static const struct {
 #define NR_METHODS	(sizeof(methods) / sizeof(methods[0]))
 
 /* Lets the library work, then arms the timer that it asks for: it holds back
- * work that no event on its epoll descriptor announces.
+ * work that no event on its epoll descriptor announces. Its idea of work is also
+ * a TLS handshake of which half a record is there, and that may take for ever:
+ * after some turns it has to wait, for the next event or for a while.
  */
 static void pump(struct http *http)
 {
@@ -74,8 +80,11 @@ static void pump(struct http *http)
 	MHD_run(http->mhd);
 	if (MHD_get_timeout(http->mhd, &ms) != MHD_YES)
 		source_timer_stop(http->timer);
-	else if (!ms)
+	else if (!ms && http->kicks++ < KICKS_MAX)
 		source_defer(http->kick);
+	else if (!ms)
+		source_timer_set(http->timer,
+				 loop_now() + KICK_MS * LOOP_USEC_PER_MSEC);
 	else
 		source_timer_set(http->timer,
 				 loop_now() + ms * LOOP_USEC_PER_MSEC);
@@ -83,9 +92,12 @@ static void pump(struct http *http)
 
 static void on_io(void *data, int fd, uint32_t events)
 {
+	struct http *http = data;
+
 	(void)fd;
 	(void)events;
-	pump(data);
+	http->kicks = 0;
+	pump(http);
 }
 
 static void on_timer(void *data, uint64_t now_us)
@@ -473,6 +485,9 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
 	TAILQ_INSERT_TAIL(&http->clients, c, list);
 	http->connections++;
 	*ctx = c;
+	/* Slow ones must not keep the others out. */
+	if (http->connections > http->clients_max)
+		http->cut_off += clients_evict(&http->clients);
 }
 
 static void on_tick(void *data, uint64_t now_us)
@@ -539,6 +554,8 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 		rq->stream->done(rq->stream, rq->piece);
 	drop_piece(rq);
 	give_time(rq, CLIENT_IDLE_MS);
+	if (rq->client)
+		clients_heard(&http->clients, rq->client);
 	json_decref(rq->reply);
 	free((char *)rq->allow);
 	free(rq->arg);
@@ -577,6 +594,7 @@ void http_wake(struct request *rq)
 	source_free(&rq->hangup);
 	rq->suspended = false;
 	MHD_resume_connection(rq->conn);
+	rq->http->kicks = 0;
 	source_defer(rq->http->kick);
 }
 
@@ -665,11 +683,11 @@ static unsigned int connection_limit(void)
 	lim.rlim_cur = lim.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &lim);
 	getrlimit(RLIMIT_NOFILE, &lim);
-	if (lim.rlim_cur < FDS_OWN * 2)
+	if (lim.rlim_cur < FDS_OWN * 2 + CONNECTIONS_SPARE)
 		return FDS_OWN;
-	if (lim.rlim_cur > CONNECTIONS_MAX + FDS_OWN)
+	if (lim.rlim_cur > CONNECTIONS_MAX + CONNECTIONS_SPARE + FDS_OWN)
 		return CONNECTIONS_MAX;
-	return lim.rlim_cur - FDS_OWN;
+	return lim.rlim_cur - CONNECTIONS_SPARE - FDS_OWN;
 }
 
 static int digit(char c)
@@ -707,14 +725,26 @@ static size_t on_unescape(void *cls, struct MHD_Connection *conn, char *text)
 	return to - text;
 }
 
+/* What anybody may cause by a few wrong bytes: not the log's whole content. */
 static void on_mhd_log(void *cls, const char *fmt, va_list ap)
 {
+	struct http *http = cls;
+	uint64_t now = loop_now();
 	char line[256];
 
-	(void)cls;
+	if (http->said_us && now < http->said_us + LOOP_USEC_PER_SEC) {
+		http->unsaid++;
+		return;
+	}
 	vsnprintf(line, sizeof(line), fmt, ap);
 	line[strcspn(line, "\n")] = '\0';
-	log_warning("http: %s", line);
+	if (http->unsaid)
+		log_warning("http: %s (and %" PRIu64 " lines not shown before)",
+			    line, http->unsaid);
+	else
+		log_warning("http: %s", line);
+	http->said_us = now;
+	http->unsaid = 0;
 }
 
 static int listen_socket(const struct config *cfg, uint16_t *port)
@@ -767,13 +797,14 @@ static bool start_daemon(struct http *http, int fd)
 		secure[2].ptr_value = (void *)tls_ca(http->tls);
 	}
 	http->mhd = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,
-				     MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+				     MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, http,
 				     MHD_OPTION_ARRAY, secure,
 				     MHD_OPTION_LISTEN_SOCKET, fd,
 				     MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
 				     MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
 				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
-				     MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
+				     MHD_OPTION_CONNECTION_LIMIT,
+				     http->clients_max + CONNECTIONS_SPARE,
 				     MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 				     CONNECTIONS_PER_IP,
 				     MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -808,6 +839,7 @@ struct http *http_start(struct loop *loop, const struct config *cfg,
 	http->tls = tls;
 	http->rates = rates_new(cfg->rate);
 	TAILQ_INIT(&http->clients);
+	http->clients_max = connection_limit();
 	fd = listen_socket(cfg, &http->port);
 	if (fd < 0) {
 		rates_free(http->rates);

@@ -63,6 +63,10 @@
 #define CONNECTIONS_MAX		4096
 #define CONNECTIONS_PER_IP	1024
 #define CONNECTION_IDLE_S	90
+/* Above the maximum the one that was not heard of for longest has to go, and
+ * until it is gone the new one is there, too.
+ */
+#define CONNECTIONS_SPARE	64
 #define WATCHERS_MAX		2048
 /* Event streams stay; they leave connections to agents. */
 #define STREAMS_MAX		1024
@@ -143,6 +147,12 @@
 /* One event of a stream: its client would be shown the past. */
 #define CLIENT_PIECE_MS		10000
 #define STREAM_BLOCK		16384
+
+/* Turns in which the library may work on without any event, and the time
+ * until the next one then.
+ */
+#define KICKS_MAX		16
+#define KICK_MS			10
 
 /* An agent asks a few times in a second; a burst of this many seconds is what
  * a restart of everything behind one address brings.
