@@ -252,6 +252,33 @@ static void audit(struct store *store)
 	   !strcmp(s.text, "{\"seq\":2} "), "as long as the reader wants");
 }
 
+#define MANY	2500
+
+static bool on_many(void *data, const char *key, const char *value)
+{
+	unsigned int *n = data;
+	char want[STORE_KEY_MAX + 1];
+
+	(void)value;
+	snprintf(want, sizeof(want), "audit/%016u", ++*n);
+	return !strcmp(key, want);
+}
+
+/* More than what a store hands out at once. */
+static void many(struct store *store)
+{
+	unsigned int n = 0;
+	uint64_t i;
+
+	store_begin(store);
+	for (i = 1; i <= MANY; i++)
+		store_put_audit(store, i, json_pack("{s:I}", "seq",
+						    (json_int_t)i));
+	ok(!store_commit(store), "a long log");
+	ok(!store->ops->range(store, "audit/", "", on_many, &n) && n == MANY,
+	   "is read whole, in order");
+}
+
 static void basics(struct store **store, const char *name)
 {
 	struct mesh mesh = a_mesh(), other = a_mesh(), stored;
@@ -290,6 +317,7 @@ static void basics(struct store **store, const char *name)
 	ok(!store_commit(*store) && strstr(load(*store, &s), "m:web:257"),
 	   "what was begun and not committed is not there");
 	audit(*store);
+	many(*store);
 }
 
 struct following {

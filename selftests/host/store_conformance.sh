@@ -26,7 +26,7 @@ run() {
 	done < <("$work/suite" "$2" 2>&1)
 	check "$1: the suite came to its end" test "$n" -ge "$3"
 }
-run SQLite "$work/state.db" 14
+run SQLite "$work/state.db" 16
 
 if ! command -v etcd >/dev/null; then
 	tap_skip "etcd" "no etcd"
@@ -34,10 +34,10 @@ if ! command -v etcd >/dev/null; then
 fi
 etcd --name one --data-dir "$work/etcd" --listen-client-urls http://127.0.0.1:2379 \
 	--advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 \
-	--initial-advertise-peer-urls http://127.0.0.1:2380 --initial-cluster one=http://127.0.0.1:2380 \
+	--initial-advertise-peer-urls http://127.0.0.1:2380 --initial-cluster one=http://127.0.0.1:2380 --max-txn-ops 8192 \
 	>"$work/etcd.log" 2>&1 &
 etcd=$!
 defer kill -KILL "$etcd"
 healthy() { curl -s -m 5 http://127.0.0.1:2379/health | grep -q true; }
 check "etcd $(etcd --version | sed -n 's/etcd Version: //p') runs" waitfor 20 healthy
-run etcd etcd://127.0.0.1:2379/suite 21
+run etcd etcd://127.0.0.1:2379/suite 23

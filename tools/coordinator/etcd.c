@@ -40,6 +40,7 @@ struct etcd_call {
 	/* of one answer */
 	etcd_done_fn done;
 	bool write;
+	bool waited;			/* for, at the start */
 	bool proving;			/* who we are, which comes first */
 	bool proved;
 	unsigned int tries;
@@ -216,7 +217,8 @@ static void begin_transfer(struct etcd_call *call)
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 			 (long)ETCD_CONNECT_MS);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-			 call->done ? (long)ETCD_ASK_MS : 0L);
+			 !call->done ? 0L :
+			 call->waited ? (long)ETCD_LOAD_MS : (long)ETCD_ASK_MS);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION,
 			 call->done ? on_body : on_stream);
@@ -413,15 +415,23 @@ static struct etcd_call *call_new(struct etcd *etcd, const char *path,
 	return call;
 }
 
-struct etcd_call *etcd_post(struct etcd *etcd, const char *path, json_t *body,
-			    bool write, etcd_done_fn done, void *data)
+static struct etcd_call *post(struct etcd *etcd, const char *path,
+			      json_t *body, bool write, bool waited,
+			      etcd_done_fn done, void *data)
 {
 	struct etcd_call *call = call_new(etcd, path, body, data);
 
 	call->write = write;
+	call->waited = waited;
 	call->done = done;
 	begin_transfer(call);
 	return call;
+}
+
+struct etcd_call *etcd_post(struct etcd *etcd, const char *path, json_t *body,
+			    bool write, etcd_done_fn done, void *data)
+{
+	return post(etcd, path, body, write, false, done, data);
 }
 
 struct etcd_call *etcd_stream(struct etcd *etcd, const char *path, json_t *body,
@@ -468,7 +478,7 @@ json_t *etcd_ask(struct etcd *etcd, const char *path, json_t *body, bool write,
 		snprintf(err, len, "cannot start an event loop");
 		json_decref(body);
 	} else {
-		etcd_post(etcd, path, body, write, on_asked, &asked);
+		post(etcd, path, body, write, true, on_asked, &asked);
 		loop_run(asked.loop);
 		curl_loop_free(etcd->curl);
 	}

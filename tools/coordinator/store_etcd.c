@@ -58,12 +58,14 @@ static json_t *range_body(struct etcd_store *st, const char *prefix,
 	record_set(body, "key", store_etcd_key(st, from));
 	record_set(body, "range_end", store_etcd_end(st, prefix));
 	record_set(body, "serializable", json_boolean(st->base.away));
+	record_set(body, "limit", json_integer(ETCD_PAGE));
 	if (st->pinned)
 		record_set(body, "revision", json_integer(st->pinned));
 	return body;
 }
 
-static void visit_all(struct etcd_store *st, const json_t *answer,
+/* False: it is enough. */
+static bool visit_all(struct etcd_store *st, const json_t *answer,
 		      bool (*fn)(void *data, const char *key,
 				 const char *value), void *data)
 {
@@ -72,7 +74,28 @@ static void visit_all(struct etcd_store *st, const json_t *answer,
 
 	json_array_foreach(json_object_get(answer, "kvs"), i, kv)
 		if (!visit(st, kv, fn, data))
-			break;
+			return false;
+	return true;
+}
+
+/* The last key of a page that others follow; false: it was the last page. */
+static bool page_ends(struct etcd_store *st, const json_t *answer,
+		      char last[STORE_KEY_MAX + 1])
+{
+	json_t *kvs = json_object_get(answer, "kvs");
+	size_t n = json_array_size(kvs);
+	char *key;
+	bool ok;
+
+	if (!n || !json_is_true(json_object_get(answer, "more")))
+		return false;
+	key = etcd_decode(json_object_get(json_array_get(kvs, n - 1), "key"));
+	ok = key && strlen(key) > strlen(st->prefix);
+	if (ok)
+		snprintf(last, STORE_KEY_MAX + 1, "%s",
+			 key + strlen(st->prefix));
+	free(key);
+	return ok;
 }
 
 static int etcd_range(struct store *store, const char *prefix,
@@ -81,15 +104,22 @@ static int etcd_range(struct store *store, const char *prefix,
 				 const char *value), void *data)
 {
 	struct etcd_store *st = to_etcd(store);
+	char last[STORE_KEY_MAX + 1];
 	json_t *answer;
 	bool unknown;
+	bool more;
 
-	answer = etcd_ask(st->etcd, "kv/range", range_body(st, prefix, after),
-			  false, &unknown, store->error, sizeof(store->error));
-	if (!answer)
-		return -EIO;
-	visit_all(st, answer, fn, data);
-	json_decref(answer);
+	snprintf(last, sizeof(last), "%s", after);
+	do {
+		answer = etcd_ask(st->etcd, "kv/range",
+				  range_body(st, prefix, last), false, &unknown,
+				  store->error, sizeof(store->error));
+		if (!answer)
+			return -EIO;
+		more = visit_all(st, answer, fn, data) &&
+		       page_ends(st, answer, last);
+		json_decref(answer);
+	} while (more);
 	return 0;
 }
 

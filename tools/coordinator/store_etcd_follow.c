@@ -103,6 +103,24 @@ static bool apply_event(struct etcd_store *st, const json_t *event)
 	return fits;
 }
 
+/* Without a revision it is not about what there is, but about who asks: a
+ * token that is over, for one.
+ */
+static void take_cancel(struct etcd_store *st, const json_t *result)
+{
+	const char *why = json_string_value(json_object_get(result,
+							    "cancel_reason"));
+
+	if (etcd_int(result, "compact_revision")) {
+		/* What came between is not to be had any more. */
+		store_etcd_misfit(st, "it was compacted beyond that");
+		return;
+	}
+	log_warning("store: the watch is canceled: %s", why ? why : "?");
+	/* We are in its call: the next tick ends it. */
+	st->canceled = true;
+}
+
 static void take_answer(struct etcd_store *st, const json_t *result)
 {
 	int64_t before = st->seen;
@@ -113,8 +131,7 @@ static void take_answer(struct etcd_store *st, const json_t *result)
 	if (st->ended)
 		return;
 	if (json_is_true(json_object_get(result, "canceled"))) {
-		/* What came between is not to be had any more. */
-		store_etcd_misfit(st, "it was compacted beyond that");
+		take_cancel(st, result);
 		return;
 	}
 	json_array_foreach(json_object_get(result, "events"), i, event) {
@@ -192,6 +209,7 @@ static void start_watch(struct etcd_store *st)
 	record_set(create, "start_revision", json_integer(st->seen + 1));
 	record_set(body, "create_request", create);
 	st->heard_us = loop_now();
+	st->canceled = false;
 	st->watch = etcd_stream(st->etcd, "watch", body, on_watch,
 				on_watch_end, st);
 }
@@ -260,6 +278,8 @@ static void on_tick(void *data, uint64_t now_us)
 		st->probe = etcd_post(st->etcd, "kv/range", body, false,
 				      on_probe, st);
 	}
+	if (st->watch && st->canceled)
+		end_watch(st);
 	if (!st->watch)
 		start_watch(st);
 	store_etcd_live_tick(st);

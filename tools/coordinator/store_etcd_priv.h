@@ -57,6 +57,7 @@ struct etcd_store {
 	struct etcd_call *probe;
 	struct source *timer;
 	uint64_t heard_us;		/* by the watch */
+	bool canceled;			/* by etcd */
 	int64_t probe_seen, probe_head;	/* what was known when it began */
 	struct etcd_live live;
 };
