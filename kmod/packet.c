@@ -5,7 +5,9 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <net/ip.h>
+#include <net/ip6_checksum.h>
 #include <net/ipv6.h>
+#include <net/tcp.h>
 
 #include "packet.h"
 
@@ -150,6 +152,45 @@ int vnimesh_packet_parse(struct sk_buff *skb, struct vnimesh_packet *pkt)
 		return parse6(skb, pkt);
 	}
 	return -EINVAL;
+}
+
+__sum16 vnimesh_packet_tcp_sum(const struct vnimesh_tuple *t, u32 len,
+			       __wsum sum)
+{
+	return t->family == AF_INET ?
+		tcp_v4_check(len, t->src.v4, t->dst.v4, sum) :
+		tcp_v6_check(len, &t->src.v6, &t->dst.v6, sum);
+}
+
+/* What the sum of a header begins with that a device is to complete. */
+static __sum16 seed(const struct vnimesh_tuple *t, u32 len)
+{
+	__sum16 sum = vnimesh_packet_tcp_sum(t, len, 0);
+
+	return (__force __sum16)~(__force u16)sum;
+}
+
+bool vnimesh_packet_tcp_sound(const struct sk_buff *skb,
+			      const struct vnimesh_packet *pkt)
+{
+	const struct tcphdr *th;
+	struct tcphdr buf;
+	u32 len;
+
+	th = skb_header_pointer(skb, pkt->l4, sizeof(buf), &buf);
+	if (!th)
+		return false;
+	len = th->doff * 4 + pkt->payload;
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		return !vnimesh_packet_tcp_sum(&pkt->tuple, len,
+					       skb_checksum(skb, pkt->l4, len,
+							    0));
+	/* It will be right, if it was begun right: who has CAP_NET_RAW could
+	 * ask for another.
+	 */
+	return skb_checksum_start_offset(skb) == pkt->l4 &&
+	       skb->csum_offset == offsetof(struct tcphdr, check) &&
+	       th->check == seed(&pkt->tuple, len);
 }
 
 bool vnimesh_packet_is_local_only(const struct vnimesh_packet *pkt)

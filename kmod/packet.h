@@ -47,6 +47,16 @@ static inline bool vnimesh_packet_is_syn(const struct vnimesh_packet *pkt)
  */
 int vnimesh_packet_parse(struct sk_buff *skb, struct vnimesh_packet *pkt);
 
+/* Of a TCP segment of @len bytes whose own sum is @sum. */
+__sum16 vnimesh_packet_tcp_sum(const struct vnimesh_tuple *t, u32 len,
+			       __wsum sum);
+
+/* TCP, no fragment: would its receiver take it, by the checksum? Reads all of it,
+ * so this is for segments that decide something.
+ */
+bool vnimesh_packet_tcp_sound(const struct sk_buff *skb,
+			      const struct vnimesh_packet *pkt);
+
 /* Multicast, broadcast, link-local, loopback or unspecified: never routed. */
 bool vnimesh_packet_is_local_only(const struct vnimesh_packet *pkt);
 

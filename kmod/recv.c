@@ -61,6 +61,18 @@ static int rewrite_error(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	return vnimesh_icmp_nat(mesh, skb, pkt, flow, VNIMESH_REVERSE);
 }
 
+/* Damaged or forged, it is nothing to its receiver, and says nothing of who sent
+ * it.
+ */
+static bool believable(const struct sk_buff *skb,
+		       const struct vnimesh_packet *pkt)
+{
+	if (pkt->fragment)	/* its header alone is one packet's, always */
+		return false;
+	return skb->ip_summed == CHECKSUM_UNNECESSARY ||
+	       vnimesh_packet_tcp_sound(skb, pkt);
+}
+
 /* The reverse rewrite, if a flow owns the packet or what it complains of. 1: the
  * packet is not for the client.
  */
@@ -84,6 +96,9 @@ static int rewrite(struct vnimesh_mesh *mesh, const struct vnimesh_vni *vni,
 		vnimesh_abort_reply(mesh, flow, pkt);
 		return 1;
 	}
+	if (unlikely(pkt->tcp_flags & (VNIMESH_TCP_SYN | VNIMESH_TCP_RST)) &&
+	    !believable(skb, pkt))
+		return -EBADMSG;
 	found = vnimesh_track(mesh, flow, VNIMESH_REVERSE, pkt);
 	if (unlikely(found) && vnimesh_resteer_reply(mesh, flow, pkt, found))
 		return 1;
@@ -168,6 +183,9 @@ static void finish(struct vnimesh_mesh *mesh, struct net_device *dev,
 		consume_skb(skb);
 		return;
 	case 2:
+		return;
+	case -EBADMSG:
+		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_RX_MALFORMED);
 		return;
 	case -EPERM:	/* who complains has no part in it */
 		vnimesh_drop_rx(mesh, skb, VNIMESH_A_STATS_RX_BAD_SOURCE);

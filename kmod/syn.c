@@ -5,7 +5,6 @@
 #include <linux/slab.h>
 #include <linux/tcp.h>
 #include <net/ip.h>
-#include <net/ip6_checksum.h>
 #include <net/tcp.h>
 
 #include "syn.h"
@@ -59,26 +58,6 @@ static bool plain_options(const u8 *p, unsigned int len)
 	return true;
 }
 
-static __sum16 checksum(const struct vnimesh_tuple *t, const void *th,
-			unsigned int len)
-{
-	__wsum sum = csum_partial(th, len, 0);
-
-	return t->family == AF_INET ?
-		tcp_v4_check(len, t->src.v4, t->dst.v4, sum) :
-		tcp_v6_check(len, &t->src.v6, &t->dst.v6, sum);
-}
-
-/* What the sum of a header begins with that a device is to complete. */
-static __sum16 seed(const struct vnimesh_tuple *t, u32 len)
-{
-	__sum16 sum = t->family == AF_INET ?
-		tcp_v4_check(len, t->src.v4, t->dst.v4, 0) :
-		tcp_v6_check(len, &t->src.v6, &t->dst.v6, 0);
-
-	return (__force __sum16)~(__force u16)sum;
-}
-
 static bool plain_ip(const struct sk_buff *skb,
 		     const struct vnimesh_packet *pkt)
 {
@@ -110,14 +89,7 @@ bool vnimesh_syn_plain(const struct sk_buff *skb,
 	th = skb_header_pointer(skb, pkt->l4, len, buf);
 	if (!th || !plain_options((const u8 *)(th + 1), len - sizeof(*th)))
 		return false;
-	if (skb->ip_summed != CHECKSUM_PARTIAL)
-		return !checksum(&pkt->tuple, th, len);
-	/* It will be right, if it was begun right: who has CAP_NET_RAW could
-	 * ask for another.
-	 */
-	return skb_checksum_start_offset(skb) == pkt->l4 &&
-	       skb->csum_offset == offsetof(struct tcphdr, check) &&
-	       th->check == seed(&pkt->tuple, len);
+	return vnimesh_packet_tcp_sound(skb, pkt);
 }
 
 /* Above half, one VNI has at most a quarter. */
@@ -186,6 +158,7 @@ struct sk_buff *vnimesh_syn_build(struct vnimesh_mesh *mesh,
 	struct vnimesh_syn *syn;
 	struct tcphdr *th;
 	struct sk_buff *skb;
+	u32 len;
 
 	/* Nobody frees it while it is out of its place. */
 	syn = xchg(&flow->syn, NULL);
@@ -197,7 +170,9 @@ struct sk_buff *vnimesh_syn_build(struct vnimesh_mesh *mesh,
 		skb_put_data(skb, syn->data, syn->len);
 		th = (struct tcphdr *)(skb->data + syn->l4);
 		th->check = 0;
-		th->check = checksum(t, th, syn->len - syn->l4);
+		len = syn->len - syn->l4;
+		th->check = vnimesh_packet_tcp_sum(t, len,
+						   csum_partial(th, len, 0));
 		skb->protocol = t->family == AF_INET ? htons(ETH_P_IP) :
 						       htons(ETH_P_IPV6);
 		skb_reset_mac_header(skb);

@@ -220,7 +220,54 @@ static void packet_damaged(struct kunit *test)
 	}
 }
 
+/* By whoever computes it: the sender, its device, nobody. */
+static void packet_tcp_sound(struct kunit *test)
+{
+	struct parse_case c = { .random = 11 };
+	struct vnimesh_packet pkt;
+	struct tcphdr *th;
+	struct sk_buff *skb;
+	u32 i, bit;
+
+	for (i = 0; i < 2000; i++) {
+		make_packet(&c, i & 1 ? AF_INET6 : AF_INET, IPPROTO_TCP, i & 2);
+		skb = test_skb(test, c.data, c.len, test_below(&c.random, c.len));
+		skb->protocol = c.v4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
+		KUNIT_ASSERT_EQ(test, vnimesh_packet_parse(skb, &pkt), 0);
+		KUNIT_ASSERT_TRUE(test, vnimesh_packet_tcp_sound(skb, &pkt));
+
+		/* A bit of the segment, or of the addresses it came with. */
+		bit = test_below(&c.random, c.hlen * 8);
+		KUNIT_ASSERT_EQ(test, skb_linearize(skb), 0);
+		skb->data[c.l4 + bit / 8] ^= 1 << bit % 8;
+		if (!vnimesh_packet_parse(skb, &pkt))
+			KUNIT_ASSERT_FALSE(test,
+					   vnimesh_packet_tcp_sound(skb, &pkt));
+		skb->data[c.l4 + bit / 8] ^= 1 << bit % 8;
+		KUNIT_ASSERT_EQ(test, vnimesh_packet_parse(skb, &pkt), 0);
+		pkt.tuple.src.v4 ^= htonl(1);
+		KUNIT_ASSERT_FALSE(test, vnimesh_packet_tcp_sound(skb, &pkt));
+		pkt.tuple.src.v4 ^= htonl(1);
+
+		/* A device is to complete it. */
+		th = (struct tcphdr *)(skb->data + pkt.l4);
+		skb->ip_summed = CHECKSUM_PARTIAL;
+		skb->csum_start = (u8 *)th - skb->head;
+		skb->csum_offset = offsetof(struct tcphdr, check);
+		KUNIT_ASSERT_FALSE(test, vnimesh_packet_tcp_sound(skb, &pkt));
+		th->check = seed(&pkt.tuple, c.len - c.l4);
+		KUNIT_ASSERT_TRUE(test, vnimesh_packet_tcp_sound(skb, &pkt));
+		skb->csum_start++;
+		KUNIT_ASSERT_FALSE(test, vnimesh_packet_tcp_sound(skb, &pkt));
+		skb->csum_start--;
+		skb->csum_offset++;
+		KUNIT_ASSERT_FALSE(test, vnimesh_packet_tcp_sound(skb, &pkt));
+		kfree_skb(skb);
+	}
+}
+
 static struct kunit_case packet_cases[] = {
+	KUNIT_CASE(packet_tcp_sound),
 	KUNIT_CASE(packet_truncated4),
 	KUNIT_CASE(packet_truncated6),
 	KUNIT_CASE(packet_version),
