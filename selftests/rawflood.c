@@ -2,7 +2,8 @@
 /*
  * rawflood - what a container with CAP_NET_RAW can send.
  *
- *   rawflood [-n N] [-t KIND] [-S SRC[/LEN]] [-r PPS] DST[/LEN] [PORT]
+ *   rawflood [-n N] [-t KIND] [-S SRC[/LEN]] [-r PPS] [-p PORT] [-s SEQ] [-a ACK]
+ *		[-x] DST[/LEN] [PORT]
  *
  * N packets (default 1000) to DST, IPv4. With a LEN the address is drawn at random
  * from that prefix, for each packet. KIND:
@@ -12,7 +13,10 @@
  *   udp   datagram from a random port
  *   frag  first fragment of a datagram, whose rest never comes
  *   tail  a later fragment, whose first never comes
+ *   synack  answer to a SYN, likewise
  *   icmp  port unreachable for a SYN from DST:PORT that was never sent
+ * Of TCP: -p, the port that is random otherwise; -s, -a, the sequence and what is
+ * acknowledged; -x, the checksum is wrong.
  * Says at the end "sent N failed N in MS ms".
  */
 #define _GNU_SOURCE
@@ -39,6 +43,8 @@ struct prefix {
 };
 
 static uint64_t state = 88172645463325252ULL;
+static long long fixed_port = -1, fixed_seq = -1, fixed_ack = -1;
+static int wrong_sum;
 
 static uint32_t draw(void)
 {
@@ -59,7 +65,7 @@ static double now_ms(void)
 static void usage(void)
 {
 	fprintf(stderr, "usage: rawflood [-n N] [-t KIND] [-S SRC[/LEN]] [-r PPS] "
-		"DST[/LEN] [PORT]\n");
+		"[-p PORT] [-s SEQ] [-a ACK] [-x] DST[/LEN] [PORT]\n");
 	exit(2);
 }
 
@@ -106,27 +112,32 @@ static uint16_t fold(uint32_t s)
 	return htons((uint16_t)~s);
 }
 
-/* @syn: 1: a SYN, 0: no, -1: a RST */
-static size_t fill_tcp(struct iphdr *ip, void *at, uint16_t port, int syn)
+static size_t fill_tcp(struct iphdr *ip, void *at, uint16_t port,
+		       const char *kind)
 {
 	struct tcphdr *th = at;
 
 	memset(th, 0, sizeof(*th));
-	th->source = htons((uint16_t)(1024 + draw() % 64512));
+	th->source = htons((uint16_t)(fixed_port < 0 ? 1024 + draw() % 64512 :
+				      fixed_port));
 	th->dest = htons(port);
-	th->seq = draw();
+	th->seq = fixed_seq < 0 ? draw() : htonl((uint32_t)fixed_seq);
 	th->doff = 5;
 	th->window = htons(64240);
-	th->syn = syn > 0;
-	th->ack = syn <= 0;
-	th->ack_seq = syn > 0 ? 0 : draw();
-	if (syn < 0) {
+	th->syn = kind[0] == 's';
+	th->ack = strcmp(kind, "syn") != 0;
+	if (th->ack)
+		th->ack_seq = fixed_ack < 0 ? draw() :
+					      htonl((uint32_t)fixed_ack);
+	th->rst = !strcmp(kind, "rst");
+	if (th->rst || (th->syn && th->ack)) {
 		th->dest = th->source;
 		th->source = htons(port);
-		th->rst = 1;
 	}
 	th->check = fold(sum(th, sizeof(*th), sum(&ip->saddr, 8,
 						  IPPROTO_TCP + sizeof(*th))));
+	if (wrong_sum)
+		th->check ^= htons(0x0101);
 	return sizeof(*th);
 }
 
@@ -157,7 +168,7 @@ static size_t fill_icmp(const struct iphdr *ip, void *at, uint16_t port)
 	in->tot_len = htons(sizeof(*in) + sizeof(struct tcphdr));
 	in->check = 0;
 	in->check = fold(sum(in, sizeof(*in), 0));
-	fill_tcp(in, in + 1, port, 1);
+	fill_tcp(in, in + 1, port, "syn");
 	len = sizeof(*ih) + sizeof(*in) + sizeof(struct tcphdr);
 	ih->checksum = fold(sum(ih, len, 0));
 	return len;
@@ -179,10 +190,9 @@ static size_t fill(uint8_t *buf, const char *kind, const struct prefix *src,
 	ip->daddr = pick(dst);
 	ip->protocol = IPPROTO_UDP;
 	if (!strcmp(kind, "syn") || !strcmp(kind, "ack") ||
-	    !strcmp(kind, "rst")) {
+	    !strcmp(kind, "rst") || !strcmp(kind, "synack")) {
 		ip->protocol = IPPROTO_TCP;
-		len = fill_tcp(ip, at, port, kind[0] == 's' ? 1 :
-			       kind[0] == 'r' ? -1 : 0);
+		len = fill_tcp(ip, at, port, kind);
 	} else if (!strcmp(kind, "icmp")) {
 		ip->protocol = IPPROTO_ICMP;
 		len = fill_icmp(ip, at, port);
@@ -233,7 +243,7 @@ int main(int argc, char **argv)
 	double start;
 	int fd, opt;
 
-	while ((opt = getopt(argc, argv, "n:t:S:r:")) != -1)
+	while ((opt = getopt(argc, argv, "n:t:S:r:p:s:a:x")) != -1)
 		switch (opt) {
 		case 'n':
 			n = strtoul(optarg, NULL, 0);
@@ -243,6 +253,18 @@ int main(int argc, char **argv)
 			break;
 		case 'S':
 			src = parse(optarg);
+			break;
+		case 'p':
+			fixed_port = strtoll(optarg, NULL, 0);
+			break;
+		case 's':
+			fixed_seq = strtoll(optarg, NULL, 0);
+			break;
+		case 'a':
+			fixed_ack = strtoll(optarg, NULL, 0);
+			break;
+		case 'x':
+			wrong_sum = 1;
 			break;
 		case 'r':
 			pps = strtoul(optarg, NULL, 0);
