@@ -325,7 +325,7 @@ void vnimesh_frag_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 
 int vnimesh_frag_init(struct vnimesh_mesh *mesh)
 {
-	struct vnimesh_frags *f = kzalloc(sizeof(*f), GFP_KERNEL);
+	struct vnimesh_frags *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
 
 	if (!f)
 		return -ENOMEM;
