@@ -52,6 +52,7 @@ port=8000
 transfer() {
 	local ns=$1 dst=$2
 	port=$((port + 1))
+	: >"$work/recv.err"	# it says that the one before was ready
 	in_ns "$ns" peer recv $port 2>"$work/recv.err" | sha256sum >"$work/recv.sum" &
 	waitfor 2 grep -q ready "$work/recv.err" || return
 	in_ns c110 peer send "$dst" $port <"$work/data" || return

@@ -92,6 +92,7 @@ port=8000
 transfer() {
 	local from=$1 dst=$2 to=$3
 	port=$((port + 1))
+	: >"$work/recv.err"	# it says that the one before was ready
 	in_ns "$to" peer recv $port 2>"$work/recv.err" | sha256sum >"$work/recv.sum" &
 	waitfor 2 grep -q ready "$work/recv.err" || return
 	in_ns "$from" timeout $((20 * VNIMESH_SLOW)) peer send "$dst" $port <"$work/data" || return
