@@ -101,6 +101,7 @@ static void uninit_dev(struct net_device *dev)
 {
 	struct vnimesh_dev *vdev = netdev_priv(dev);
 	struct vnimesh_mesh *mesh = vdev->mesh;
+	struct vnimesh_sock *vs;
 
 	/* Its worker sends by the mesh device. */
 	if (vnimesh_dev_is_mesh(vdev))
@@ -124,8 +125,9 @@ static void uninit_dev(struct net_device *dev)
 	vnimesh_miss_stop(mesh);
 	vnimesh_frag_stop(mesh);
 	vnimesh_parked_stop(mesh);
-	vnimesh_sock_put(mesh->sock);
-	mesh->sock = NULL;
+	vs = mesh->sock;
+	WRITE_ONCE(mesh->sock, NULL);
+	vnimesh_sock_put(vs);
 }
 
 static int open_dev(struct net_device *dev)

@@ -7,6 +7,7 @@
 #include <linux/skbuff.h>
 
 #include "drop.h"
+#include "sock.h"
 #include "trace.h"
 
 static const struct {
@@ -85,6 +86,8 @@ static const struct {
 	COUNTER(RESTEER_DOWN, "resteer-down"),
 	COUNTER(RESET_LOST, "reset-lost"),
 	DROP(HOLD_REPEAT, "hold-repeat", NEIGH_QUEUEFULL),
+	DROP(PORT_MALFORMED, "port-malformed", IP_INHDR),
+	DROP(PORT_FOREIGN, "port-foreign", UNHANDLED_PROTO),
 #undef COUNTER
 #undef DROP
 };
@@ -117,5 +120,13 @@ void vnimesh_drop_rx(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	this_cpu_inc(mesh->stats->c[what]);
 	dev_core_stats_rx_dropped_inc(mesh->dev);
 	trace_vnimesh_rx_drop(mesh, skb, what);
+	end(skb, what);
+}
+
+void vnimesh_drop_stray(struct vnimesh_sock *vs, struct sk_buff *skb,
+			unsigned int what)
+{
+	vnimesh_sock_count(vs, what);
+	trace_vnimesh_rx_drop(NULL, skb, what);
 	end(skb, what);
 }

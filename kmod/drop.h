@@ -10,6 +10,7 @@
 #include "mesh.h"
 
 struct sk_buff;
+struct vnimesh_sock;
 
 /* BH, RCU. @skb, sent by @from, ends here; @what is its counter. */
 void vnimesh_drop(struct vnimesh_dev *from, struct sk_buff *skb,
@@ -17,6 +18,12 @@ void vnimesh_drop(struct vnimesh_dev *from, struct sk_buff *skb,
 /* BH, RCU. @skb, received or about to be delivered, ends here. */
 void vnimesh_drop_rx(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 		     unsigned int what);
+
+/* BH, RCU. @skb, received at a port and of no mesh there, ends here: one of the
+ * counters of the port.
+ */
+void vnimesh_drop_stray(struct vnimesh_sock *vs, struct sk_buff *skb,
+			unsigned int what);
 
 /* The name of a counter, as `vnimesh -s dev show` has it. */
 const char *vnimesh_counter_name(unsigned int what);

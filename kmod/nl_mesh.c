@@ -5,6 +5,7 @@
 #include "flow.h"
 #include "miss.h"
 #include "nl.h"
+#include "sock.h"
 
 static struct netlink_range_validation hold_range = { .max = 65536 };
 static struct netlink_range_validation moves_range = {
@@ -125,6 +126,9 @@ static u64 stat(struct vnimesh_mesh *mesh, int what)
 		return mesh->n_vnis;
 	case VNIMESH_A_STATS_HELD:
 		return vnimesh_miss_held(mesh);
+	case VNIMESH_A_STATS_PORT_MALFORMED:
+	case VNIMESH_A_STATS_PORT_FOREIGN:
+		return vnimesh_sock_strays(mesh, what);
 	default:
 		return vnimesh_stats_read(mesh, what);
 	}

@@ -368,18 +368,6 @@ static void recv_inner(struct vnimesh_mesh *mesh, struct sk_buff *skb,
 	vnimesh_deliver(mesh, vni, skb, &pkt, true);
 }
 
-/* It belongs to no mesh, but somebody has to count it. */
-static void drop_stray(struct vnimesh_sock *vs, struct sk_buff *skb,
-		       unsigned int what)
-{
-	struct vnimesh_mesh *mesh = vnimesh_sock_any(vs);
-
-	if (mesh)
-		vnimesh_drop_rx(mesh, skb, what);
-	else
-		kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
-}
-
 int vnimesh_recv(struct sock *sk, struct sk_buff *skb)
 {
 	struct vnimesh_sock *vs = rcu_dereference_sk_user_data(sk);
@@ -393,7 +381,7 @@ int vnimesh_recv(struct sock *sk, struct sk_buff *skb)
 		return 0;
 	}
 	if (!pskb_may_pull(skb, BASE_LEN)) {
-		drop_stray(vs, skb, VNIMESH_A_STATS_RX_MALFORMED);
+		vnimesh_drop_stray(vs, skb, VNIMESH_A_STATS_PORT_MALFORMED);
 		return 0;
 	}
 	gh = (struct genevehdr *)(udp_hdr(skb) + 1);
@@ -401,7 +389,9 @@ int vnimesh_recv(struct sock *sk, struct sk_buff *skb)
 	what = check_geneve(gh);
 	mesh = vnimesh_sock_find(vs, id);
 	if (!mesh) {
-		drop_stray(vs, skb, what ?: VNIMESH_A_STATS_RX_FOREIGN);
+		vnimesh_drop_stray(vs, skb, what == VNIMESH_A_STATS_RX_MALFORMED ?
+				   VNIMESH_A_STATS_PORT_MALFORMED :
+				   VNIMESH_A_STATS_PORT_FOREIGN);
 		return 0;
 	}
 	hlen = BASE_LEN + gh->opt_len * 4;

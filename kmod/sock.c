@@ -26,15 +26,33 @@ struct vnimesh_mesh *vnimesh_sock_find(struct vnimesh_sock *vs, u32 id)
 	return NULL;
 }
 
-struct vnimesh_mesh *vnimesh_sock_any(struct vnimesh_sock *vs)
+void vnimesh_sock_count(struct vnimesh_sock *vs, unsigned int what)
 {
-	struct vnimesh_mesh *mesh;
-	int i;
+	if (what == VNIMESH_A_STATS_PORT_MALFORMED)
+		this_cpu_inc(vs->strays->malformed);
+	else
+		this_cpu_inc(vs->strays->foreign);
+}
 
-	for (i = 0; i < VNIMESH_SOCK_BUCKETS; i++)
-		hlist_for_each_entry_rcu(mesh, &vs->meshes[i], sock_node)
-			return mesh;
-	return NULL;
+u64 vnimesh_sock_strays(const struct vnimesh_mesh *mesh, unsigned int what)
+{
+	const struct vnimesh_sock *vs;
+	u64 sum = 0;
+	int cpu;
+
+	rcu_read_lock();
+	vs = READ_ONCE(mesh->sock);
+	for_each_possible_cpu(cpu) {
+		const struct vnimesh_strays *s;
+
+		if (!vs)	/* the mesh is going */
+			break;
+		s = per_cpu_ptr(vs->strays, cpu);
+		sum += what == VNIMESH_A_STATS_PORT_MALFORMED ?
+		       READ_ONCE(s->malformed) : READ_ONCE(s->foreign);
+	}
+	rcu_read_unlock();
+	return sum;
 }
 
 void vnimesh_sock_add(struct vnimesh_sock *vs, struct vnimesh_mesh *mesh)
@@ -81,6 +99,28 @@ static int open_sock(struct net *net, struct vnimesh_sock *vs,
 	return err;
 }
 
+static struct vnimesh_sock *new_sock(void)
+{
+	struct vnimesh_sock *vs = kzalloc(sizeof(*vs), GFP_KERNEL_ACCOUNT);
+
+	if (!vs)
+		return NULL;
+	vs->strays = alloc_percpu_gfp(struct vnimesh_strays,
+				      GFP_KERNEL_ACCOUNT);
+	if (vs->strays)
+		return vs;
+	kfree(vs);
+	return NULL;
+}
+
+static void free_sock(struct rcu_head *rcu)
+{
+	struct vnimesh_sock *vs = container_of(rcu, struct vnimesh_sock, rcu);
+
+	free_percpu(vs->strays);
+	kfree(vs);
+}
+
 struct vnimesh_sock *vnimesh_sock_get(struct list_head *socks, struct net *net,
 				      u8 family,
 				      const union vnimesh_ip *local,
@@ -98,7 +138,7 @@ struct vnimesh_sock *vnimesh_sock_get(struct list_head *socks, struct net *net,
 			return vs;
 		}
 
-	vs = kzalloc(sizeof(*vs), GFP_KERNEL_ACCOUNT);
+	vs = new_sock();
 	if (!vs)
 		return ERR_PTR(-ENOMEM);
 	vs->family = family;
@@ -107,7 +147,7 @@ struct vnimesh_sock *vnimesh_sock_get(struct list_head *socks, struct net *net,
 	vs->users = 1;
 	err = open_sock(net, vs, extack);
 	if (err) {
-		kfree(vs);
+		free_sock(&vs->rcu);
 		return ERR_PTR(err);
 	}
 	cfg.sk_user_data = vs;
@@ -127,5 +167,5 @@ void vnimesh_sock_put(struct vnimesh_sock *vs)
 		return;
 	list_del(&vs->node);
 	udp_tunnel_sock_release(vs->sock->sk);
-	kfree_rcu(vs, rcu);
+	call_rcu(&vs->rcu, free_sock);
 }

@@ -9,6 +9,7 @@
 
 #include <linux/list.h>
 #include <linux/net.h>
+#include <linux/percpu.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 
@@ -20,6 +21,12 @@ struct vnimesh_mesh;
 
 #define VNIMESH_SOCK_BUCKETS	64
 
+/* What belongs to no mesh: the port's, not that of any mesh. */
+struct vnimesh_strays {
+	unsigned long malformed;
+	unsigned long foreign;
+};
+
 struct vnimesh_sock {
 	struct socket *sock;
 	struct list_head node;		/* pernet list, rtnl */
@@ -27,6 +34,7 @@ struct vnimesh_sock {
 	union vnimesh_ip local;
 	__be16 port;
 	u8 family;
+	struct vnimesh_strays __percpu *strays;
 	struct hlist_head meshes[VNIMESH_SOCK_BUCKETS];
 	struct rcu_head rcu;
 };
@@ -46,7 +54,9 @@ void vnimesh_sock_add(struct vnimesh_sock *vs, struct vnimesh_mesh *mesh);
 void vnimesh_sock_del(struct vnimesh_mesh *mesh);
 /* RCU or rtnl. */
 struct vnimesh_mesh *vnimesh_sock_find(struct vnimesh_sock *vs, u32 id);
-/* RCU. Who counts a packet that belongs to no mesh. */
-struct vnimesh_mesh *vnimesh_sock_any(struct vnimesh_sock *vs);
+/* BH, RCU. @what is one of VNIMESH_A_STATS_PORT_*. */
+void vnimesh_sock_count(struct vnimesh_sock *vs, unsigned int what);
+/* Any context. The sum over the CPUs, for the socket of @mesh. */
+u64 vnimesh_sock_strays(const struct vnimesh_mesh *mesh, unsigned int what);
 
 #endif /* _VNIMESH_SOCK_H */

@@ -84,6 +84,7 @@ TRACE_EVENT(vnimesh_tx_drop,
 		  __entry->proto, __entry->src, __entry->dst, __entry->len)
 );
 
+/* @mesh NULL: of none. */
 TRACE_EVENT(vnimesh_rx_drop,
 	TP_PROTO(const struct vnimesh_mesh *mesh, const struct sk_buff *skb,
 		 unsigned int what),
@@ -98,8 +99,8 @@ TRACE_EVENT(vnimesh_rx_drop,
 		__array(char, counter, VNIMESH_TRACE_NAME)
 	),
 	TP_fast_assign(
-		__entry->mesh = mesh->id;
-		__entry->node = mesh->node_id;
+		__entry->mesh = mesh ? mesh->id : 0;
+		__entry->node = mesh ? mesh->node_id : 0;
 		__entry->len = skb->len;
 		vnimesh_trace_packet(skb, __entry->src, __entry->dst,
 				     &__entry->proto);

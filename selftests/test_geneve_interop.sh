@@ -114,7 +114,7 @@ exchange "external" 77 c110 10.96.0.1 fd77:96::1
 exchange "external, over IPv6" 78 c6 10.97.0.1 fd78:97::1
 check_match "and ping" " 0% packet loss" in_ns hs ping -c 1 -W 5 -I 10.77.3.10 10.77.1.10
 stats 1
-for what in rx_malformed rx_foreign rx_bad_source rx_unknown_node; do
+for what in rx_malformed rx_foreign rx_bad_source rx_unknown_node port_malformed port_foreign; do
 	stat $what
 	check_is "nothing was counted as $what" 0 "$REPLY"
 done

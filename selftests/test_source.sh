@@ -18,14 +18,14 @@ topo_serve 110 7000
 topo_serve 111 7000
 
 all=(rx_malformed rx_foreign rx_unknown_node rx_bad_source rx_no_vni rx_too_big rx_down rx_ecn
-	tx_bad_source tx_unsupported tx_malformed tx_no_route tx_no_vni)
+	tx_bad_source tx_unsupported tx_malformed tx_no_route tx_no_vni port_malformed port_foreign)
 
-# only NAME COUNTER N: COUNTER rose by N since count_from, nothing else did, and
+# only NAME [COUNTER=N ]COUNTER N: COUNTER rose by N since count_from, nothing else did, and
 # the server has seen nothing new.
 only() {
 	local name=$1 counter=$2 n=$3 what rose='' server=${4:-110}
 	# It may not have been received yet.
-	waitfor 2 has_risen 1 "$counter" "$n" >/dev/null 2>&1
+	waitfor 2 has_risen 1 "${counter##* }" "$n" >/dev/null 2>&1
 	stats 1
 	for what in "${all[@]}"; do
 		stat "$what"
@@ -80,7 +80,7 @@ inject "... of another node" rx_no_vni 1 -D 10.77.3.10
 inject "... a service address: replies of no flow" rx_no_vni 1 -D 10.96.0.1
 
 # Broken and foreign Geneve.
-inject "cut at every length up to the full headers" rx_malformed 36 -X 35
+inject "cut at every length up to the full headers" "rx_malformed=28 port_malformed" 8 -X 35
 inject "an inner IPv6 header cut" rx_malformed 1 -S fd77:0:0:2::10 -D fd77:0:0:1::10 -x 40
 inject "options that are cut" rx_malformed 1 -O 20 -x 50
 inject "version 1" rx_malformed 1 -V 1
@@ -89,8 +89,8 @@ inject "the critical bit" rx_foreign 1 -c
 inject "a critical option" rx_foreign 1 -O 2 -c -C
 inject "inner Ethernet" rx_foreign 1 -P 0x6558
 inject "an unknown inner protocol" rx_foreign 1 -P 0x88b5
-inject "another mesh" rx_foreign 1 -m 78
-inject "mesh 0" rx_foreign 1 -m 0
+inject "another mesh" port_foreign 1 -m 78
+inject "mesh 0" port_foreign 1 -m 0
 inject "IPv6 said to be IPv4" rx_malformed 1 -S fd77:0:0:2::10 -D fd77:0:0:1::10 -P 0x0800
 inject "IPv4 said to be IPv6" rx_malformed 1 -P 0x86dd
 inject "an inner length beyond the packet" rx_malformed 1 -L 2000

@@ -141,11 +141,12 @@ check_fails "... its containers' devices are gone" ip -n a110 link show vni110
 check "the connections of mesh b work on" round 2
 reach b
 count_from_b() { vnimesh -n h1 -j -s dev show b | jq ".[0].stats.$1"; }
-foreign=$(count_from_b rx_foreign)
+before=$(count_from_b rx_foreign) foreign=$(count_from_b port_foreign)
 in_ns a210 peer burst -u -n 3 -t 200 10.77.1.10 7000 >"$work/out"
-foreign_are() { [ "$(count_from_b rx_foreign)" = "$1" ]; }
-check "packets that still come for mesh a are foreign, counted" \
+foreign_are() { [ "$(count_from_b port_foreign)" = "$1" ]; }
+check "packets that still come for mesh a are foreign to the port, counted" \
 	waitfor 2 foreign_are $((foreign + 3))
+check_is "... not against the mesh that is left" "$before" "$(count_from_b rx_foreign)"
 check "mesh a comes back" mesh_add 1 a
 check "... with its containers" containers a 110 111
 check "... and service" service a

@@ -36,6 +36,9 @@ static int recv_init(struct kunit *test)
 	test_node(test, f->mesh, 2, NODE2, 0x0a4d0200, 24);
 	f->vs = kunit_kzalloc(test, sizeof(*f->vs), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->vs);
+	f->vs->strays = alloc_percpu(struct vnimesh_strays);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->vs->strays);
+	f->mesh->sock = f->vs;
 	f->sk = kunit_kzalloc(test, sizeof(*f->sk), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->sk);
 	f->sk->sk_family = AF_INET;
@@ -51,6 +54,7 @@ static void recv_exit(struct kunit *test)
 	if (!f)
 		return;
 	vnimesh_sock_del(f->mesh);
+	free_percpu(f->vs->strays);
 	test_mesh_free(f->mesh);
 }
 
@@ -90,13 +94,21 @@ static void build(struct recv_fixture *f, u8 proto, unsigned int opt_len)
 	uh->len = htons(f->len - sizeof(*iph));
 }
 
+static u64 counter(struct recv_fixture *f, unsigned int what)
+{
+	if (what == VNIMESH_A_STATS_PORT_MALFORMED ||
+	    what == VNIMESH_A_STATS_PORT_FOREIGN)
+		return vnimesh_sock_strays(f->mesh, what);
+	return vnimesh_stats_read(f->mesh, what);
+}
+
 static u64 counted(struct recv_fixture *f)
 {
 	u64 sum = 0;
 	int i;
 
 	for (i = 0; i <= VNIMESH_A_STATS_MAX; i++)
-		sum += vnimesh_stats_read(f->mesh, i);
+		sum += counter(f, i);
 	return sum;
 }
 
@@ -107,7 +119,7 @@ static void receive(struct kunit *test, struct recv_fixture *f,
 		    unsigned int len, unsigned int linear, unsigned int what)
 {
 	unsigned int ip = sizeof(struct iphdr);
-	u64 all = counted(f), one = vnimesh_stats_read(f->mesh, what);
+	u64 all = counted(f), one = counter(f, what);
 	unsigned int before = freed;
 	struct sk_buff *skb;
 
@@ -122,7 +134,7 @@ static void receive(struct kunit *test, struct recv_fixture *f,
 	KUNIT_ASSERT_EQ(test, vnimesh_recv(f->sk, skb), 0);
 	rcu_read_unlock();
 	local_bh_enable();
-	KUNIT_ASSERT_EQ_MSG(test, vnimesh_stats_read(f->mesh, what) - one, 1,
+	KUNIT_ASSERT_EQ_MSG(test, counter(f, what) - one, 1,
 			    "%u of %zu bytes, %u linear: not counted so", len,
 			    f->len - sizeof(struct iphdr), linear);
 	KUNIT_ASSERT_EQ(test, counted(f) - all, 1);
@@ -143,7 +155,8 @@ static void truncations(struct kunit *test, u8 proto, unsigned int opt_len)
 	for (n = sizeof(struct udphdr); n <= whole(f); n++)
 		for (linear = sizeof(struct udphdr); linear <= n; linear++)
 			receive(test, f, n, linear, n == whole(f) ?
-				VNIMESH_A_STATS_RX_NO_VNI :
+				VNIMESH_A_STATS_RX_NO_VNI : n < BASE_LEN ?
+				VNIMESH_A_STATS_PORT_MALFORMED :
 				VNIMESH_A_STATS_RX_MALFORMED);
 }
 
@@ -183,7 +196,7 @@ static void recv_header(struct kunit *test)
 	receive(test, f, whole(f), 16, VNIMESH_A_STATS_RX_MALFORMED);
 	build(f, IPPROTO_UDP, 0);
 	geneve(f)->vni[0] = 1;
-	receive(test, f, whole(f), 16, VNIMESH_A_STATS_RX_FOREIGN);
+	receive(test, f, whole(f), 16, VNIMESH_A_STATS_PORT_FOREIGN);
 	/* Reserved bits are ignored on receipt (RFC 8926, 3.4). */
 	build(f, IPPROTO_UDP, 0);
 	geneve(f)->rsvd1 = 0x3f;

@@ -82,6 +82,8 @@ static const struct vnm_field stats_fields[] = {
 	STAT(RESTEER_DOWN, "resteer-down"),
 	STAT(RESET_LOST, "reset-lost"),
 	STAT(HOLD_REPEAT, "hold-repeat"),
+	STAT(PORT_MALFORMED, "port-malformed"),
+	STAT(PORT_FOREIGN, "port-foreign"),
 };
 
 const struct vnm_type vnm_stats_type = {

@@ -292,6 +292,9 @@ enum {
 	VNIMESH_A_STATS_RESTEER_DOWN,	/* SYN to another member: its own is down */
 	VNIMESH_A_STATS_RESET_LOST,	/* a reset could not be sent */
 	VNIMESH_A_STATS_HOLD_REPEAT,	/* SYN dropped: it waits already */
+	/* Of the UDP port, that is of all meshes here that share it: */
+	VNIMESH_A_STATS_PORT_MALFORMED,	/* received: no Geneve packet */
+	VNIMESH_A_STATS_PORT_FOREIGN,	/* ... or of no mesh that is here */
 	__VNIMESH_A_STATS_MAX,
 };
 
