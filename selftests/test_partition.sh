@@ -8,7 +8,7 @@
 # the tags run all the time, from two hosts, open ones and new ones: a member that is
 # healthy and can be reached is lost for nobody.
 #
-# The coordinator whose etcd has no majority is host/ha's matter.
+# The coordinator whose etcd has no quorum is in host/store_etcd.sh.
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/mesh.sh"
