@@ -238,6 +238,37 @@ static int check_prefixes(struct vnimesh_mesh *mesh, struct genl_info *info,
 	return 0;
 }
 
+static bool within(const struct vnimesh_node_prefixes *prefixes,
+		   const struct vnimesh_addr_entry *e)
+{
+	return !e->key.family ||
+	       vnimesh_node_within(prefixes, e->key.family, &e->key.ip);
+}
+
+/* mesh->lock. The prefixes are the node's, its VNIs may follow: who tells both
+ * cannot tell them at once, so this is no reason to refuse. But until then nothing
+ * reaches such a VNI, or is believed to come from it.
+ */
+static void warn_outside(struct vnimesh_mesh *mesh, struct genl_info *info,
+			 const struct vnimesh_node *node,
+			 const struct vnimesh_node_prefixes *prefixes)
+{
+	const struct vnimesh_vni_addrs *addrs;
+	const struct vnimesh_vni *vni;
+
+	list_for_each_entry(vni, &node->vnis, node_link) {
+		addrs = rcu_dereference_protected(vni->addrs,
+						  lockdep_is_held(&mesh->lock));
+		if (within(prefixes, &addrs->e4) &&
+		    within(prefixes, &addrs->e6))
+			continue;
+		NL_SET_ERR_MSG_ATTR(info->extack,
+				    info->attrs[VNIMESH_A_NODE_PREFIXES],
+				    "prefixes: a VNI of the node lies outside them");
+		return;
+	}
+}
+
 /* The endpoint that results, NULL: as it was. mesh->lock. */
 static int make_endpoint(struct vnimesh_mesh *mesh, struct genl_info *info,
 			 const struct vnimesh_node *node,
@@ -348,6 +379,8 @@ static int apply(struct vnimesh_mesh *mesh, struct genl_info *info,
 		goto put;
 	if (old && set_scalars(mesh, node, info->attrs))
 		vnimesh_liveness_node(mesh, node);
+	if (old && change->set_prefixes)
+		warn_outside(mesh, info, node, change->prefixes);
 	vnimesh_row_update(&node->row, &row);
 	mesh->generation++;
 	vnimesh_nl_node_notify(mesh, info, VNIMESH_CMD_NODE_NTF, node);

@@ -315,22 +315,29 @@ struct vnimesh_node *vnimesh_node_conflict(struct vnimesh_mesh *mesh,
 	return entry && entry->node != node ? entry->node : NULL;
 }
 
-bool vnimesh_node_allows(struct vnimesh_mesh *mesh,
-			 const struct vnimesh_node *node, u8 family,
-			 const union vnimesh_ip *ip)
+bool vnimesh_node_within(const struct vnimesh_node_prefixes *prefixes,
+			 u8 family, const union vnimesh_ip *ip)
 {
-	struct vnimesh_node_prefixes *prefixes;
 	bool any = false;
 	u32 i;
 
-	prefixes = rcu_dereference_protected(node->prefixes,
-					     lockdep_is_held(&mesh->lock));
 	for (i = 0; prefixes && i < prefixes->n; i++) {
 		if (vnimesh_prefix_match(&prefixes->p[i], family, ip))
 			return true;
 		any |= prefixes->p[i].family == family;
 	}
 	return !any;
+}
+
+bool vnimesh_node_allows(struct vnimesh_mesh *mesh,
+			 const struct vnimesh_node *node, u8 family,
+			 const union vnimesh_ip *ip)
+{
+	const struct vnimesh_node_prefixes *prefixes;
+
+	prefixes = rcu_dereference_protected(node->prefixes,
+					     lockdep_is_held(&mesh->lock));
+	return vnimesh_node_within(prefixes, family, ip);
 }
 
 static void publish_endpoint(struct vnimesh_mesh *mesh,

@@ -115,7 +115,10 @@ int vnimesh_node_apply(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
 void vnimesh_node_unlink(struct vnimesh_mesh *mesh, struct vnimesh_node *node);
 /* The zone of @node changed: how near it is, or all are, if it is ours. */
 void vnimesh_node_locate(struct vnimesh_mesh *mesh, struct vnimesh_node *node);
-/* Does @node own @ip, or own no prefix of the family at all? */
+/* Is @ip in one of @prefixes (may be NULL), or has none of them the family? */
+bool vnimesh_node_within(const struct vnimesh_node_prefixes *prefixes,
+			 u8 family, const union vnimesh_ip *ip);
+/* ... in those of @node. */
 bool vnimesh_node_allows(struct vnimesh_mesh *mesh,
 			 const struct vnimesh_node *node, u8 family,
 			 const union vnimesh_ip *ip);

@@ -161,6 +161,46 @@ static int member(const char *tag, uint32_t id, uint8_t origin, uint64_t gen)
 	return ask(&m);
 }
 
+/* Prefixes of node 200; 0: none. */
+static int prefixes(const char *one, const char *other)
+{
+	uint32_t at;
+
+	start(&m, VNIMESH_CMD_NODE_SET, NLM_F_CREATE);
+	put_u32(&m, VNIMESH_A_NODE_IFINDEX, ifindex);
+	put_u32(&m, VNIMESH_A_NODE_ID, 200);
+	put_ip(&m, VNIMESH_A_NODE_ADDR, "192.0.2.200");
+	at = nest(&m, VNIMESH_A_NODE_PREFIXES);
+	if (one)
+		put_prefix(&m, 1, one, 24);
+	if (other)
+		put_prefix(&m, 2, other, 24);
+	end_nest(&m, at);
+	return ask(&m);
+}
+
+static void warned(bool want, const char *what)
+{
+	result(want == !strcmp(ack.text, "prefixes: a VNI of the node lies outside them"),
+	       "%s (\"%s\")", what, ack.text);
+}
+
+static void try_prefixes(void)
+{
+	is(0, prefixes("10.200.0.0", NULL), "a node with a prefix");
+	is(0, vni(20001, 200, "10.200.0.5", STATIC, 0), "... and a VNI in it");
+	is(0, prefixes("10.200.0.0", "10.201.0.0"), "another prefix");
+	warned(false, "... and nothing to warn of");
+	is(0, prefixes("10.201.0.0", NULL), "the first one goes, under the VNI");
+	warned(true, "... with a warning");
+	is(0, prefixes(NULL, NULL), "none: each VNI is allowed then");
+	warned(false, "... without one");
+	is(0, del(VNIMESH_CMD_VNI_DEL, 20001, NULL), "the VNI goes");
+	is(0, prefixes("10.201.0.0", NULL), "the prefix comes");
+	warned(false, "... without a warning");
+	is(0, del(VNIMESH_CMD_NODE_DEL, 200, NULL), "the node goes");
+}
+
 static void try_addresses(void)
 {
 	is(0, vni(70, 0, "10.77.1.70", STATIC, 0), "a VNI of this host, no device");
@@ -635,6 +675,7 @@ int main(int argc, char **argv)
 	ifindex = if_nametoindex(argv[1]);
 	if (!ifindex)
 		die(argv[1]);
+	try_prefixes();
 	try_versions();
 	try_addresses();
 	try_sweep();
