@@ -7,6 +7,7 @@
 #	san_build PROGRAM...		into $san, with all objects that they consist of
 #	san_link OUT FILE...		a program of OUT's own from C files and objects:
 #					vnimeshd/NAME.o or lib/NAME.o of $san are enough
+#	san_options [PATH]		what the sanitizers are to do; reports to PATH...
 #
 # The objects stay where the test runner keeps what it builds.
 
@@ -42,4 +43,17 @@ san_agent() {
 		file=${file##*/}
 		[ "$file" = main.c ] || echo "vnimeshd/${file%.c}.o"
 	done
+}
+
+# The leak check at exit stops the process with ptrace(2), which not every machine
+# allows: where it does not, valgrind finds leaks.
+san_options() {
+	local leaks=1
+	if ! echo 'int main(void) { return 0; }' |
+		gcc -fsanitize=address -x c - -o "$work/leaks" || ! "$work/leaks"; then
+		leaks=0
+		diag "no leak check on this machine"
+	fi 2>/dev/null
+	export ASAN_OPTIONS=detect_leaks=$leaks:abort_on_error=1${1:+:log_path=$1}
+	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1${1:+:log_path=$1}
 }

@@ -78,6 +78,45 @@ in_root() {
 		' in_root "$dir" "${#binds[@]}" "${binds[@]}" "$@"
 }
 
+# make_chroot DIR ROOT SCRIPT PACKAGE...: a copy of ROOT with the packages, in which
+# SCRIPT has run; $log has what it says.
+make_chroot() {
+	local to=$1 from=$2 script=$3 tmp=$cache/tmp-static
+	shift 3
+
+	[ ! -e "$to/done" ] || { touch "$to"; return 0; }
+	echo "# making a chroot of the checkers (log: $log)"
+	rm -rf --one-file-system "$tmp"
+	mkdir -p "$tmp"
+	cp -a --reflink=auto "$from" "$tmp/root"
+	cp -L /etc/resolv.conf "$tmp/root/etc/"
+	in_root "$tmp/root" bash -euc '
+		apt-get update -q
+		apt-get install -y -q --no-install-recommends "$@"
+		rm -rf /var/cache/apt/archives/*.deb
+		'"$script" static "$@" >"$log" 2>&1 ||
+		{ tail -n 20 "$log" >&2; return 1; }
+	rm -f "$tmp/root/etc/resolv.conf"
+	touch "$tmp/done"
+	rm -rf --one-file-system "$to"
+	mv "$tmp" "$to"
+}
+
+# lane_root: the guest system's chroot with what the long lanes need besides, made by
+# the first call; sets $dir.
+lane_root() {
+	log=$cache/lane.log
+	dir=$cache/lane-$({ echo "$root"; packages lane; } | hash_of)
+	(
+		flock 9
+		# shellcheck disable=SC2046
+		make_chroot "$dir" "$root" : $(packages lane)
+	) 9>"$cache/lock.lane" || return
+	find "$cache" -maxdepth 1 -name 'lane-*' -type d -mtime +2 ! -path "$dir" \
+		-exec rm -rf --one-file-system {} +
+	dir=$dir/root
+}
+
 # in_kernel_root KERNELDIR [-v SRC:DST]... CMD...: in the chroot in which the module
 # is compiled for the kernel that `stock` fetched.
 in_kernel_root() {

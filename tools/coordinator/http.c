@@ -473,7 +473,7 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (c)
 			TAILQ_REMOVE(&http->clients, c, list);
-		http->connections -= c != NULL;
+		http->connections -= !!c;
 		free(c);
 		*ctx = NULL;
 		return;

@@ -229,8 +229,9 @@ static int fill_prefix(struct nl_msg *msg, int attr, const struct ip_prefix *p)
 	struct nlattr *nest = nla_nest_start(msg, attr);
 
 	if (!nest ||
-	    nla_put(msg, VNIMESH_A_PREFIX_ADDR, (int)ip_bytes(&p->addr),
-		    p->addr.b) ||
+	    (p->addr.family &&
+	     nla_put(msg, VNIMESH_A_PREFIX_ADDR, (int)ip_bytes(&p->addr),
+		     p->addr.b)) ||
 	    nla_put_u8(msg, VNIMESH_A_PREFIX_LEN, p->len))
 		return -ENOMEM;
 	nest_end(msg, nest);
