@@ -12,7 +12,12 @@
 #   make check-static    W=1 of gcc and clang, sparse, coccicheck, checkpatch, shellcheck
 #   make soak            100,000 flows of a member that dies, 10,000 past one that
 #                        fails; a million hostile datagrams to an agent; ten deaths
-#                        of each coordinator and etcd member, and of the leader
+#                        of each coordinator and etcd member, and of the leader; 10,000 slow
+#                        clients; 30 losses of power; the three below
+#   make check-san, check-valgrind
+#                        the tests of agent, coordinator and tool under sanitizers
+#                        with leak check, under valgrind
+#   make fuzz            each parser of others' input for FUZZ_SECONDS by libFuzzer
 #   make kunit           unit tests, in User Mode Linux
 #   make bench-quick     what a packet costs, beside other ways, likewise
 
@@ -73,6 +78,22 @@ soak:
 	selftests/vm/chroot env VNIMESH_SOAK=1 selftests/host/peers.sh
 	selftests/vm/run -t 3000 -e EJECT_FLOWS=10000 -- selftests/test_eject.sh
 	selftests/vm/chroot env STORE_ROUNDS=10 STORE_RATE=50 selftests/host/store_etcd.sh
+	selftests/vm/chroot env API_SLOW=10000 selftests/host/api.sh
+	selftests/vm/powerfail -n 30
+	selftests/vm/powerfail -n 5 -o
+	+$(MAKE) check-san check-valgrind fuzz FUZZ_SECONDS=600
+
+check-san:
+	selftests/vm/build tools
+	selftests/vm/chroot selftests/host/lane san
+
+check-valgrind:
+	selftests/vm/build tools
+	selftests/vm/chroot -l selftests/host/lane valgrind
+
+fuzz:
+	selftests/vm/build tools
+	selftests/vm/chroot -l env FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) selftests/host/fuzz.sh
 
 check-debug:
 	selftests/check -d -u
@@ -94,5 +115,6 @@ clean:
 	+@$(call subdir,selftests/sim,clean)
 
 .PHONY: all module tools selftests pump install install-module install-tools \
-	sim check demo check-kernels check-debug check-static soak kunit bench-quick \
+	sim check demo check-kernels check-debug check-static check-san check-valgrind \
+	fuzz soak kunit bench-quick \
 	clean
