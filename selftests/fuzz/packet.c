@@ -143,6 +143,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		must(!pkt.has_ports || pkt.l4 + 8U <= skb.linear);
 		must(pkt.payload <= skb.len);
 		vnimesh_packet_is_local_only(&pkt);
+		if (pkt.has_ports && !pkt.fragment &&
+		    pkt.tuple.proto == IPPROTO_TCP) {
+			vnimesh_packet_tcp_sound(&skb, &pkt);
+			skb.ip_summed = CHECKSUM_PARTIAL;
+			skb.csum_start = pkt.l4;
+			skb.csum_offset = offsetof(struct tcphdr, check);
+			vnimesh_packet_tcp_sound(&skb, &pkt);
+		}
 		if (pkt.has_ports)
 			quote(&skb, &pkt);
 	}

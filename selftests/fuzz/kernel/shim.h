@@ -38,7 +38,13 @@ struct sk_buff {
 	unsigned int linear, len;
 	const unsigned char *all;
 	__be16 protocol;
+	u8 ip_summed;
+	u16 csum_start, csum_offset;
 };
+
+#define CHECKSUM_NONE		0
+#define CHECKSUM_PARTIAL	3
+#define __force
 
 static inline bool pskb_may_pull(struct sk_buff *skb, unsigned int len)
 {
@@ -140,6 +146,41 @@ static inline __sum16 csum_fold(__wsum sum)
 static inline __wsum csum_unfold(__sum16 sum)
 {
 	return sum;
+}
+
+static inline __wsum skb_checksum(const struct sk_buff *skb, int at, int len,
+				  __wsum sum)
+{
+	/* The kernel's own has a BUG for what lies outside. */
+	if (at < 0 || len < 0 || (unsigned int)at + len > skb->len)
+		abort();
+	return csum_partial(skb->all + at, len, sum);
+}
+
+static inline int skb_checksum_start_offset(const struct sk_buff *skb)
+{
+	return skb->csum_start;
+}
+
+static inline __sum16 tcp_sum(const void *src, const void *dst, int addr,
+			      u32 len, __wsum sum)
+{
+	__be32 words[2] = { htonl(len), htonl(6) };
+
+	sum = csum_partial(src, addr, sum);
+	sum = csum_partial(dst, addr, sum);
+	return csum_fold(csum_partial(words, sizeof(words), sum));
+}
+
+static inline __sum16 tcp_v4_check(u32 len, __be32 src, __be32 dst, __wsum sum)
+{
+	return tcp_sum(&src, &dst, sizeof(src), len, sum);
+}
+
+static inline __sum16 tcp_v6_check(u32 len, const struct in6_addr *src,
+				   const struct in6_addr *dst, __wsum sum)
+{
+	return tcp_sum(src, dst, sizeof(*src), len, sum);
 }
 
 #endif
