@@ -85,7 +85,7 @@ soak:
 
 check-san:
 	selftests/vm/build tools
-	selftests/vm/chroot selftests/host/lane san
+	selftests/vm/chroot env VNIMESH_LEAKS=1 selftests/host/lane san
 
 check-valgrind:
 	selftests/vm/build tools

@@ -50,7 +50,9 @@ archives() {
 }
 
 # in_root DIR [-v SRC:DST]... CMD...: run CMD in the chroot DIR. All mounts live
-# in a mount namespace of their own, so that an interrupted run leaves none.
+# in a mount namespace of their own, so that an interrupted run leaves none. With
+# in_root_by=exec it takes the place of the shell, and who kills that ends CMD and all
+# that it started.
 in_root() {
 	local dir=$1 binds=()
 	shift
@@ -59,7 +61,7 @@ in_root() {
 		shift 2
 	done
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	unshare --mount --propagation private --pid --fork --kill-child -- \
+	${in_root_by-} unshare --mount --propagation private --pid --fork --kill-child -- \
 		bash -euc '
 		dir=$1 n=$2
 		shift 2
