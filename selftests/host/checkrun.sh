@@ -18,7 +18,8 @@ declare -gA pid=()
 checkrun_build() {
 	local objects
 	mapfile -t objects < <(san_agent)
-	san_build vnimeshd && san_link "$work/checkrun" selftests/host/checkrun.c "${objects[@]}"
+	san_build vnimeshd && san_link "$work/checkrun" -Wl,--wrap=sendmsg \
+		selftests/host/checkrun.c "${objects[@]}"
 }
 
 checkrun_start() {
@@ -62,6 +63,7 @@ defer checkrun_cleanup
 
 is() {
 	local line
+	gone checkrun && tail -n 20 "$work/checkrun.err"
 	line=$(grep "^$1 " "$work/said" | tail -n 1)
 	echo "$line"
 	grep -Eq "^$1 $2" <<<"$line"

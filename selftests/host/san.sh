@@ -5,8 +5,9 @@
 # for all tests of a checkout. Sourced from the top directory.
 #
 #	san_build PROGRAM...		into $san, with all objects that they consist of
-#	san_link OUT FILE...		a program of OUT's own from C files and objects:
-#					vnimeshd/NAME.o or lib/NAME.o of $san are enough
+#	san_link OUT FILE...		a program of OUT's own from C files, objects and
+#					options: vnimeshd/NAME.o or lib/NAME.o of $san
+#					are enough
 #	san_options [PATH]		what the sanitizers are to do; reports to PATH...
 #
 # The objects stay where the test runner keeps what it builds.
@@ -23,7 +24,7 @@ san_link() {
 	local target=$1 file words=()
 	shift
 	for file in "$@"; do
-		[[ $file == *.c ]] || file=$san/$file
+		[[ $file == *.c || $file == -* ]] || file=$san/$file
 		words+=("$file")
 	done
 	# shellcheck disable=SC2046 # flags are words

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -147,6 +149,22 @@ int loop_io(struct loop *loop, struct source **ret, int fd, uint32_t events,
 	err = sd_event_add_io(loop->event, &source->ev, fd, events, on_io,
 			      source);
 	return source_finish(source, err, ret);
+}
+
+int loop_io_of_library(struct loop *loop, struct source **ret, int fd,
+		       uint32_t events, loop_io_fn fn, void *data)
+{
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int err;
+
+	if (own < 0)
+		return -errno;
+	err = loop_io(loop, ret, own, events, fn, data);
+	if (err)
+		close(own);
+	else
+		sd_event_source_set_io_fd_own((*ret)->ev, 1);
+	return err;
 }
 
 int source_io_events(struct source *source, uint32_t events)

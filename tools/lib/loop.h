@@ -6,7 +6,9 @@
  *
  * Ownership: a source belongs to whoever created it and is freed with
  * source_free(), also from within its own callback; all sources are freed
- * before loop_free(). The loop never closes a file descriptor.
+ * before loop_free(). The loop never closes a file descriptor of others, and
+ * theirs must stay open until the source is freed: epoll(7) watches what is open,
+ * not the number, and goes on for as long as any process holds it.
  *
  * Errors: functions returning int give 0 or a negative errno.
  */
@@ -41,6 +43,12 @@ uint64_t loop_now(void);
 int loop_io(struct loop *loop, struct source **ret, int fd, uint32_t events,
 	    loop_io_fn fn, void *data);
 int source_io_events(struct source *source, uint32_t events);
+
+/* The same for @fd of a library, which closes it when it likes: what is watched is
+ * a second descriptor, the source's own.
+ */
+int loop_io_of_library(struct loop *loop, struct source **ret, int fd,
+		       uint32_t events, loop_io_fn fn, void *data);
 
 /* A one-shot timer, created disarmed. It fires at @at_us or, when that has
  * passed, on the next turn; setting it again moves it.

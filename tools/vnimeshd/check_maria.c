@@ -111,13 +111,15 @@ static int watch(struct maria *m, int status)
 	if (status & MYSQL_WAIT_EXCEPT)
 		events |= EPOLLPRI;
 	source_free(&m->io);
-	return loop_io(m->p.want.loop, &m->io, fd, events, on_io, m);
+	return loop_io_of_library(m->p.want.loop, &m->io, fd, events, on_io, m);
 }
 
 static void await(struct maria *m, int status)
 {
-	if (watch(m, status))
-		probe_end(&m->p, HEALTH_NOTHING, 0, "no memory");
+	int err = watch(m, status);
+
+	if (err)
+		probe_end(&m->p, HEALTH_NOTHING, 0, "%s", strerror(-err));
 }
 
 /* Go on with what is under way, or, with @status -1, start the next step. */

@@ -91,15 +91,20 @@ static void answered(struct pg *g, const PGresult *res)
 
 static void on_io(void *data, int fd, uint32_t events);
 
-/* The library may have opened another socket under the same number: what was
- * waited for is gone with the old one.
- */
-static void await(struct pg *g, uint32_t events)
+/* The library may have opened another socket under the same number. */
+static int watch(struct pg *g, uint32_t events)
 {
 	source_free(&g->io);
-	if (loop_io(g->p.want.loop, &g->io, PQsocket(g->conn), events, on_io,
-		    g))
-		probe_end(&g->p, HEALTH_NOTHING, 0, "no memory");
+	return loop_io_of_library(g->p.want.loop, &g->io, PQsocket(g->conn),
+				  events, on_io, g);
+}
+
+static void await(struct pg *g, uint32_t events)
+{
+	int err = watch(g, events);
+
+	if (err)
+		probe_end(&g->p, HEALTH_NOTHING, 0, "%s", strerror(-err));
 }
 
 static void ask(struct pg *g)
@@ -267,8 +272,7 @@ static int start_own(struct pg *g)
 	if (!g->conn)
 		return -ENOMEM;
 	if (PQstatus(g->conn) != CONNECTION_BAD)
-		return loop_io(g->p.want.loop, &g->io, PQsocket(g->conn),
-			       EPOLLOUT, on_io, g);
+		return watch(g, EPOLLOUT);
 	probe_early(&g->p, strstr(PQerrorMessage(g->conn), "refused") ?
 		    HEALTH_DEFINITE : HEALTH_FAIL, "%s",
 		    reason(g, text, sizeof(text)));
