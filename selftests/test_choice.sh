@@ -4,6 +4,7 @@
 # The choice of a member: who gets no new flow, what moves new flows, and that
 # established ones stay where they are.
 # vm: -m 1024 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: -m 1024 -t 900
+# uml: -m 768
 #
 # The mesh without its coordinator: killed, restarted, frozen for five leases.
 # No member is lost, flows go on, identities and addresses are kept, and what

@@ -5,6 +5,7 @@
 # for the whole host when two have. What a container can make up harms nobody
 # else. EJECT_FLOWS: connects of the first part, 2000.
 # vm: -m 1024 -t 900
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

@@ -5,6 +5,7 @@
 # socket sent; in both directions, IPv4 and IPv6, with any quote; and what a host
 # answers to a packet for a VNI that it has not.
 # vm: -m 1024 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

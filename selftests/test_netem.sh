@@ -4,6 +4,7 @@
 # An underlay that loses, doubles, reorders, delays and spoils packets: what is
 # transferred arrives whole, and iperf3 runs both ways.
 # vm: -m 1024 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

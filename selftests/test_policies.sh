@@ -5,6 +5,7 @@
 # maglev, random, failover; and route get, whose answers are computed again in
 # user space.
 # vm: -m 1024 -t 800
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

@@ -4,6 +4,7 @@
 # A SYN that a member refuses or does not answer goes to another one, and the
 # application sees only a slower connect. RESTEER_CONNECTS: of the first parts, 1000.
 # vm: -m 1024 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

@@ -5,6 +5,7 @@
 # across hosts, strangers on the underlay, broken and foreign Geneve. Each is
 # dropped, counted for what it is, and not delivered.
 # vm: -m 1024 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

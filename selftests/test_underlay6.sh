@@ -4,6 +4,7 @@
 # A mesh over IPv6: all paths, sizes, offloads, ECN, checksums, path MTU, and what
 # is refused.
 # vm: -m 1536 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"
