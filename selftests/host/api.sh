@@ -212,6 +212,34 @@ say "$admin" GET "/v1/audit?after=$((last - 2))&limit=1"
 check_is "by pages" "1 $((last - 1))" "$(jq -r '"\(.entries | length) \(.entries[0].seq)"' "$body")"
 say "$admin" GET '/v1/audit?limit=0'
 check_is "a bad page" '400 limit' "$status $(jq -r .field "$body")"
+
+# Two say that they are the primary: what the store keeps stays as it is.
+claim() {
+	say "$admin" POST /v1/nodes/1/report "${json[@]}" "{\"epoch\": 5, \"seq\": $1, \"members\": [{\"tag\": \"first\", \"vni\": 258,
+		\"address4\": \"10.77.1.3\", \"state\": \"down\", \"health\": 0, $2}]}"
+}
+claims() { say "$admin" GET "/v1/audit?after=$last" && jq -r '.entries[] | select(.object == "member first/258") | "\(.what): \(.cause)"' "$body"; }
+has_claims() { [ "$(claims | wc -l)" = "$1" ]; }
+say "$admin" GET /v1/audit
+last=$(jq .last "$body")
+claim 5 '"output": "not the primary"'
+claim 6 '"output": "two primaries: VNI 513 is it already", "rival": 513'
+check_is "a rival is taken" 200 "$status"
+check "which is in the log" waitfor 20 has_claims 2
+claim 7 '"output": "two primaries: VNI 513 is it already", "latency_us": 5, "rival": 513'
+say "$admin" GET /v1/services/first
+check_is "and who asks is told" 513 "$(jq '.members[0].rival' "$body")"
+claim 8 '"output": "not the primary"'
+check "as is its end" waitfor 20 has_claims 3
+check_is "once each, with who and why" "added: down: not the primary
+two primaries: VNI 513 says that it is the primary, too; that one stays
+one primary: no more than one of VNI 258 and VNI 513 says so: not the primary" "$(claims)"
+say "$admin" GET /v1/services/first
+check_is "there is none any more" null "$(jq '.members[0].rival' "$body")"
+claim 9 '"rival": "x"'
+check_is "no VNI" '400 members[0].rival' "$status $(jq -r .field "$body")"
+say "$admin" GET /v1/audit
+last=$(jq .last "$body")
 stop KILL
 start
 url=https://127.0.0.1:$port

@@ -13,6 +13,7 @@
 #include "json.h"
 #include "lease.h"
 #include "mem.h"
+#include "note.h"
 #include "problem.h"
 #include "report.h"
 #include "service.h"
@@ -284,6 +285,30 @@ static void store_all(struct work *work)
 	}
 }
 
+/* Two that say they are the primary change nothing that the store keeps: the
+ * log has them all the same, and that there is one again.
+ */
+static void note_rival(struct work *work, const struct member *m,
+		       const struct report_member *said)
+{
+	const struct member_soft *soft = &said->soft;
+	char object[TAG_MAX + 32];
+
+	if (m->soft.rival == soft->rival)
+		return;
+	snprintf(object, sizeof(object), "member %s/%u", said->def.tag,
+		 said->def.vni);
+	if (soft->rival)
+		note(work->reg, work->rq, object, "two primaries",
+		     "VNI %u says that it is the primary, too; %s stays",
+		     soft->rival, said->def.state == VNIMESH_STATE_DOWN ?
+		     "that one" : "this one");
+	else
+		note(work->reg, work->rq, object, "one primary",
+		     "no more than one of VNI %u and VNI %u says so: %s",
+		     said->def.vni, m->soft.rival, soft->output);
+}
+
 /* Takes over what is said of a member. A change of what the store keeps, or
  * from or to health 0, decides routing; other scores can wait for each other.
  */
@@ -291,9 +316,11 @@ static void apply_member(struct work *work, struct member *m,
 			 const struct report_member *said, bool changed)
 {
 	bool urgent = changed || !m->confirmed ||
-		      !m->soft.health != !said->soft.health;
+		      !m->soft.health != !said->soft.health ||
+		      m->soft.rival != said->soft.rival;
 	bool moved = urgent || !record_same_soft(&m->soft, &said->soft);
 
+	note_rival(work, m, said);
 	m->def = said->def;
 	m->def.node = work->node->def.id;
 	m->soft = said->soft;

@@ -52,7 +52,7 @@ bool record_same_service(const struct service_def *a,
 bool record_same_soft(const struct member_soft *a, const struct member_soft *b)
 {
 	return a->health == b->health && a->latency_us == b->latency_us &&
-	       a->latency_kind == b->latency_kind &&
+	       a->latency_kind == b->latency_kind && a->rival == b->rival &&
 	       !strcmp(a->output, b->output);
 }
 
@@ -122,6 +122,7 @@ void record_read_member(struct jobj *obj, struct member_def *def,
 		 &soft->latency_us);
 	jget_word(obj, "latency_kind", JOPT, record_latencies, &kind);
 	soft->latency_kind = kind + 1;
+	jget_u32(obj, "rival", JOPT, 0, UINT32_MAX, &soft->rival);
 	jget_str(obj, "output", JOPT, SIZE_MAX, &output);
 	copy_text(soft->output, sizeof(soft->output), output);
 	jget_int(obj, "epoch", JOPT, 0, JINT_MAX, &soft->epoch);
@@ -269,6 +270,8 @@ json_t *record_member(const struct member_def *def,
 	record_set(obj, "latency_us", json_integer(soft->latency_us));
 	record_set(obj, "latency_kind",
 		   json_string(record_latencies[kind - 1]));
+	if (soft->rival)
+		record_set(obj, "rival", json_integer(soft->rival));
 	record_set(obj, "output", json_string(soft->output));
 	record_set(obj, "stale", json_boolean(stale));
 	if (soft->epoch) {

@@ -69,6 +69,7 @@ struct member_soft {
 	enum vnimesh_latency latency_kind;
 	int64_t epoch;			/* 0: none is known, nor a seq */
 	int64_t seq;
+	uint32_t rival;			/* VNI that is the primary, too; 0: none */
 	char output[OUTPUT_MAX + 1];
 };
 

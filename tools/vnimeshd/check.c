@@ -326,6 +326,7 @@ static void run_alias(struct check *c)
 	struct check_other other = { .text = "" };
 	char text[OUTPUT_MAX + 1], why[128];
 	const char *rival = NULL;
+	bool claims = false;
 	bool pass = false;
 
 	again(c);
@@ -345,13 +346,16 @@ static void run_alias(struct check *c)
 	} else if (other.role != CHECK_ROLE_PRIMARY) {
 		snprintf(text, sizeof(text), "not the primary");
 	} else {
-		if (c->env->rival)
-			rival = c->env->rival(c->env->data, c->tag, c->vni, why,
-					      sizeof(why));
-		pass = !rival;
-		snprintf(text, sizeof(text), "%s", rival ? rival :
-			 "the primary");
+		claims = true;
+		snprintf(text, sizeof(text), "the primary");
 	}
+	if (c->conf->alias_primary && c->env->rival)
+		rival = c->env->rival(c->env->data, c->tag, c->vni, claims,
+				      why, sizeof(why));
+	if (rival)
+		snprintf(text, sizeof(text), "%s", rival);
+	else if (claims)
+		pass = true;
 	feed(c, pass ? HEALTH_PASS : HEALTH_DEFINITE, other.latency_us, text);
 }
 

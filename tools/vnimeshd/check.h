@@ -36,9 +36,11 @@ struct check_env {
 	/* False: there is no such member here. */
 	bool (*other)(void *data, const char *tag, uint32_t vni,
 		      struct check_other *ret);
-	/* May @tag on @vni be said to be the primary: NULL, or why not. */
+	/* @tag on @vni says that it is the primary, or does no more: may it be
+	 * said to be? NULL, or why not.
+	 */
 	const char *(*rival)(void *data, const char *tag, uint32_t vni,
-			     char *buf, size_t len);
+			     bool claims, char *buf, size_t len);
 	void *data;
 	unsigned int probes;	/* under way, each with a descriptor */
 	unsigned int probes_max;

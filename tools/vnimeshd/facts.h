@@ -77,6 +77,7 @@ struct member {
 	uint64_t epoch, seq;
 	bool peer;		/* its owner answers us, and these are its figures */
 	bool asked;		/* we asked it for them */
+	uint32_t rival;		/* see struct own; of our own ones */
 	char output[OUTPUT_MAX + 1];
 	bool unread;		/* told, but not understood: see facts_set_members() */
 };

@@ -115,6 +115,14 @@ static void tell_followers(struct local *l, const struct own *o)
 	}
 }
 
+/* Down as before, but somebody has to look at it, or does not any more. */
+static void tell_rival(struct local *l, struct own *o)
+{
+	if (o->told_rival != o->rival && o->health.told)
+		local_tell(l, o);
+	o->told_rival = o->rival;
+}
+
 static void on_check(void *data, const char *output)
 {
 	enum check_role role;
@@ -124,10 +132,7 @@ static void on_check(void *data, const char *output)
 	o->checked_us = loop_now();
 	set_output(o, output);
 	tell_news(o->l, o);
-	/* Down as before, but somebody has to look at it. */
-	if (o->told_rival != o->rival && o->health.told)
-		local_tell(o->l, o);
-	o->told_rival = o->rival;
+	tell_rival(o->l, o);
 	role = check_role(o->check);
 	if (up == o->health.up && role == o->role)
 		return;
@@ -164,8 +169,10 @@ static void lost(struct local *l, struct own *o, const char *why)
 	o->device = false;
 	check_stop(o->check);
 	health_lost(&o->health);
+	o->rival = 0;
 	set_output(o, why);
 	tell_news(l, o);
+	tell_rival(l, o);
 }
 
 void local_apply(struct local *l, struct own *o)
@@ -592,6 +599,7 @@ bool local_fact(const struct local *l, const struct own *o, struct member *ret)
 		ret->latency_us = VNIMESH_LATENCY_MAX;
 	ret->epoch = l->m->epoch;
 	ret->seq = o->seq;
+	ret->rival = o->rival;
 	strcpy(ret->output, o->output);
 	return true;
 }

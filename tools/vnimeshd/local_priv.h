@@ -27,7 +27,7 @@ void local_sweep(struct local *l);
 void local_restore(struct local *l);
 
 /* For check_env.rival. */
-const char *local_rival(void *data, const char *tag, uint32_t vni, char *buf,
-			size_t len);
+const char *local_rival(void *data, const char *tag, uint32_t vni, bool claims,
+			char *buf, size_t len);
 
 #endif

@@ -301,12 +301,12 @@ static uint32_t other_primary(const struct local *l, const char *tag,
 	return 0;
 }
 
-const char *local_rival(void *data, const char *tag, uint32_t vni, char *buf,
-			size_t len)
+const char *local_rival(void *data, const char *tag, uint32_t vni, bool claims,
+			char *buf, size_t len)
 {
 	struct local *l = data;
 	struct own *o = (struct own *)local_find(l, tag, vni);
-	uint32_t rival = other_primary(l, tag, vni);
+	uint32_t rival = claims ? other_primary(l, tag, vni) : 0;
 
 	if (!o)
 		return NULL;

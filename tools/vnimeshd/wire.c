@@ -415,5 +415,7 @@ json_t *wire_pack_member(const char *tag, const struct member *m)
 
 	put_address(o, "address4", &m->address4);
 	put_address(o, "address6", &m->address6);
+	if (m->rival)
+		json_object_set_new(o, "rival", json_integer(m->rival));
 	return o;
 }
