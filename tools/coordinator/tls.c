@@ -233,6 +233,7 @@ static bool make_server(struct tls *tls, const struct config *cfg, char *err,
 	gnutls_x509_privkey_t key = NULL;
 	gnutls_x509_crt_t crt = NULL;
 	unsigned int i;
+	time_t since;
 	int ret;
 
 	ret = make_key(&key);
@@ -241,6 +242,12 @@ static bool make_server(struct tls *tls, const struct config *cfg, char *err,
 				 serial);
 	if (ret >= 0)
 		ret = gnutls_x509_crt_set_key(crt, key);
+	/* Made anew at each start, on a day that may turn out to be wrong: for
+	 * as long as its authority.
+	 */
+	since = gnutls_x509_crt_get_activation_time(tls->ca);
+	if (ret >= 0)
+		ret = gnutls_x509_crt_set_activation_time(crt, since);
 	if (ret >= 0)
 		ret = add_address(crt, &cfg->listen);
 	for (i = 0; i < cfg->nr_addresses && ret >= 0; i++)
