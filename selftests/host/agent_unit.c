@@ -294,6 +294,11 @@ static void test_reach_late(void)
 	ok(!reach_late(1200 * MS, 1400 * MS, 300), "200 ms late is harmless");
 	ok(reach_late(1200 * MS, 9000 * MS, 300), "8 s late is a stop");
 	reach_forgive(&r);
+	i = r.rtt_us;
+	reach_send(&r, 3, 8000 * MS, &seq);
+	reach_answer(&r, seq, 7000 * MS);
+	ok(i && r.rtt_us == (uint32_t)i && !r.unanswered,
+	   "an answer that came before its question has no round trip");
 	ok(!reach_send(&r, 3, 9000 * MS, &seq) && r.state == REACH_UP,
 	   "a stop of this process loses no node");
 	ok(reach_answer(&r, seq - 1, 9000 * MS) == false &&

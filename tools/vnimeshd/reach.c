@@ -112,10 +112,9 @@ bool reach_answer(struct reach *r, uint16_t seq, uint64_t now_us)
 	if (r->unanswered > back)
 		r->unanswered = back;
 
+	/* An answer before its question: the clock was set in between. */
 	rtt = now_us - r->sent_us[seq % REACH_RING];
-	if (now_us < r->sent_us[seq % REACH_RING])
-		rtt = 0;
-	if (rtt <= UINT32_MAX)
+	if (now_us >= r->sent_us[seq % REACH_RING] && rtt <= UINT32_MAX)
 		r->rtt_us = ewma(r->rtt_us, rtt);
 
 	if (r->full_out && seq == r->full_seq) {
