@@ -167,6 +167,14 @@ static json_int_t age_ms(uint64_t since_us)
 	return since_us ? (json_int_t)((loop_now() - since_us) / 1000) : -1;
 }
 
+/* The clock of the day may have been set back since. */
+static json_int_t intent_age_ms(uint64_t since)
+{
+	uint64_t now = time(NULL);
+
+	return now > since ? (now - since) * 1000 : 0;
+}
+
 /* Each of what counts, with its source and age; the worst of them wins. */
 static json_t *show(const struct local *l, const struct own *o)
 {
@@ -181,8 +189,7 @@ static json_t *show(const struct local *l, const struct own *o)
 				   "state", states[in->state - VNIMESH_STATE_UP],
 				   "reason", in->reason,
 				   "uid", (json_int_t)in->uid,
-				   "age_ms", (json_int_t)(time(NULL) -
-							  in->since) * 1000);
+				   "age_ms", intent_age_ms(in->since));
 	else
 		intent = json_pack("{s:s}", "state", "up");
 	ret = json_pack("{s:s, s:I, s:s, s:s, s:o}", "tag", o->conf.tag,
