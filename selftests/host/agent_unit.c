@@ -654,6 +654,46 @@ static void test_figures(void)
 	facts_free(&f);
 }
 
+/* What a run left in the kernel against what it left in the cache. */
+static void test_resume(void)
+{
+	const struct ip_addr there = { .family = AF_INET, .b = { 192, 0, 2, 9 } };
+	const struct ip_addr none = { 0 };
+	struct figures row = { .state = VNIMESH_STATE_UP, .health = 90,
+			       .weight = 50, .epoch = 8, .seq = 3 };
+	struct member m = { .vni = 5, .node = 1, .state = VNIMESH_STATE_DOWN,
+			    .weight = 100, .epoch = 7, .seq = 20 };
+	struct node n = { .id = 1, .port = 6081 };
+
+	facts_resume_member(&m, 1, &row);
+	ok(m.epoch == 7, "what this run was told of a member holds");
+	m.cached = true;
+	facts_resume_member(&m, 2, &row);
+	ok(m.epoch == 7, "what was cached: not for another node's row");
+	row.epoch = 7;
+	facts_resume_member(&m, 1, &row);
+	ok(m.seq == 20, "... nor an older one of the same run");
+	row.epoch = 0;
+	facts_resume_member(&m, 1, &row);
+	ok(m.epoch == 7, "... nor one without a version");
+	row.epoch = 8;
+	facts_resume_member(&m, 1, &row);
+	ok(m.epoch == 8 && m.seq == 3 && m.state == VNIMESH_STATE_UP &&
+	   m.health == 90 && m.weight == 50,
+	   "... gives way to that of another run");
+
+	facts_resume_node(&n, &there, 6082, true, 700);
+	ok(n.port == 6081 && n.reach.state == REACH_DOWN,
+	   "a node as this run was told it is stays where it is");
+	n.cached = true;
+	facts_resume_node(&n, &none, 6082, false, 0);
+	ok(n.port == 6081 && n.reach.state == REACH_DOWN,
+	   "a row without an address moves none, nor what was measured");
+	facts_resume_node(&n, &there, 6082, false, 0);
+	ok(ip_equal(&n.underlay, &there) && n.port == 6082,
+	   "one that was cached is where the row says");
+}
+
 static bool read_at(const struct sorted *list, uint32_t vni)
 {
 	struct member *m = sorted_find(list, &vni);
@@ -934,6 +974,7 @@ int main(void)
 	test_facts();
 	test_figures();
 	test_wire();
+	test_resume();
 	test_unread();
 	test_config();
 	test_services();

@@ -348,6 +348,7 @@ enum facts_fate facts_set_figures(struct facts *f, uint32_t node,
 	if (!m)
 		return FACTS_UNKNOWN;
 	m->peer = true;
+	m->cached = false;
 	if (m->epoch == figures->epoch && m->seq >= figures->seq)
 		return FACTS_SAME;
 	m->epoch = figures->epoch;

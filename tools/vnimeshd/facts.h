@@ -59,6 +59,7 @@ struct node {
 	bool seen;		/* in the running full answer */
 	bool routed;		/* a service in use has members there */
 	bool answers;		/* its agent does, to ours */
+	bool cached;		/* nobody told this run of it yet */
 	struct reach reach;	/* ours, survives updates */
 };
 
@@ -78,6 +79,7 @@ struct member {
 	bool peer;		/* its owner answers us, and these are its figures */
 	bool asked;		/* we asked it for them */
 	uint32_t rival;		/* see struct own; of our own ones */
+	bool cached;		/* nobody told this run of it yet */
 	char output[OUTPUT_MAX + 1];
 	bool unread;		/* told, but not understood: see facts_set_members() */
 };
@@ -180,6 +182,14 @@ struct figures {
 enum facts_fate facts_set_figures(struct facts *f, uint32_t node,
 				  const char *tag, uint32_t vni,
 				  const struct figures *figures);
+
+/* What an earlier run left in the kernel's row is later than what is @cached:
+ * that is written now and then, and may have been put back from another time.
+ */
+void facts_resume_member(struct member *m, uint32_t node,
+			 const struct figures *figures);
+void facts_resume_node(struct node *n, const struct ip_addr *underlay,
+		       uint16_t port, bool down, uint32_t rtt_us);
 
 /* The owner is silent, or another run: its figures are as good as the
  * coordinator's, from which all is to be had again; stale with @away, when

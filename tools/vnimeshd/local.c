@@ -349,7 +349,7 @@ void local_resume(struct local *l, const char *tag, uint32_t vni, bool up,
 		o->granted = true;
 		mark_served(l);
 	}
-	if (!o || o->health.known || o->health.told)
+	if (!o || o->checked_us || o->health.told)
 		return;
 	health_resume(&o->health, up, health, latency_us);
 	set_output(o, "not checked since the agent started");

@@ -120,8 +120,8 @@ uint8_t local_state(const struct local *l, const struct own *o);
 /* The mesh device is gone for good: no member can be reached. */
 void local_lost(struct local *l);
 
-/* The kernel's row of an own member, from an earlier run: go on with it if
- * nothing better is known.
+/* The kernel's row of an own member, from an earlier run: go on with it, not
+ * with the cache, until this run has a result or told something.
  */
 void local_resume(struct local *l, const char *tag, uint32_t vni, bool up,
 		  uint32_t health, uint32_t latency_us);

@@ -37,9 +37,24 @@ static void load_nodes(struct facts *f, json_t *list)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
-		if (wire_node(item, &node))
-			facts_set_node(f, &node, 0);
+	json_array_foreach(list, i, item) {
+		if (!wire_node(item, &node))
+			continue;
+		node.cached = true;
+		facts_set_node(f, &node, 0);
+	}
+}
+
+static void load_members(struct service *s, json_t *json)
+{
+	struct sorted list;
+	size_t i;
+
+	if (!wire_members(json, s->tag, &list))
+		return;
+	for (i = 0; i < list.n; i++)
+		((struct member *)list.v[i])->cached = true;
+	facts_set_members(s, &list, 0);
 }
 
 static void load_services(struct facts *f, json_t *root)
@@ -47,7 +62,6 @@ static void load_services(struct facts *f, json_t *root)
 	json_t *members = json_object_get(root, "members");
 	struct definition def;
 	char tag[TAG_MAX + 1];
-	struct sorted list;
 	struct service *s;
 	const char *key;
 	json_t *item;
@@ -61,10 +75,8 @@ static void load_services(struct facts *f, json_t *root)
 	}
 	json_object_foreach(members, key, item) {
 		s = facts_service(f, key);
-		if (!s)
-			continue;
-		if (wire_members(item, key, &list))
-			facts_set_members(s, &list, 0);
+		if (s)
+			load_members(s, item);
 	}
 }
 

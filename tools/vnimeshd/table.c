@@ -402,12 +402,23 @@ static bool found_service(struct table *t, const struct vnm_service *row)
 static bool found_member(struct table *t, const struct vnm_member *row)
 {
 	struct service *s = facts_service_make(&t->m->facts, row->tag);
+	const struct figures figures = {
+		.state = row->state, .health = row->health,
+		.weight = row->weight, .priority = row->priority,
+		.latency_us = row->latency_us,
+		.latency_kind = row->latency_kind,
+		.epoch = row->meta.epoch, .seq = row->meta.seq,
+	};
+	struct member *m;
 
 	if (!s)
 		return false;
 	if (!s->used)
 		s->used_us = loop_now();
 	s->used = true;
+	m = sorted_find(&s->members, &row->vni);
+	if (m)
+		facts_resume_member(m, row->meta.source, &figures);
 	local_resume(t->m->local, row->tag, row->vni,
 		     row->state != VNIMESH_STATE_DOWN, row->health,
 		     row->latency_us);
@@ -418,10 +429,10 @@ static void found_node(struct table *t, const struct vnm_node *row)
 {
 	struct node *n = facts_node(&t->m->facts, row->node);
 
-	/* What this run measured is newer. */
-	if (n && !row->self && n->reach.state == REACH_UNKNOWN)
-		reach_resume(&n->reach, row->state == VNIMESH_STATE_DOWN,
-			     row->latency_us);
+	if (n && !row->self)
+		facts_resume_node(n, &row->underlay, row->port,
+				  row->state == VNIMESH_STATE_DOWN,
+				  row->latency_us);
 }
 
 static int on_row(const struct vnm_genl_msg *msg, void *data)
