@@ -9,6 +9,7 @@
 #	mesh_serve TAG NAME RULES CHECK [MORE]	NAME serves TAG: a file in the
 #					services_dir of its host
 #	mesh_hup HOST...		SIGHUP the agents
+#	mesh_secure WORDS...		before mesh_up: with TLS, tokens and grants
 #
 # The hosts are namespaces host1, host2, ... with an underlay address
 # 192.0.2.11, .12, ... on a bridge in namespace "underlay"; the coordinator is
@@ -101,9 +102,15 @@ mesh_kill() {
 	waitfor 5 mesh_gone "$1"
 }
 
-mesh_gone() { ! kill -0 "${pid[$1]}" 2>/dev/null; }
+# The shell may take its time to see that a child has ended.
+mesh_gone() {
+	local stat=''
+	kill -0 "${pid[$1]}" 2>/dev/null || return 0
+	read -r stat <"/proc/${pid[$1]}/stat" || return 0
+	[[ $stat == *') Z '* ]]
+} 2>/dev/null
 
-mesh_runs() { kill -0 "${pid[$1]}" 2>/dev/null; }
+mesh_runs() { ! mesh_gone "$1"; }
 
 # Every daemon of the mesh that was started and not killed by mesh_kill.
 mesh_all_run() {
@@ -187,6 +194,50 @@ mesh_up() {
 	for host in "${mesh_hosts[@]}"; do
 		waitfor 10 mesh_knows "$host" "$n" || return
 	done
+}
+
+# mesh_secure WORDS...: before mesh_up: TLS, and hosts that join by tokens. The
+# first one has that of init, the others what `vnimesh token add WORDS` gives.
+mesh_secure() {
+	mesh_grant=("$@")
+	mesh_url=https://$mesh_coordinator:7900
+	mesh_tls=$work/coord/tls
+	export VNIMESH_COORDINATOR=$mesh_url VNIMESH_TOKEN_FILE=$mesh_tls/admin.token VNIMESH_CA_FILE=$mesh_tls/ca.pem
+
+	mesh_coordinator_config() {
+		mkdir -p "$work/coord"
+		cat >"$work/coord/config.json" <<-CONF
+			{ "listen": "192.0.2.1:7900", "tls_dir": "$mesh_tls",
+			  "store": "$work/coord/state.db", "lease_ms": $mesh_lease_ms,
+			  "mesh": { "id": 77, "prefix4": "10.77.0.0/16", "prefix6": "fd77::/48",
+			            "service_prefix4": "10.96.0.0/16",
+			            "service_prefix6": "fd77:0:0:ffff::/64" } }
+		CONF
+		vnimesh-coordinator init --config "$work/coord/config.json" >"$work/coord/join"
+	}
+
+	mesh_api() {
+		local args=(-s -f -m 30 --cacert "$mesh_tls/ca.pem" -X "$1" -H "Authorization: Bearer $(cat "$mesh_tls/admin.token")")
+		[ $# -lt 3 ] || args+=(-H 'Content-Type: application/json' --data-binary "$3")
+		in_ns coord curl "${args[@]}" "$mesh_url$2"
+	}
+
+	mesh_agent_config() { mkdir -p "$work/$1/services.d"; }
+
+	mesh_agent_start() {
+		[ -e "$work/$1/vnimeshd.json" ] || mesh_join "$1" || return
+		mesh_spawn "$1" "$1" vnimeshd --config "$work/$1/vnimeshd.json"
+	}
+}
+
+mesh_join() {
+	local words=(vnimesh join x x)
+	[ "$1" = host1 ] || in_ns coord vnimesh token add "${mesh_grant[@]}" >"$work/coord/join" || return
+	read -r -a words <"$work/coord/join"
+	in_ns "$1" "${words[@]}" name "$1" config "$work/$1/joined.json" state-dir "$work/$1/state" || return
+	jq --arg dir "$work/$1/services.d" --arg control "$work/$1/control" --argjson report "$mesh_report_ms" \
+		--argjson echo "$mesh_echo_ms" '. + { services_dir: $dir, control: $control, report_ms: $report,
+		echo_ms: $echo }' "$work/$1/joined.json" >"$work/$1/vnimeshd.json"
 }
 
 mesh_down() {

@@ -10,44 +10,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/mesh.sh"
 
-mesh_url=https://$mesh_coordinator:7900
-tls=$work/coord/tls
-export VNIMESH_COORDINATOR=$mesh_url VNIMESH_TOKEN_FILE=$tls/admin.token VNIMESH_CA_FILE=$tls/ca.pem
-
-mesh_coordinator_config() {
-	mkdir -p "$work/coord"
-	cat >"$work/coord/config.json" <<-CONF
-		{ "listen": "192.0.2.1:7900", "tls_dir": "$tls",
-		  "store": "$work/coord/state.db", "lease_ms": $mesh_lease_ms,
-		  "mesh": { "id": 77, "prefix4": "10.77.0.0/16", "prefix6": "fd77::/48",
-		            "service_prefix4": "10.96.0.0/16",
-		            "service_prefix6": "fd77:0:0:ffff::/64" } }
-	CONF
-	vnimesh-coordinator init --config "$work/coord/config.json" >"$work/coord/join"
-}
-
-mesh_api() {
-	local args=(-s -f -m 30 --cacert "$tls/ca.pem" -X "$1" -H "Authorization: Bearer $(cat "$tls/admin.token")")
-	[ $# -lt 3 ] || args+=(-H 'Content-Type: application/json' --data-binary "$3")
-	in_ns coord curl "${args[@]}" "$mesh_url$2"
-}
-
-mesh_agent_config() { mkdir -p "$work/$1/services.d"; }
-
-# The first host by what init printed, the other by a token of its own.
-join() {
-	local words=(vnimesh join x x)
-	[ "$1" = host1 ] || in_ns coord vnimesh token add tag 'web-*' >"$work/coord/join" || return
-	read -r -a words <"$work/coord/join"
-	in_ns "$1" "${words[@]}" name "$1" config "$work/$1/joined.json" state-dir "$work/$1/state" || return
-	jq --arg dir "$work/$1/services.d" --arg control "$work/$1/control" --argjson report "$mesh_report_ms" \
-		--argjson echo "$mesh_echo_ms" '. + { services_dir: $dir, control: $control, report_ms: $report,
-		echo_ms: $echo }' "$work/$1/joined.json" >"$work/$1/vnimeshd.json"
-}
-mesh_agent_start() {
-	[ -e "$work/$1/vnimeshd.json" ] || join "$1" || return
-	mesh_spawn "$1" "$1" vnimeshd --config "$work/$1/vnimeshd.json"
-}
+mesh_secure tag 'web-*'
 
 check "two hosts join over TLS, each by a token" mesh_up 2
 check "containers" mesh_containers host1:c1 host2:srv2
