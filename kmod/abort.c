@@ -10,6 +10,7 @@
 #include <linux/skbuff.h>
 
 #include "abort.h"
+#include "liveness.h"
 #include "reset.h"
 #include "resteer.h"
 #include "trace.h"
@@ -30,7 +31,7 @@ static void reset_client(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 				      true);
 }
 
-static void reset_member(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
+void vnimesh_abort_tell(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 {
 	u32 ack = READ_ONCE(flow->ack[VNIMESH_REVERSE]);
 	u32 end = READ_ONCE(flow->end[VNIMESH_FORWARD]);
@@ -95,7 +96,11 @@ static bool end_flow(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_ABORTED);
 	trace_vnimesh_abort(mesh, flow, "member-down");
 	reset_client(mesh, flow);
-	reset_member(mesh, flow);
+	/* On this host, it goes straight into the receiver's stack, too. */
+	if (flow->member->vni->node->self)
+		vnimesh_abort_tell(mesh, flow);
+	else
+		vnimesh_liveness_untold(mesh, flow);
 	return true;
 }
 

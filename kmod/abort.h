@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The end of flows whose member is down: both ends of a TCP connection get a
- * reset that their stacks believe, idle or not. UDP flows go, so that the next
- * datagram chooses anew.
+ * reset that their stacks believe, idle or not: the client at once, a member on
+ * another host when its turn comes (VNIMESH_TOLD_RATE). UDP flows go, so that the
+ * next datagram chooses anew.
  */
 #ifndef _VNIMESH_ABORT_H
 #define _VNIMESH_ABORT_H
@@ -16,6 +17,9 @@
 bool vnimesh_abort_member(struct vnimesh_mesh *mesh,
 			  struct vnimesh_member *member, u32 budget,
 			  u32 *aborted);
+
+/* BH, RCU. The member of @flow, which was ended, is told. */
+void vnimesh_abort_tell(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
 
 static inline bool vnimesh_flow_is_dying(const struct vnimesh_flow *flow)
 {

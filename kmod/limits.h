@@ -43,6 +43,13 @@
 #define VNIMESH_EJECT_VNI_MAX	1024	/* ... of one client VNI */
 #define VNIMESH_SYN_MAX		16384	/* kept SYNs of 128 bytes: 2 MiB */
 
+/* Members on other hosts that are told of the end of a connection, in a second,
+ * with two resets each. A member that dies may have a hundred thousand, and what
+ * is sent at once is lost where a queue holds a thousand (the backlog of a CPU,
+ * a ring, a qdisc): 32 each millisecond leave room for the rest of the traffic.
+ */
+#define VNIMESH_TOLD_RATE	32000
+
 /* ms that flows may live on after their member left. A day is no drain. */
 #define VNIMESH_DRAIN_TIME_MAX	86400000
 

@@ -12,6 +12,10 @@
 /* Members whose deadline has come, in one hold of the lock. */
 #define DUE	256
 
+/* Flows of one member whose ends it is told in one turn, and of all in a tick. */
+#define TURN		32
+#define TOLD_TICK	max(VNIMESH_TOLD_RATE / HZ, TURN)
+
 /* An object in a list or in the tree holds a reference, one for both: it is in
  * one of them at most.
  */
@@ -22,8 +26,12 @@ struct vnimesh_transitions {
 	struct list_head vnis;
 	struct list_head members;
 	struct rb_root_cached waiting;	/* members by ->deadline */
+	struct list_head telling;	/* members by theirs, with ->untold flows;
+					 * a reference of its own
+					 */
 	bool stopped;
 	struct delayed_work work;
+	struct delayed_work tell;
 	struct vnimesh_mesh *mesh;
 };
 
@@ -148,6 +156,118 @@ void vnimesh_liveness_idle(struct vnimesh_mesh *mesh,
 {
 	lockdep_assert_held(&member->flows_lock);
 	enqueue_member(mesh, member);
+}
+
+void vnimesh_liveness_untold(struct vnimesh_mesh *mesh,
+			     struct vnimesh_flow *flow)
+{
+	struct vnimesh_transitions *t = mesh->transitions;
+	struct vnimesh_member *member = flow->member;
+
+	spin_lock(&member->flows_lock);
+	/* Who removes it takes it off whatever chain it is on, after this. */
+	if (!READ_ONCE(flow->dead)) {
+		list_add_tail(&flow->chain, &member->untold);
+		spin_lock(&t->lock);
+		if (!t->stopped && list_empty(&member->telling)) {
+			refcount_inc(&member->refs);
+			list_add_tail(&member->telling, &t->telling);
+			queue_delayed_work(system_unbound_wq, &t->tell, 1);
+		}
+		spin_unlock(&t->lock);
+	}
+	spin_unlock(&member->flows_lock);
+}
+
+/* Only the worker takes members off, and who stops it. */
+static struct vnimesh_member *next_untold(struct vnimesh_transitions *t)
+{
+	struct vnimesh_member *member;
+
+	spin_lock_bh(&t->lock);
+	member = list_first_entry_or_null(&t->telling, struct vnimesh_member,
+					  telling);
+	if (member)	/* the others have their turn before it has another */
+		list_move_tail(&member->telling, &t->telling);
+	spin_unlock_bh(&t->lock);
+	return member;
+}
+
+/* BH. RCU keeps what is taken off. */
+static u32 take_untold(struct vnimesh_transitions *t,
+		       struct vnimesh_member *member,
+		       struct vnimesh_flow **turn, bool *done)
+{
+	struct vnimesh_flow *flow;
+	u32 n = 0;
+
+	spin_lock(&member->flows_lock);
+	while (n < TURN) {
+		flow = list_first_entry_or_null(&member->untold,
+						struct vnimesh_flow, chain);
+		if (!flow)
+			break;
+		list_del_init(&flow->chain);
+		turn[n++] = flow;
+	}
+	*done = list_empty(&member->untold);
+	if (*done) {
+		spin_lock(&t->lock);
+		list_del_init(&member->telling);
+		spin_unlock(&t->lock);
+	}
+	spin_unlock(&member->flows_lock);
+	return n;
+}
+
+/* One turn of @member. Returns how many ends it was told. */
+static u32 tell_member(struct vnimesh_transitions *t,
+		       struct vnimesh_member *member)
+{
+	struct vnimesh_flow *turn[TURN];
+	bool done;
+	u32 n, i;
+
+	local_bh_disable();
+	rcu_read_lock();
+	n = take_untold(t, member, turn, &done);
+	for (i = 0; i < n; i++)
+		vnimesh_abort_tell(t->mesh, turn[i]);
+	rcu_read_unlock();
+	local_bh_enable();
+	if (done)
+		vnimesh_member_put(member);
+	return n;
+}
+
+static void tell_some(struct vnimesh_transitions *t)
+{
+	struct vnimesh_member *member;
+	u32 n = 0;
+
+	while (n < TOLD_TICK && !READ_ONCE(t->stopped)) {
+		member = next_untold(t);
+		if (!member)
+			return;
+		n += tell_member(t, member);
+		cond_resched();
+	}
+}
+
+static void tell_run(struct work_struct *work)
+{
+	struct vnimesh_transitions *t = container_of(to_delayed_work(work),
+						     struct vnimesh_transitions,
+						     tell);
+	unsigned long started = jiffies;
+
+	tell_some(t);
+	/* On a slow or busy host, whoever takes the packets on needs time, too. */
+	spin_lock_bh(&t->lock);
+	if (!t->stopped && !list_empty(&t->telling))
+		queue_delayed_work(system_unbound_wq, &t->tell,
+				   1 + 3 * (jiffies - started));
+	spin_unlock_bh(&t->lock);
 }
 
 static struct list_head *pop(struct vnimesh_transitions *t,
@@ -355,7 +475,9 @@ int vnimesh_liveness_init(struct vnimesh_mesh *mesh)
 	INIT_LIST_HEAD(&t->vnis);
 	INIT_LIST_HEAD(&t->members);
 	t->waiting = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&t->telling);
 	INIT_DELAYED_WORK(&t->work, run);
+	INIT_DELAYED_WORK(&t->tell, tell_run);
 	t->mesh = mesh;
 	mesh->transitions = t;
 	return 0;
@@ -372,6 +494,7 @@ void vnimesh_liveness_stop(struct vnimesh_mesh *mesh)
 	WRITE_ONCE(t->stopped, true);
 	spin_unlock_bh(&t->lock);
 	cancel_delayed_work_sync(&t->work);
+	cancel_delayed_work_sync(&t->tell);
 	while ((node = pop_node(t)))
 		vnimesh_node_put(node);
 	while ((vni = pop_vni(t)))
@@ -383,4 +506,10 @@ void vnimesh_liveness_stop(struct vnimesh_mesh *mesh)
 	spin_unlock_bh(&t->lock);
 	while ((member = pop_member(t)))
 		vnimesh_member_put(member);
+	while ((member = next_untold(t))) {
+		spin_lock_bh(&t->lock);
+		list_del_init(&member->telling);
+		spin_unlock_bh(&t->lock);
+		vnimesh_member_put(member);
+	}
 }

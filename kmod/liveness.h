@@ -15,6 +15,7 @@
 #define _VNIMESH_LIVENESS_H
 
 #include "fate.h"
+#include "flow.h"
 #include "mesh.h"
 #include "tick.h"
 
@@ -66,6 +67,12 @@ void vnimesh_liveness_bound(struct vnimesh_mesh *mesh,
  */
 void vnimesh_liveness_idle(struct vnimesh_mesh *mesh,
 			   struct vnimesh_member *member);
+
+/* BH, RCU. @flow has ended, and is off its member's chain; its member, on another
+ * host, hears of it when its turn comes, if the flow is there until then.
+ */
+void vnimesh_liveness_untold(struct vnimesh_mesh *mesh,
+			     struct vnimesh_flow *flow);
 
 /* RCU or a reference on @member. */
 enum vnimesh_live vnimesh_liveness_of(const struct vnimesh_member *member);

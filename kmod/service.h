@@ -69,6 +69,8 @@ struct vnimesh_member {
 	u32 ejections;		/* ... so often; READ_ONCE */
 	spinlock_t flows_lock;	/* BH; within bucket locks */
 	struct list_head flows;	/* bound to it, by flow->chain */
+	struct list_head untold;	/* ended, which it is to hear; likewise */
+	struct list_head telling;	/* liveness.c: it has some */
 	struct list_head vni_link;	/* in vni->members, under mesh->lock */
 	struct list_head transit;	/* liveness.c, as all below */
 	unsigned long since;	/* jiffies when it was not UP any more */

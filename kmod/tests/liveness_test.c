@@ -169,6 +169,95 @@ static void liveness_queued(struct kunit *test)
 	list_del_init(&f->flow[0]);
 }
 
+/* A flow of @m, as it is when its client has been reset. */
+static void end_one(struct kunit *test, struct vnimesh_member *m, u32 i)
+{
+	struct liveness_fixture *f = test->priv;
+	struct vnimesh_flow *flow;
+
+	local_bh_disable();
+	rcu_read_lock();
+	flow = vnimesh_flow_open(f->mesh, f->client, m);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, flow);
+	flow->link[0].tuple.proto = IPPROTO_TCP;
+	flow->link[0].tuple.sport = htons(i);
+	flow->link[1].tuple.proto = IPPROTO_TCP;
+	flow->link[1].tuple.dport = htons(i);
+	flow->link[1].tuple.family = AF_INET;
+	KUNIT_ASSERT_EQ(test, vnimesh_flow_insert(f->mesh, flow), 0);
+	flow->state = VNIMESH_FLOW_DYING;
+	spin_lock(&m->flows_lock);
+	list_del_init(&flow->chain);
+	spin_unlock(&m->flows_lock);
+	vnimesh_liveness_untold(f->mesh, flow);
+	if (!(i % 10)) {	/* it may go before its turn comes */
+		vnimesh_flow_remove(f->mesh, flow);
+		vnimesh_liveness_untold(f->mesh, flow);
+		KUNIT_EXPECT_TRUE(test, list_empty(&flow->chain));
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
+/* What members of other hosts hear is so much in a tick, in turns; a flow that has
+ * gone is not heard of. The mesh has no route, so each reset is lost, and counted.
+ */
+static void liveness_told(struct kunit *test)
+{
+	struct liveness_fixture *f = test->priv;
+	u32 flows = 3 * TOLD_TICK, due = 0, i;
+	struct vnimesh_member *m[2];
+	struct vnimesh_vni *server;
+	u64 lost = 0, before;
+	union vnimesh_ip ip;
+
+	f->t->stopped = true;	/* no worker meddles */
+	test_node(test, f->mesh, 2, 0xc000020c, 0x0a4d0200, 24);
+	test_ip4(&ip, SERVER + 1);
+	mutex_lock(&f->mesh->lock);
+	server = vnimesh_vni_add(f->mesh, 211, vnimesh_node_find(f->mesh, 2),
+				 &ip, NULL);
+	mutex_unlock(&f->mesh->lock);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, server);
+	for (i = 0; i < 2; i++) {
+		m[i] = vnimesh_member_alloc(f->service, server);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m[i]);
+	}
+	f->mesh->flow_max = 4 * flows;
+	vnimesh_flow_exit(f->mesh);
+	KUNIT_ASSERT_EQ(test, vnimesh_flow_init(f->mesh), 0);
+	f->client->share.room = vnimesh_flow_room(f->mesh);
+	for (i = 1; i <= flows; i++) {
+		end_one(test, m[i % 2], i);
+		due += !!(i % 10);
+	}
+	/* Nobody is listed while stopped: it is what the list had. */
+	f->t->stopped = false;
+	for (i = 0; i < 2; i++) {
+		refcount_inc(&m[i]->refs);
+		list_add_tail(&m[i]->telling, &f->t->telling);
+	}
+	while (!list_empty(&f->t->telling)) {
+		before = lost;
+		tell_some(f->t);
+		lost = vnimesh_stats_read(f->mesh, VNIMESH_A_STATS_RESET_LOST);
+		KUNIT_ASSERT_LE(test, lost - before, TOLD_TICK + TURN);
+		if (!list_empty(&f->t->telling))
+			KUNIT_ASSERT_GE(test, lost - before, TOLD_TICK);
+	}
+	KUNIT_EXPECT_EQ(test, lost, due);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_TRUE(test, list_empty(&m[i]->untold));
+		KUNIT_EXPECT_TRUE(test, list_empty(&m[i]->telling));
+	}
+	vnimesh_flow_flush(f->mesh, f->client);
+	rcu_barrier();
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, refcount_read(&m[i]->refs), 1);
+		vnimesh_member_put(m[i]);
+	}
+}
+
 /* One member concerns its service, and VNIs and nodes only who has members. */
 static void liveness_generations(struct kunit *test)
 {
@@ -194,6 +283,7 @@ static struct kunit_case liveness_cases[] = {
 	KUNIT_CASE(liveness_deadlines),
 	KUNIT_CASE(liveness_idle),
 	KUNIT_CASE(liveness_queued),
+	KUNIT_CASE(liveness_told),
 	{}
 };
 
