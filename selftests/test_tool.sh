@@ -181,13 +181,22 @@ check_match "is there under its number" '10.77.1.3/32' \
 check "and found there again" h1 vni del 258
 check_fails "connect to a port that is not of the service" \
 	c1 vnimesh connect database 81
+# Closed ones are soon forgotten.
+mkfifo "$work/open"
+c1 vnimesh connect database 5432 <"$work/open" >/dev/null &
+defer kill $!
+exec 8>"$work/open"
+open_flow='[.[]|select(.src=="10.77.1.2" and .dst=="10.96.0.1" and .proto=="tcp")][0]'
+is_open() { [ "$(json "$open_flow|.member_port" flow)" = 5433 ]; }
+waitfor 5 is_open
 check_is "flows are shown" '["tcp",5432,"database",513,"10.77.2.2",5433]' \
-	"$(json '[.[]|select(.src=="10.77.1.2" and .dst=="10.96.0.1")][0]|[.proto,.dport,.tag,.vni,.member_address,.member_port]' flow)"
-check_is "flow count agrees" "$(json length flow)" "$(h1 flow count)"
+	"$(json "$open_flow"'|[.proto,.dport,.tag,.vni,.member_address,.member_port]' flow)"
+count_agrees() { [ "$(json length flow)" = "$(h1 flow count)" ]; }
+check "flow count agrees" waitfor 5 count_agrees
 check_is "of another VNI there are none" 0 "$(h1 flow count vni 257)"
 # shellcheck disable=SC2046 # words
 check "flow del by tuple" h1 flow del $(json \
-	'.[0]|"proto \(.proto) src \(.src) sport \(.sport) dst \(.dst) dport \(.dport)"' flow)
+	"$open_flow"'|"proto \(.proto) src \(.src) sport \(.sport) dst \(.dst) dport \(.dport)"' flow)
 check "flow flush by tag" h1 flow flush tag database
 check "flow flush" h1 flow flush
 check_is "none is left" 0 "$(h1 flow count)"
