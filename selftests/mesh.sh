@@ -21,7 +21,10 @@
 declare -gA pid=() node=() home=() vni=() addr4=() addr6=() mesh_used=()
 mesh_hosts=()
 mesh_coordinator=192.0.2.1
+mesh_asks=coord
 mesh_url=http://$mesh_coordinator:7900
+# By host, in JSON, for who is to have others.
+declare -gA mesh_urls=()
 # The shortest times in which a guest that shares its machine can still keep
 # its leases; a lease lapses within seconds then.
 mesh_lease_ms=1500
@@ -56,7 +59,7 @@ mesh_jq() {
 
 # mesh_api METHOD PATH [BODY]: the body of a good answer
 mesh_api() {
-	mesh_probe coord http -t $((3000 * VNIMESH_SLOW)) "$1" $mesh_coordinator 7900 "${@:2}"
+	mesh_probe "$mesh_asks" http -t $((3000 * VNIMESH_SLOW)) "$1" $mesh_coordinator 7900 "${@:2}"
 }
 
 # mesh_counters HOST NAME...: counters of the kernel, in one line
@@ -145,7 +148,7 @@ mesh_coordinator_ready() { mesh_api GET /v1/status >/dev/null; }
 mesh_agent_config() {
 	mkdir -p "$work/$1/services.d" "$work/$1/state"
 	cat >"$work/$1/vnimeshd.json" <<-CONF
-		{ "coordinator": "$mesh_url", "device": "mesh0",
+		{ "coordinator": ${mesh_urls[$1]-"\"$mesh_url\""}, "device": "mesh0",
 		  "node": { "name": "$1", "underlay": "192.0.2.$((10 + $2))" },
 		  "state_dir": "$work/$1/state", "services_dir": "$work/$1/services.d",
 		  "control": "$work/$1/control",

@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: -m 1536 -t 900
+# uml: -m 1024 -e VNIMESH_SLOW=4
+#
+# The partition in which a coordinator is left with the minority: three of them over
+# three members of etcd, and A's agent reaches no other than the one that is cut off
+# from the quorum. It goes on by what it knows and by its peers: it loses no member
+# that is healthy and can be reached, and learns of one that dies from the agent of
+# its host. What must be stored is refused until there is a quorum again.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/mesh.sh"
+. "$(dirname "$0")/partition.sh"
+
+# The coordinators are coord (1), coord2, coord3, each beside a member of etcd.
+spaces=('' coord coord2 coord3)
+store=etcd://192.0.2.1:2379,192.0.2.2:2379,192.0.2.3:2379/mesh
+cluster=m1=http://192.0.2.1:2380,m2=http://192.0.2.2:2380,m3=http://192.0.2.3:2380
+url() { printf '"http://192.0.2.%s:7900"' "$1"; }
+mesh_urls=([host1]="[$(url 3), $(url 1), $(url 2)]" [host2]="[$(url 1), $(url 2), $(url 3)]"
+	[host3]="[$(url 2), $(url 1), $(url 3)]")
+parties+=(coordinator3)
+# It has no figures of who reports to another of its kind.
+whole+='
+coordinator3: srv2 up stale'
+
+mesh_coordinator_config() {
+	local i
+	for i in 1 2 3; do
+		mkdir -p "$work/${spaces[i]}"
+		cat >"$work/${spaces[i]}/config.json" <<-CONF
+			{ "listen": "192.0.2.$i:7900", "insecure": true, "store": "$store", "lease_ms": $mesh_lease_ms,
+			  "mesh": { "id": 77, "prefix4": "10.77.0.0/16", "prefix6": "fd77::/48",
+			            "service_prefix4": "10.96.0.0/16", "service_prefix6": "fd77:0:0:ffff::/64" } }
+		CONF
+	done
+}
+member() {
+	local i=$1 ip=192.0.2.$1
+	mesh_spawn "m$i" "${spaces[i]}" etcd --name "m$i" --data-dir "$work/m$i" --max-txn-ops 8192 \
+		--listen-client-urls "http://$ip:2379" --advertise-client-urls "http://$ip:2379" \
+		--listen-peer-urls "http://$ip:2380" --initial-advertise-peer-urls "http://$ip:2380" \
+		--initial-cluster $cluster
+}
+quorum() { mesh_probe "${spaces[$1]}" http -t 3000 GET "192.0.2.$1" 2379 /health | grep -q '"true"'; }
+answers() { mesh_coordinator=192.0.2.$1 mesh_coordinator_ready; }
+mesh_coordinator_start() {
+	local i
+	for i in 2 3; do
+		ns_add "${spaces[i]}"
+		mesh_attach "${spaces[i]}" "192.0.2.$i"
+	done
+	for i in 1 2 3; do
+		member $i
+	done
+	for i in 1 2 3; do
+		waitfor 30 quorum $i
+	done
+	for i in 1 2 3; do
+		mesh_spawn "${spaces[i]}" "${spaces[i]}" vnimesh-coordinator --config "$work/${spaces[i]}/config.json"
+		waitfor 15 answers $i
+	done
+}
+
+partition_up
+
+cut_off() {
+	local ns
+	for ns in coord coord2; do
+		drops $ns 'ip saddr { 192.0.2.3, 192.0.2.11 }' || return
+	done
+	drops coord3 'ip saddr { 192.0.2.1, 192.0.2.2, 192.0.2.12, 192.0.2.13 }' &&
+		drops host1 'ip saddr { 192.0.2.1, 192.0.2.2 }'
+}
+no_quorum() { minority mesh_api PUT /v1/services/nowhere '{}' 2>&1; }
+refused() { grep -q "no quorum" "$work/log/host1"; }
+meanwhile() {
+	local host
+	check_match "... what must be stored is refused there, with the reason" 'etcd has no quorum; nothing was changed' \
+		eval 'no_quorum || :'
+	mesh_serve late client1 tcp/7000 none
+	check "... a new service of A, too" eval 'mesh_hup host1 && waitfor 10 refused'
+	check_fails "... which nobody has: not the other coordinators" mesh_registered late client1
+	check "a server dies: A learns of it from its host" eval \
+		'mesh_kill echo-srv3 && waitfor 10 mesh_member_is host1 both srv3 state down'
+	check "... as the coordinators of the majority do" waitfor 10 mesh_registered_is both srv3 state down
+	check "... the one of the minority does not" minority mesh_registered_is both srv3 state up
+	check "... and that it is back" eval 'mesh_echo srv3 7000 && waitfor 10 mesh_member_is host1 both srv3 state up'
+}
+also=meanwhile
+partition "A with a coordinator of no quorum" cut_off heal 2 '' "$whole, of no quorum"
+check "the service of A is taken now" waitfor 15 mesh_is_up late client1
+for i in 2 3; do
+	check "... by all, coordinator $i" eval "mesh_coordinator=192.0.2.$i waitfor 10 mesh_registered_is late client1 state up"
+done
+
+partition_table
+check "every daemon runs" eval 'mesh_all_run && mesh_runs coord2 && mesh_runs coord3 && mesh_runs m1 && mesh_runs m2 && mesh_runs m3'
+[ "$tap_failed" = 0 ] || mesh_logs 25
