@@ -568,6 +568,8 @@ mesh_redis() {
 }
 
 mesh_nginx() {
+	# Where it keeps what it writes may be read only here.
+	mkdir -p "$work/ngx-$1"
 	cat >"$work/nginx-$1.conf" <<-CONF
 		daemon off;
 		worker_processes 1;
@@ -576,6 +578,11 @@ mesh_nginx() {
 		events { worker_connections 64; }
 		http {
 			access_log $work/nginx-$1.log;
+			client_body_temp_path $work/ngx-$1/b;
+			proxy_temp_path $work/ngx-$1/p;
+			fastcgi_temp_path $work/ngx-$1/f;
+			uwsgi_temp_path $work/ngx-$1/u;
+			scgi_temp_path $work/ngx-$1/s;
 			server {
 				listen 80;
 				listen [::]:80;
