@@ -93,6 +93,7 @@ struct vnimesh_mesh {
 	struct vnimesh_node *self;
 
 	struct xarray nodes;		/* by node id */
+	struct list_head endpoints;	/* of nodes, endpoint.c */
 	struct xarray vnis;		/* by VNI id */
 	struct xarray services;		/* by index, for dumps */
 	u32 n_nodes;			/* counts under ->lock */

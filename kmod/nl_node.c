@@ -297,7 +297,7 @@ static int make_endpoint(struct vnimesh_mesh *mesh, struct genl_info *info,
 	/* A cached route stays while nothing changes. */
 	if (old && vnimesh_ip_equal(&old->addr, &addr) && old->port == port)
 		return 0;
-	*endpoint = vnimesh_endpoint_alloc(mesh->family, &addr, port);
+	*endpoint = vnimesh_endpoint_alloc(mesh, mesh->family, &addr, port);
 	return *endpoint ? 0 : -ENOMEM;
 }
 

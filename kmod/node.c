@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Node rows, their endpoints, and the longest-prefix table of the mesh.
+ * Node rows and the longest-prefix table of the mesh.
  *
  * A prefix entry names its node without a reference: entries leave the table
  * before the node does, and both wait for RCU.
@@ -243,36 +243,6 @@ static void drop_underlay(struct vnimesh_mesh *mesh,
 	kfree_rcu(entry, rcu);
 }
 
-struct vnimesh_endpoint *vnimesh_endpoint_alloc(u8 family,
-						const union vnimesh_ip *addr,
-						__be16 port)
-{
-	struct vnimesh_endpoint *endpoint;
-
-	endpoint = kzalloc(sizeof(*endpoint), GFP_KERNEL_ACCOUNT);
-	if (!endpoint)
-		return NULL;
-	if (dst_cache_init(&endpoint->dst_cache, GFP_KERNEL)) {
-		kfree(endpoint);
-		return NULL;
-	}
-	endpoint->addr = *addr;
-	endpoint->port = port;
-	endpoint->family = family;
-	return endpoint;
-}
-
-void vnimesh_endpoint_free(struct vnimesh_endpoint *endpoint)
-{
-	dst_cache_destroy(&endpoint->dst_cache);
-	kfree(endpoint);
-}
-
-static void free_endpoint_rcu(struct rcu_head *rcu)
-{
-	vnimesh_endpoint_free(container_of(rcu, struct vnimesh_endpoint, rcu));
-}
-
 struct vnimesh_node *vnimesh_node_alloc(u32 id)
 {
 	struct vnimesh_node *node = kzalloc(sizeof(*node), GFP_KERNEL_ACCOUNT);
@@ -300,7 +270,7 @@ void vnimesh_node_put(struct vnimesh_node *node)
 	endpoint = rcu_dereference_protected(node->endpoint, 1);
 	prefixes = rcu_dereference_protected(node->prefixes, 1);
 	if (endpoint)
-		call_rcu(&endpoint->rcu, free_endpoint_rcu);
+		vnimesh_endpoint_free_rcu(endpoint);
 	if (prefixes)
 		kfree_rcu(prefixes, rcu);
 	kfree_rcu(node, rcu);
@@ -351,7 +321,7 @@ static void publish_endpoint(struct vnimesh_mesh *mesh,
 	if (!old)
 		return;
 	drop_underlay(mesh, &old->addr);
-	call_rcu(&old->rcu, free_endpoint_rcu);
+	vnimesh_endpoint_free_rcu(old);
 }
 
 int vnimesh_node_apply(struct vnimesh_mesh *mesh, struct vnimesh_node *node,
@@ -436,6 +406,7 @@ int vnimesh_node_init(struct vnimesh_mesh *mesh)
 	struct vnimesh_node *self;
 	int err;
 
+	INIT_LIST_HEAD(&mesh->endpoints);
 	xa_init_flags(&mesh->nodes, XA_FLAGS_ACCOUNT);
 	err = rhashtable_init(&mesh->lpm.table, &prefix_params);
 	if (err)
@@ -500,6 +471,7 @@ void vnimesh_node_exit(struct vnimesh_mesh *mesh)
 		vnimesh_node_unlink(mesh, node);
 	mesh->self = NULL;
 	mutex_unlock(&mesh->lock);
+	vnimesh_endpoint_exit(mesh);
 	xa_destroy(&mesh->nodes);
 	rhashtable_destroy(&mesh->lpm.underlays);
 	rhashtable_destroy(&mesh->lpm.table);

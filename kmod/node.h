@@ -11,23 +11,12 @@
 #define _VNIMESH_NODE_H
 
 #include <linux/refcount.h>
-#include <net/dst_cache.h>
 
 #include "addr.h"
+#include "endpoint.h"
 #include "row.h"
 
 struct vnimesh_mesh;
-
-/* Where a node is reached. Replaced as a whole, so that a cached route never
- * meets another address; freed by RCU.
- */
-struct vnimesh_endpoint {
-	struct dst_cache dst_cache;
-	union vnimesh_ip addr;
-	__be16 port;
-	u8 family;		/* the mesh's */
-	struct rcu_head rcu;
-};
 
 struct vnimesh_node_prefixes {
 	struct rcu_head rcu;
@@ -96,12 +85,6 @@ struct vnimesh_node_change {
 	bool set_prefixes;	/* prefixes NULL: none any more */
 };
 
-/* NULL: no memory. */
-struct vnimesh_endpoint *vnimesh_endpoint_alloc(u8 family,
-						const union vnimesh_ip *addr,
-						__be16 port);
-/* One that was never published. */
-void vnimesh_endpoint_free(struct vnimesh_endpoint *endpoint);
 /* The node other than @node that has exactly @prefix, or NULL. */
 struct vnimesh_node *vnimesh_node_conflict(struct vnimesh_mesh *mesh,
 					   const struct vnimesh_node *node,

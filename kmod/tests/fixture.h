@@ -131,7 +131,8 @@ static inline void test_node(struct kunit *test, struct vnimesh_mesh *mesh,
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, node);
 	vnimesh_ip_set4(&addr, htonl(underlay));
-	change.endpoint = vnimesh_endpoint_alloc(AF_INET, &addr, htons(6081));
+	change.endpoint = vnimesh_endpoint_alloc(mesh, AF_INET, &addr,
+						 htons(6081));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, change.endpoint);
 	change.prefixes = kzalloc(struct_size(change.prefixes, p, 1), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, change.prefixes);
