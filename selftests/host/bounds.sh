@@ -68,6 +68,7 @@ row "UDP before, after the first reply" s UDP_UNREPLIED UDP_REPLIED
 row "members that a SYN is moved on to" "" RESTEER_MAX RESTEER_MAX_LEAST RESTEER_MAX_MAX
 row "moves of one VNI at once, beyond a tenth of its flows" "" RESTEER_FLOOR
 row "SYNs kept for that" "" SYN_MAX
+row "resets to members on other hosts, in a second" "" TOLD_RATE
 row "penalty, first and longest" s EJECT_TIME_FIRST EJECT_TIME_MAX
 row "(client, member, port) remembered, per client" "" EJECT_MAX EJECT_VNI_MAX
 row "packets held per mesh, per VNI" "" HOLD_MAX HOLD_VNI_MAX
