@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/jiffies.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "abort.h"
+#include "compat/compat.h"
 #include "liveness.h"
 #include "netlink.h"
 
@@ -55,7 +57,7 @@ enum vnimesh_live vnimesh_liveness_of(const struct vnimesh_member *member)
 static void arm(struct vnimesh_transitions *t, unsigned long delay)
 {
 	if (!t->stopped)
-		mod_delayed_work(system_unbound_wq, &t->work, delay);
+		mod_delayed_work(system_dfl_wq, &t->work, delay);
 }
 
 /* Of nodes and VNIs. */
@@ -172,7 +174,7 @@ void vnimesh_liveness_untold(struct vnimesh_mesh *mesh,
 		if (!t->stopped && list_empty(&member->telling)) {
 			refcount_inc(&member->refs);
 			list_add_tail(&member->telling, &t->telling);
-			queue_delayed_work(system_unbound_wq, &t->tell, 1);
+			queue_delayed_work(system_dfl_wq, &t->tell, 1);
 		}
 		spin_unlock(&t->lock);
 	}
@@ -265,7 +267,7 @@ static void tell_run(struct work_struct *work)
 	/* On a slow or busy host, whoever takes the packets on needs time, too. */
 	spin_lock_bh(&t->lock);
 	if (!t->stopped && !list_empty(&t->telling))
-		queue_delayed_work(system_unbound_wq, &t->tell,
+		queue_delayed_work(system_dfl_wq, &t->tell,
 				   1 + 3 * (jiffies - started));
 	spin_unlock_bh(&t->lock);
 }

@@ -11,7 +11,9 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/workqueue.h>
 
+#include "compat/compat.h"
 #include "maglev.h"
 #include "mesh.h"
 
@@ -169,7 +171,7 @@ static void run(struct vnimesh_mesh *mesh)
 	}
 	mutex_unlock(&mesh->lock);
 	if (!done)
-		queue_delayed_work(system_unbound_wq, &mesh->maglev_work, HZ);
+		queue_delayed_work(system_dfl_wq, &mesh->maglev_work, HZ);
 }
 
 /* The worker's memory is the mesh's. */
@@ -192,7 +194,7 @@ void vnimesh_maglev_changed(struct vnimesh_mesh *mesh,
 			      !rcu_access_pointer(service->maglev)))
 		return;
 	xa_set_mark(&mesh->services, service->index, DUE);
-	queue_delayed_work(system_unbound_wq, &mesh->maglev_work, DELAY);
+	queue_delayed_work(system_dfl_wq, &mesh->maglev_work, DELAY);
 }
 
 void vnimesh_maglev_drop(struct vnimesh_mesh *mesh,

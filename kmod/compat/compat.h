@@ -15,6 +15,7 @@
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
 #include <linux/timer.h>
+#include <linux/workqueue.h>
 #include <net/flow.h>
 #include <net/genetlink.h>
 #include <net/inet_dscp.h>
@@ -35,6 +36,11 @@
 /* Before it had its own name, the flag of an operation served for groups. */
 #ifndef GENL_MCAST_CAP_NET_ADMIN
 #define GENL_MCAST_CAP_NET_ADMIN	GENL_UNS_ADMIN_PERM
+#endif
+
+/* Work that may run on any processor had its queue under another name. */
+#ifndef VNIMESH_HAVE_SYSTEM_DFL_WQ
+#define system_dfl_wq	system_unbound_wq
 #endif
 
 /* Two properties of a device were bits of its features. */

@@ -64,5 +64,6 @@ found FLOWI4_DSCP net/flow.h '^#define flowi4_dscp'
 found TIMER_CONTAINER_OF linux/timer.h '^#define timer_container_of\('
 found HRTIMER_SETUP linux/hrtimer.h 'void hrtimer_setup\('
 found ASSIGN_STR_ONE trace/stages/stage6_event_callback.h '^#define __assign_str\(dst\)'
+found SYSTEM_DFL_WQ linux/workqueue.h '^extern struct workqueue_struct [*]system_dfl_wq;'
 exists NET_GSO_H net/gso.h
 exists LINUX_UNALIGNED_H linux/unaligned.h

@@ -61,7 +61,7 @@ complaints() {
 	pattern='BUG|WARNING|Oops|KASAN|KCSAN|UBSAN|possible recursive|unreferenced object'
 	pattern+='|refcount|unregister_netdevice: waiting|page allocation failure'
 	pattern+='|circular locking|inconsistent lock|suspicious RCU|ODEBUG|soft lockup'
-	pattern+='|detected stall|blocked for more than'
+	pattern+='|detected stall|blocked for more than|\[vnimesh\] enqueued on deprecated'
 	dmesg | sed "1,/$1/d" | grep -E "$pattern" |
 		grep -v 'unreliable refcount tracker' # failslab hit the tracker itself
 }

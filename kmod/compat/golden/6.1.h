@@ -13,5 +13,6 @@
 /* VNIMESH_HAVE_TIMER_CONTAINER_OF is not set */
 /* VNIMESH_HAVE_HRTIMER_SETUP is not set */
 /* VNIMESH_HAVE_ASSIGN_STR_ONE is not set */
+/* VNIMESH_HAVE_SYSTEM_DFL_WQ is not set */
 /* VNIMESH_HAVE_NET_GSO_H is not set */
 /* VNIMESH_HAVE_LINUX_UNALIGNED_H is not set */
