@@ -31,7 +31,13 @@ serve() {
 	nice nsenter "--net=/run/netns/c$1" peer serve -n "$1" 7000 >/dev/null 2>&1 </dev/null &
 	servers[$1]=$!
 }
-declare -A flooders=() servers=()
+# An agent that lets every packet wait.
+wait_for_ever() {
+	nsenter "--net=/run/netns/h$1" fakeagent -a never >/dev/null 2>&1 </dev/null &
+	agents[$1]=$!
+	disown
+}
+declare -A flooders=() servers=() agents=()
 members=(111 210)
 
 # The VNI of the other host that host N knows.
@@ -49,8 +55,7 @@ mend_host() {
 	topo_dev "$n"
 	topo_node "$n" $((3 - n))
 	fresh+=("$n")
-	nsenter "--net=/run/netns/h$n" fakeagent -a never >/dev/null 2>&1 </dev/null &
-	disown
+	wait_for_ever "$n"
 }
 
 rows() {
@@ -100,8 +105,16 @@ mend() {
 
 containers=(110 111 210)
 
-# kill_in NS: nobody lives there any more, so that the namespace goes at once.
-kill_in() { ip netns pids "$1" | xargs -r kill -KILL 2>/dev/null; }
+# kill_in NS [PID ...]: nobody lives there any more, so that the namespace goes at
+# once. PIDs were started for it: one that is only on its way in would keep it.
+kill_in() {
+	local ns=$1 pid
+	shift
+	for pid in $(ip netns pids "$ns") "$@"; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	return 0
+}
 
 break_vni() { ip -n "c$1" link del "vni$1"; }
 break_down() {
@@ -115,12 +128,14 @@ break_down() {
 		route replace $prefix6 dev vni$1 src $a6
 	END
 }
-break_container() { kill_in "c$1" && ip netns del "c$1"; }
+break_container() {
+	kill_in "c$1" "${flooders[$1]}" "${servers[$1]-}" && ip netns del "c$1"
+}
 # The flood goes on in a namespace without a name; killing it is the end of it.
 break_name() { ip netns del "c$1" && kill "${flooders[$1]}" ${servers[$1]+"${servers[$1]}"}; }
 break_dev() { vnimesh -n "h$1" dev del mesh0; }
 break_host() {
-	kill_in "h$1" && ip netns del "h$1" && waitfor 10 no_vni "$1"
+	kill_in "h$1" "${agents[$1]-}" && ip netns del "h$1" && waitfor 10 no_vni "$1"
 }
 no_vni() {
 	local vni
@@ -160,9 +175,8 @@ break_node() {
 		vnimesh -n "h$1" dev del mesh0
 }
 break_agent() {
-	kill_in "h$1"
-	nsenter "--net=/run/netns/h$1" fakeagent -a never >/dev/null 2>&1 </dev/null &
-	disown
+	kill_in "h$1" "${agents[$1]-}"
+	wait_for_ever "$1"
 }
 # A VNI moves to another namespace and dies there.
 break_move() {
@@ -182,8 +196,7 @@ check "hosts" topo_up 2
 check "containers" topo_container "${containers[@]}"
 for n in 1 2; do
 	rows $n
-	nsenter --net=/run/netns/h$n fakeagent -a never >/dev/null 2>&1 </dev/null &
-	disown
+	wait_for_ever $n
 done
 for vni in "${members[@]}"; do
 	serve "$vni"
