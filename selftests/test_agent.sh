@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: -m 1024 -t 900
+# uml: -m 768
 #
 # The mesh without its agents: killed on the client's host and on the server's
 # host, frozen for three leases. Flows go on, new ones come about, nothing is

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: -m 1024 -t 900
+# uml: -m 768
 #
 # Bad configuration and bad JSON: refused with file, line or field and an exit
 # code, and what runs goes on as it is.

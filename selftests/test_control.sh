@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: -m 1536 -t 900
+# uml: -m 768
 #
 # What a container's own software tells the agent of its host: registration at
 # run time, which lives as long as its device and outlives the agent; a ttl

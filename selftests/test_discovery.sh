@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: -m 1024 -t 900
+# uml: -m 768
 #
 # What a client gets when there is nothing to connect to, and how soon a new
 # service is there: each cause gives a blocking connect and a connected UDP

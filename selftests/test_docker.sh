@@ -5,6 +5,7 @@
 # reach the mesh as the host itself, by masquerading (Documentation/datapath.md).
 # TCP, UDP, ICMP errors, path MTU; what is not masqueraded is refused.
 # vm: -m 1024 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: -m 1024 -t 900
+# uml: -m 768
 #
 # Health goes from agent to agent: at once, with the coordinator dead, and
 # whatever strangers send.

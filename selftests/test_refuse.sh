@@ -4,6 +4,7 @@
 # TCP in mid-stream without its flow ends in a reset, not in a hang: when the flow
 # was deleted, when the module was loaded anew. Addresses nobody has are refused.
 # vm: -m 1024 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

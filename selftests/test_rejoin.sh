@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: -m 1024 -t 900
+# uml: -m 768
 #
 # Things fail and come back: a server, a path, an agent whose coordinator is
 # away; and a path that becomes slow moves new flows.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: -m 1024 -t 900
+# uml: -m 768
 #
 # A mesh with TLS and rights: hosts join by tokens, and an agent that serves
 # what it was not granted is refused. No kernel anywhere has its member, that

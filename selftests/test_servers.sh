@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: -m 1536 -t 900
+# uml: -m 1024
 #
 # PostgreSQL, Redis and nginx behind tags, their own clients, across hosts and
 # on one host, IPv4 and IPv6; the server sees the address of the client's VNI.

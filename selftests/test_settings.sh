@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: -m 768 -t 600
+# uml: -m 768
 #
 # What is said of a service and its members at one place is in every kernel:
 # policy, end of connections, load, priority, what a latency is of.

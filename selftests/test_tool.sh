@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The command line tool against the module: two hosts by hand, every object,
+# uml: -m 768
 # what it prints, what the kernel refuses and how that is said.
 set -u
 cd "$(dirname "$0")" || exit 1

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: -m 1024 -t 600
+# uml: -m 768
 #
 # What agents see of others: who is not reached is judged by several hosts,
 # what fails for a client is checked at once, with a coordinator and without;
