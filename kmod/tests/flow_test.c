@@ -455,18 +455,53 @@ static void flow_walk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&f->client->share.live), 0);
 }
 
+/* RCU. Does who stands at @from come by @tuple? */
+static bool passes(const struct vnimesh_flow_link *from,
+		   const struct vnimesh_tuple *tuple)
+{
+	hlist_for_each_entry_continue_rcu(from, node)
+		if (equal(&from->tuple, tuple))
+			return true;
+	return false;
+}
+
+/* A flow in front of @old on its chain, where new ones come first; NULL: none in
+ * a thousand. RCU and BH off, both given up now and then.
+ */
+static struct vnimesh_flow *insert_before(struct flow_fixture *f,
+					  const struct vnimesh_flow *old)
+{
+	struct vnimesh_flow *other;
+	u16 sport;
+
+	for (sport = 3; sport < 1000; sport++) {
+		if (insert_flow(f, IPPROTO_TCP, sport, sport))
+			break;
+		other = find_forward(f, IPPROTO_TCP, sport);
+		if (passes(&other->link[0], &old->link[0].tuple))
+			return other;
+		vnimesh_flow_remove(f->mesh, other);
+		if (!(sport % 32)) {
+			rcu_read_unlock();
+			local_bh_enable();
+			rcu_barrier();
+			local_bh_disable();
+			rcu_read_lock();
+		}
+	}
+	return NULL;
+}
+
 /* A flow in the place of another one: nothing of that is lost if it cannot be,
  * and who was on his way along the chain finds one of them.
  */
 static void flow_replaced(struct kunit *test)
 {
 	struct vnimesh_flow *old, *new, *other;
-	struct vnimesh_flow_link *link;
 	struct vnimesh_service *service;
 	struct vnimesh_member *m;
 	struct flow_fixture *f;
 	struct vnimesh_syn *syn;
-	u16 sport;
 
 	flow_start(test, 64);
 	f = test->priv;
@@ -485,24 +520,13 @@ static void flow_replaced(struct kunit *test)
 	rcu_read_lock();
 	old = find_forward(f, IPPROTO_TCP, 1);
 	old->syn = syn;
-	/* Others in front of it: new ones come first. */
-	for (sport = 3; sport < 1000; sport++) {
-		if (insert_flow(f, IPPROTO_TCP, sport, sport))
-			break;
-		other = find_forward(f, IPPROTO_TCP, sport);
-		if (other->link[0].node.next == &old->link[0].node)
-			break;
-		vnimesh_flow_remove(f->mesh, other);
-		if (!(sport % 32)) {
-			rcu_read_unlock();
-			local_bh_enable();
-			rcu_barrier();
-			local_bh_disable();
-			rcu_read_lock();
-		}
+	other = insert_before(f, old);
+	if (!other) {
+		rcu_read_unlock();
+		local_bh_enable();
+		KUNIT_FAIL(test, "no flow comes before another one");
+		return;
 	}
-	KUNIT_ASSERT_PTR_EQ(test, other->link[0].node.next,
-			    &old->link[0].node);
 
 	new = vnimesh_flow_open(f->mesh, f->client, m);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, new);
@@ -518,10 +542,8 @@ static void flow_replaced(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, old->syn, NULL);
 	KUNIT_EXPECT_PTR_EQ(test, new->syn, syn);
 	KUNIT_EXPECT_PTR_EQ(test, find_forward(f, IPPROTO_TCP, 1), new);
-	/* From @other on, as a reader that stood there. */
-	link = hlist_entry(other->link[0].node.next, struct vnimesh_flow_link,
-			   node);
-	KUNIT_EXPECT_TRUE(test, equal(&link->tuple, &new->link[0].tuple));
+	/* As a reader that stood at @other. */
+	KUNIT_EXPECT_TRUE(test, passes(&other->link[0], &new->link[0].tuple));
 	rcu_read_unlock();
 	local_bh_enable();
 	vnimesh_flow_flush(f->mesh, f->client);
