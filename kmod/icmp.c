@@ -166,15 +166,57 @@ bool vnimesh_icmp_believed(struct vnimesh_mesh *mesh,
 	return own->vni == vnimesh_vni_local(mesh, t->family, &t->src);
 }
 
+/* Who sent what an error quotes to whom, whatever the quoted packet is. */
+static bool quoted_ends(struct sk_buff *skb, const struct vnimesh_packet *pkt,
+			union vnimesh_ip *src, union vnimesh_ip *dst)
+{
+	unsigned int at = pkt->l4 + sizeof(struct icmphdr);
+
+	if (pkt->tuple.family == AF_INET) {
+		const struct iphdr *iph;
+
+		if (!pskb_may_pull(skb, at + sizeof(*iph)))
+			return false;
+		iph = (const struct iphdr *)(skb->data + at);
+		vnimesh_ip_set4(src, iph->saddr);
+		vnimesh_ip_set4(dst, iph->daddr);
+	} else {
+		const struct ipv6hdr *ip6h;
+
+		if (!pskb_may_pull(skb, at + sizeof(*ip6h)))
+			return false;
+		ip6h = (const struct ipv6hdr *)(skb->data + at);
+		src->v6 = ip6h->saddr;
+		dst->v6 = ip6h->daddr;
+	}
+	return true;
+}
+
 bool vnimesh_icmp_own(struct vnimesh_dev *from, struct sk_buff *skb,
 		      const struct vnimesh_packet *pkt)
 {
-	struct vnimesh_quote q;
+	const struct vnimesh_tuple *t = &pkt->tuple;
+	union vnimesh_ip src, dst;
+	u8 type;
 
-	/* The host's own VNI answers for what is not here. */
-	if (vnimesh_dev_is_mesh(from) || !parse_quote(skb, pkt, &q))
+	/* The host's own VNI answers for what is not here. Later fragments are
+	 * nothing without the first one.
+	 */
+	if (vnimesh_dev_is_mesh(from) || pkt->later ||
+	    !vnimesh_icmp_is_error(skb, pkt))
 		return true;
-	return vnimesh_ip_equal(&q.tuple.dst, &pkt->tuple.src);
+	/* No error is long enough for fragments (RFC 792, RFC 4443), and what
+	 * the first one does not show, it may lie about.
+	 */
+	if (pkt->fragment || !read_type(skb, pkt, &type) ||
+	    (t->family == AF_INET && type == ICMP_REDIRECT) ||
+	    !quoted_ends(skb, pkt, &src, &dst))
+		return false;
+	/* The receiver may believe it for the addresses alone: what it says of
+	 * the path to a destination holds for all ports and protocols.
+	 */
+	return vnimesh_ip_equal(&src, &t->dst) &&
+	       vnimesh_ip_equal(&dst, &t->src);
 }
 
 bool vnimesh_icmp_heal(struct vnimesh_mesh *mesh, struct sk_buff *skb,

@@ -33,7 +33,7 @@ bool vnimesh_icmp_believed(struct vnimesh_mesh *mesh,
 			   const struct vnimesh_packet *pkt,
 			   const struct vnimesh_flow *flow);
 /* RCU. May @from send @skb? An error is about a packet that its sender got: no VNI
- * complains in the name of another.
+ * complains in the name of another, whatever it quotes.
  */
 bool vnimesh_icmp_own(struct vnimesh_dev *from, struct sk_buff *skb,
 		      const struct vnimesh_packet *pkt);

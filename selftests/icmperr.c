@@ -21,6 +21,8 @@
  *	Sends an error to the first DST about the packet behind it, of which BYTES
  *	after the IP header are quoted (8). -x: behind an IPv6 extension header;
  *	-f: a fragment at that offset (in 8 bytes); -s: the quoted TCP sequence.
+ *	PROTO is tcp, udp or icmp: an echo reply, if the first port's upper byte is
+ *	its type.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -373,7 +375,7 @@ static size_t quote6(uint8_t *p, int proto, const struct sockaddr_storage *src,
 static int forge(char **args)
 {
 	struct sockaddr_storage dst, esrc, edst;
-	uint8_t p[512] = { 0 };
+	uint8_t p[2048] = { 0 };
 	int fd, proto, i;
 	socklen_t len;
 	size_t at = 8;
@@ -382,11 +384,13 @@ static int forge(char **args)
 	for (i = 0; i < 6; i++)
 		if (!args[i])
 			return 2;
-	proto = !strcmp(args[1], "tcp") ? IPPROTO_TCP : IPPROTO_UDP;
 	len = parse(args[0], 0, &dst);
 	parse(args[2], 0, &esrc);
 	parse(args[4], 0, &edst);
 	v4 = dst.ss_family == AF_INET;
+	proto = !strcmp(args[1], "tcp") ? IPPROTO_TCP :
+		strcmp(args[1], "icmp") ? IPPROTO_UDP :
+		v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 	p[0] = (uint8_t)(type >= 0 ? type : v4 ? ICMP_DEST_UNREACH :
 						 ICMP6_DST_UNREACH);
 	p[1] = (uint8_t)code;

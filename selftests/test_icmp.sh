@@ -118,7 +118,36 @@ check_rose "... counted" 1 tx_bad_source 2
 forger=h1 by_hand "... nor the host itself, of a member of another host" "^nothing" \
 	10.96.0.1 32114 -C 1 10.77.1.10 udp 10.77.1.10 32114 10.77.2.10 7000
 check_rose "... counted" 1 rx_bad_source 1
+# What the client's socket knows is the service's address; a quote that says too
+# little for a flow must not get there as it is.
+count_from 1 tx_bad_source
+forger=c111 by_hand "... nor with a later fragment of what the client sent" "^nothing" \
+	10.96.0.1 32115 -C 3 -f 1 10.77.1.10 udp 10.77.1.10 32115 10.96.0.1 7000
+ip -n c111 link set vni111 mtu 1280
+forger=c111 by_hand "... nor in fragments" "^nothing" \
+	10.96.0.1 32116 -C 3 -l 1400 10.77.1.10 udp 10.77.1.10 32116 10.96.0.1 7000
+forger=c111 by_hand "... IPv6" "^nothing" fd77:96::1 32117 \
+	-C 4 -l 1400 fd77:0:0:1::10 udp fd77:0:0:1::10 32117 fd77:96::1 7000
+ip -n c111 link set vni111 mtu 1450
+forger=c111 by_hand "... nor as a redirect" "^nothing" \
+	10.96.0.1 32118 -T 5 -C 1 10.77.1.10 udp 10.77.1.10 32118 10.96.0.1 7000
+check_rose "... counted" 1 tx_bad_source 4
 in_ns c210 nft delete table inet mute
+# What is quoted of ICMP itself is nobody's socket, but says how large a packet may be.
+narrows() {
+	in_ns "$1" icmperr forge -T "$3" -m 1290 -C "$4" "$5" icmp "$5" "$6" "$2" 0
+	sleep 0.3
+	! ip -n c110 route get "$2" | grep 'mtu 1290'
+}
+ip -n c110 route flush cache
+for forger in c111 c211; do
+	count_from "${forger:1:1}" tx_bad_source
+	check "$forger does not narrow the client's way to a service" \
+		narrows $forger 10.96.0.1 3 4 10.77.1.10 0
+	check "... IPv6" narrows $forger fd77:96::1 2 0 fd77:0:0:1::10 33024
+	check_rose "... counted" "${forger:1:1}" tx_bad_source 2
+done
+forger=
 
 # The client's stack complains of the server's packet.
 complains() {
