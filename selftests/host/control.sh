@@ -49,7 +49,8 @@ agent_down() {
 	kill "-$1" "$agent" && waitfor 10 eval "! kill -0 $agent 2>/dev/null"
 }
 v() { "$work/vnimesh" "$@"; }
-as() { setpriv --reuid 4242 --regid 4242 --clear-groups "$work/vnimesh" "$@"; }
+of_uid() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
+as() { of_uid 4242 "$work/vnimesh" "$@"; }
 # raw LINE: what the socket says to it
 raw() { printf '%s\n' "$1" | timeout 20 nc -U -N -w 15 "$VNIMESH_CONTROL"; }
 # state TAG VNI: as it is told
@@ -119,6 +120,27 @@ endless() {
 	END
 }
 check_match "a line without end is refused" '"ok": ?false' endless
+# One byte a second is no question: who sends no more than that is cut as well.
+trickle() {
+	of_uid 5555 timeout 60 python3 - "$VNIMESH_CONTROL" <<-'END'
+		import socket
+		import sys
+
+		s = socket.socket(socket.AF_UNIX)
+		s.connect(sys.argv[1])
+		s.settimeout(1)
+		while True:
+		    try:
+		        s.sendall(b"x")
+		        if not s.recv(1):
+		            break
+		    except TimeoutError:
+		        pass
+		    except OSError:
+		        break
+	END
+	echo $? >"$work/trickled"
+}
 many() {
 	local i fds=() fd
 	for ((i = 0; i < 80; i++)); do
@@ -129,7 +151,9 @@ many() {
 	waitfor 25 v service status
 	for fd in "${fds[@]}"; do exec {fd}>&-; done
 }
+trickle &
 check "80 silent clients do not keep others out for long" many
+check "nor does one that sends half a line without end" waitfor 20 eval "[ \"\$(cat $work/trickled)\" = 0 ]"
 
 echo '{ "tag": "db"' >"$work/d/b.json"
 kill -HUP "$agent"
@@ -146,6 +170,65 @@ printf '{ "tag": "late", "vni": 259 }\n' >"$work/d/b.json"
 kill -HUP "$agent"
 four() { [ "$(v -j service status | jq length)" = 4 ]; }
 check "a right one is taken" waitfor 10 four
+
+# Users that take all they can get, each byte in time, take nothing from others.
+cat >"$work/d/b.json" <<-DEF
+	[ { "tag": "late", "vni": 259 },
+	  { "tag": "app", "vni": 258, "check": { "type": "ttl", "ttl_ms": 60000 } } ]
+DEF
+kill -HUP "$agent"
+five() { [ "$(v -j service status | jq length)" = 5 ]; }
+check "a member that is pushed" waitfor 10 five
+cat >"$work/hold.py" <<-'END'
+	import socket
+	import sys
+	import time
+
+	held = []
+	for i in range(80):
+	    try:
+	        s = socket.socket(socket.AF_UNIX)
+	        s.settimeout(20)
+	        s.connect(sys.argv[1])
+	        s.sendall(b"x")
+	        held.append(s)
+	    except OSError:
+	        pass
+	said = "nothing"
+	try:
+	    said = held[-1].recv(4096).decode()
+	except OSError:
+	    pass
+	with open(sys.argv[2], "w") as f:
+	    f.write(said)
+	while True:
+	    for s in held:
+	        try:
+	            s.send(b"x")
+	        except OSError:
+	            pass
+	    time.sleep(1)
+END
+for uid in 5555 5556 5557; do
+	touch "$work/held.$uid"
+	chown $uid "$work/held.$uid"
+	of_uid $uid timeout 180 python3 "$work/hold.py" "$VNIMESH_CONTROL" "$work/held.$uid" &
+	defer kill $!
+	check "user $uid holds all it can get" waitfor 20 test -s "$work/held.$uid"
+done
+check_match "and are told why it is no more" 'this user has as many connections' cat "$work/held.5555"
+check "another user's push is heard" as ttl pass app vni 258
+check "root drains" v service drain app vni 258
+check "and ends it" v service ready app vni 258
+counted() { raw '{"op":"checks"}' | jq ".control.$1"; }
+check "which is counted" test "$(counted refused_uid)" -ge 70
+check "... where one had to go for another, too" test "$(counted crowded_out)" -ge 1
+check "... and who was silent" test "$(counted idle)" -ge 1
+# All in one write: answered over some turns of the loop, none left out.
+flood() { for ((i = 0; i < 200; i++)); do echo '{"op":"list"}'; done | nc -U -N -w 15 "$VNIMESH_CONTROL" | grep -c '"ok":true'; }
+check_is "200 questions at once have their answers" 200 "$(flood)"
+check "not in one turn of the loop" test "$(counted put_off)" -ge 10
+
 agent_up
 check "a second agent of the same state ends" waitfor 10 eval "! kill -0 $agent 2>/dev/null"
 check "and leaves the first its socket" v service status

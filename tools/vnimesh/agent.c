@@ -64,6 +64,9 @@ static int send_line(int fd, char *text)
 	text[len++] = '\n';
 	for (; len; p += n, len -= n) {
 		n = send(fd, p, len, MSG_NOSIGNAL);
+		/* Who closed may have said why. */
+		if (n < 0 && errno == EPIPE)
+			break;
 		if (n < 0)
 			return refuse("the agent", strerror(errno));
 	}

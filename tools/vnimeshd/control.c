@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,35 +15,52 @@
 #include "control_ops.h"
 #include "log.h"
 
+/* Who may take places from whom. */
+enum conn_kind { KIND_ROOT, KIND_GRANTED, KIND_STRANGER, KINDS };
+
+static const unsigned int places[KINDS] = {
+	CONTROL_CONNECTIONS, CONTROL_CONNECTIONS, CONTROL_STRANGERS,
+};
+
+/* It waits for a question, or in c->asking for its answer (asks), or for what
+ * it asked to read the answer (out).
+ */
 struct conn {
+	TAILQ_ENTRY(conn) list, turn;
 	struct control *c;
-	struct conn *next;
 	struct source *io, *timer;
 	int fd;
 	uid_t uid;
+	enum conn_kind kind;
+	uint64_t asked_us;
+	bool asks;
 	char *in;		/* CONTROL_LINE_MAX + 1 bytes */
 	size_t n_in;
 	char *out;
 	size_t n_out, sent;
 };
 
+TAILQ_HEAD(conns, conn);
+
 struct control {
 	struct mesh *m;
 	struct source *io;
+	struct source *turn;	/* set while somebody asks */
 	int fd;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	struct conn *first;
-	unsigned int n;
+	struct conns all;
+	struct conns asking;	/* whose turn is next comes first */
+	unsigned int n[KINDS];
+	struct control_stats stats;
 };
 
 static void conn_free(struct conn *k)
 {
-	struct conn **p = &k->c->first;
-
-	while (*p != k)
-		p = &(*p)->next;
-	*p = k->next;
-	k->c->n--;
+	TAILQ_REMOVE(&k->c->all, k, list);
+	if (k->asks)
+		TAILQ_REMOVE(&k->c->asking, k, turn);
+	k->c->n[k->kind]--;
+	k->c->stats.connections--;
 	source_free(&k->io);
 	source_free(&k->timer);
 	close(k->fd);
@@ -53,18 +71,49 @@ static void conn_free(struct conn *k)
 
 static void touch(struct conn *k)
 {
-	source_timer_set(k->timer, loop_now() +
+	k->asked_us = loop_now();
+	source_timer_set(k->timer, k->asked_us +
 			 CONTROL_IDLE_MS * LOOP_USEC_PER_MSEC);
 }
 
 static void on_idle(void *data, uint64_t now_us)
 {
+	struct conn *k = data;
+
 	(void)now_us;
-	conn_free(data);
+	/* It is we who are slow. */
+	if (k->asks) {
+		touch(k);
+		return;
+	}
+	k->c->stats.idle++;
+	conn_free(k);
 }
 
-/* False: the connection is gone. */
-static bool flush(struct conn *k)
+/* A line, or what will never be one. */
+static bool has_question(const struct conn *k)
+{
+	return k->n_in == CONTROL_LINE_MAX || memchr(k->in, '\n', k->n_in);
+}
+
+/* What comes next: a turn for its question, or the wait for one. */
+static void go_on(struct conn *k)
+{
+	struct control *c = k->c;
+
+	if (!has_question(k)) {
+		source_io_events(k->io, EPOLLIN);
+		return;
+	}
+	/* Until then nothing is read; that it hung up is told once. */
+	source_io_events(k->io, EPOLLET);
+	if (TAILQ_EMPTY(&c->asking))
+		source_timer_set(c->turn, 0);
+	TAILQ_INSERT_TAIL(&c->asking, k, turn);
+	k->asks = true;
+}
+
+static void flush(struct conn *k)
 {
 	ssize_t n;
 
@@ -73,11 +122,11 @@ static bool flush(struct conn *k)
 			 MSG_NOSIGNAL);
 		if (n < 0 && errno == EAGAIN) {
 			source_io_events(k->io, EPOLLOUT);
-			return true;
+			return;
 		}
 		if (n < 0) {
 			conn_free(k);
-			return false;
+			return;
 		}
 		k->sent += n;
 	}
@@ -85,11 +134,9 @@ static bool flush(struct conn *k)
 	k->out = NULL;
 	k->n_out = 0;
 	k->sent = 0;
-	source_io_events(k->io, EPOLLIN);
-	return true;
+	go_on(k);
 }
 
-/* One question, one answer. False: the connection is gone. */
 static bool answer(struct conn *k, const char *line, size_t len)
 {
 	json_t *json = control_answer(k->c->m, k->uid, line, len);
@@ -100,37 +147,60 @@ static bool answer(struct conn *k, const char *line, size_t len)
 		k->out = realloc(text, strlen(text) + 2);
 	if (!k->out) {
 		free(text);
-		conn_free(k);
 		return false;
 	}
 	strcat(k->out, "\n");
 	k->n_out = strlen(k->out);
-	return flush(k);
+	k->c->stats.answered++;
+	touch(k);
+	return true;
 }
 
-/* All whole lines, as long as the answers are taken. */
-static void lines(struct conn *k)
+/* One question, one answer. */
+static void serve(struct conn *k)
 {
+	char *end = memchr(k->in, '\n', k->n_in);
 	size_t len;
-	char *end;
 
-	while (!k->n_out) {
-		end = memchr(k->in, '\n', k->n_in);
-		if (!end)
-			break;
-		len = end - k->in;
-		*end = '\0';
-		if (!answer(k, k->in, len))
-			return;
-		k->n_in -= len + 1;
-		memmove(k->in, end + 1, k->n_in);
-	}
-	if (k->n_in < CONTROL_LINE_MAX || k->n_out)
-		return;
-	/* Said once, then it is over. */
-	k->n_in = 0;
-	if (answer(k, "", 0))
+	TAILQ_REMOVE(&k->c->asking, k, turn);
+	k->asks = false;
+	if (!end) {
+		/* Said once, then it is over. */
+		if (answer(k, "", 0))
+			send(k->fd, k->out, k->n_out, MSG_NOSIGNAL);
 		conn_free(k);
+		return;
+	}
+	len = end - k->in;
+	*end = '\0';
+	if (!answer(k, k->in, len)) {
+		conn_free(k);
+		return;
+	}
+	k->n_in -= len + 1;
+	memmove(k->in, end + 1, k->n_in);
+	flush(k);
+}
+
+/* Each of those that ask in turn: who asks much waits for those who ask little,
+ * and half of the time is of others than these.
+ */
+static void on_turn(void *data, uint64_t now_us)
+{
+	struct control *c = data;
+	uint64_t now = now_us;
+	unsigned int i;
+
+	for (i = 0; i < CONTROL_TURN && now - now_us < CONTROL_TURN_US; i++) {
+		if (TAILQ_EMPTY(&c->asking))
+			return;
+		serve(TAILQ_FIRST(&c->asking));
+		now = loop_now();
+	}
+	if (TAILQ_EMPTY(&c->asking))
+		return;
+	c->stats.put_off++;
+	source_timer_set(c->turn, now + (now - now_us));
 }
 
 static void on_conn(void *data, int fd, uint32_t events)
@@ -138,12 +208,13 @@ static void on_conn(void *data, int fd, uint32_t events)
 	struct conn *k = data;
 	ssize_t n;
 
-	touch(k);
-	if (events & EPOLLOUT && k->n_out) {
-		if (flush(k))
-			lines(k);
+	if (k->n_out) {
+		if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+			flush(k);
 		return;
 	}
+	if (k->asks)
+		return;
 	n = recv(fd, k->in + k->n_in, CONTROL_LINE_MAX - k->n_in, 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -152,7 +223,89 @@ static void on_conn(void *data, int fd, uint32_t events)
 		return;
 	}
 	k->n_in += n;
-	lines(k);
+	if (has_question(k))
+		go_on(k);
+}
+
+static enum conn_kind kind_of(const struct control *c, uid_t uid)
+{
+	const struct config *conf = &c->m->conf;
+	unsigned int i;
+
+	if (!uid)
+		return KIND_ROOT;
+	for (i = 0; i < conf->n_grants; i++)
+		if (conf->grants[i].uid == uid)
+			return KIND_GRANTED;
+	return KIND_STRANGER;
+}
+
+/* What @uid has, and the one of them that asked nothing for longest. */
+static unsigned int held_by(const struct control *c, uid_t uid,
+			    struct conn **idlest)
+{
+	struct conn *k, *first = NULL;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(k, &c->all, list) {
+		if (k->uid != uid)
+			continue;
+		n++;
+		if (!first || k->asked_us < first->asked_us)
+			first = k;
+	}
+	if (idlest)
+		*idlest = first;
+	return n;
+}
+
+/* All places of a kind are taken: who has most of them gives one to who would
+ * still have less.
+ */
+static bool make_room(struct control *c, enum conn_kind kind, unsigned int has)
+{
+	struct conn *k, *idlest, *go = NULL;
+	unsigned int n, most = has + 1;
+
+	TAILQ_FOREACH(k, &c->all, list) {
+		if (k->kind != kind)
+			continue;
+		n = held_by(c, k->uid, &idlest);
+		if (n > most) {
+			most = n;
+			go = idlest;
+		}
+	}
+	if (!go)
+		return false;
+	c->stats.crowded_out++;
+	conn_free(go);
+	return true;
+}
+
+/* NULL, or why not. */
+static const char *admit(struct control *c, uid_t uid, enum conn_kind kind)
+{
+	unsigned int has = kind == KIND_ROOT ? 0 : held_by(c, uid, NULL);
+
+	if (has >= CONTROL_UID) {
+		c->stats.refused_uid++;
+		return "this user has as many connections to the agent as it may";
+	}
+	if (c->n[kind] < places[kind] ||
+	    (kind != KIND_ROOT && make_room(c, kind, has)))
+		return NULL;
+	c->stats.refused_full++;
+	return "the agent has as many connections as it may";
+}
+
+static void refuse(int conn, const char *why)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "{\"ok\":false,\"error\":\"%s\"}\n", why);
+	send(conn, text, strlen(text), MSG_NOSIGNAL);
+	close(conn);
 }
 
 static void on_accept(void *data, int fd, uint32_t events)
@@ -160,6 +313,8 @@ static void on_accept(void *data, int fd, uint32_t events)
 	struct control *c = data;
 	struct ucred who;
 	socklen_t len = sizeof(who);
+	const char *why;
+	enum conn_kind kind;
 	struct conn *k;
 	int conn;
 
@@ -167,19 +322,24 @@ static void on_accept(void *data, int fd, uint32_t events)
 	conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (conn < 0)
 		return;
-	k = c->n < CONTROL_CONNECTIONS &&
-	    !getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) ?
-	    calloc(1, sizeof(*k)) : NULL;
-	if (!k) {
+	if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len)) {
 		close(conn);
+		return;
+	}
+	kind = kind_of(c, who.uid);
+	why = admit(c, who.uid, kind);
+	k = why ? NULL : calloc(1, sizeof(*k));
+	if (!k) {
+		refuse(conn, why ? why : "no memory");
 		return;
 	}
 	k->c = c;
 	k->fd = conn;
 	k->uid = who.uid;
-	k->next = c->first;
-	c->first = k;
-	c->n++;
+	k->kind = kind;
+	TAILQ_INSERT_TAIL(&c->all, k, list);
+	c->n[kind]++;
+	c->stats.connections++;
 	k->in = malloc(CONTROL_LINE_MAX + 1);
 	if (!k->in || loop_timer(c->m->loop, &k->timer, on_idle, k) ||
 	    loop_io(c->m->loop, &k->io, conn, EPOLLIN, on_conn, k)) {
@@ -255,15 +415,26 @@ struct control *control_new(struct mesh *m)
 		return NULL;
 	c->m = m;
 	c->fd = -1;
-	return c;
+	TAILQ_INIT(&c->all);
+	TAILQ_INIT(&c->asking);
+	if (!loop_timer(m->loop, &c->turn, on_turn, c))
+		return c;
+	free(c);
+	return NULL;
+}
+
+const struct control_stats *control_stats(const struct control *c)
+{
+	return &c->stats;
 }
 
 void control_free(struct control *c)
 {
 	if (!c)
 		return;
-	while (c->first)
-		conn_free(c->first);
+	while (!TAILQ_EMPTY(&c->all))
+		conn_free(TAILQ_FIRST(&c->all));
+	source_free(&c->turn);
 	source_free(&c->io);
 	if (c->fd >= 0) {
 		close(c->fd);

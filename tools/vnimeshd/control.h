@@ -10,10 +10,34 @@
 
 #include "mesh.h"
 
+/* Places of root, of users with a grant, and of all others together, who can
+ * be many by a range of uids of their own; none takes those of another kind.
+ */
 #define CONTROL_CONNECTIONS	64
+#define CONTROL_STRANGERS	16
+/* ... and of one user but root. */
+#define CONTROL_UID		8
 #define CONTROL_LINE_MAX	65536
-/* A connection that says nothing for so long makes room for others. */
+/* A connection that asks nothing for so long makes room for others; half a
+ * line is no question.
+ */
 #define CONTROL_IDLE_MS		10000
+/* Answers in one turn of the loop, of all connections together. A turn that
+ * took CONTROL_TURN_US is over as well, and as long as it took, all else has
+ * the loop.
+ */
+#define CONTROL_TURN		16
+#define CONTROL_TURN_US		2000
+
+struct control_stats {
+	unsigned int connections;	/* now */
+	uint64_t answered;
+	uint64_t refused_uid;	/* one user's connections were all in use */
+	uint64_t refused_full;	/* all of a kind were */
+	uint64_t crowded_out;	/* of who had most, for one who had less */
+	uint64_t idle;		/* cut for their silence */
+	uint64_t put_off;	/* turns that left questions to the next */
+};
 
 struct control *control_new(struct mesh *m);
 void control_free(struct control *c);
@@ -22,5 +46,7 @@ void control_free(struct control *c);
  * nothing that runs needs the socket.
  */
 void control_start(struct control *c);
+
+const struct control_stats *control_stats(const struct control *c);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "control.h"
 #include "control_ops.h"
 #include "local.h"
 #include "log.h"
@@ -244,9 +245,19 @@ static void op_checks(struct ask *a)
 {
 	const struct check_env *e = &a->m->local->env;
 	const struct inside_stats *in = inside_stats(e->inside);
+	const struct control_stats *c = control_stats(a->m->control);
 
 	if (!jobj_end(&a->o))
 		return;
+	json_object_set_new(a->ret, "control", json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"connections", (json_int_t)c->connections,
+		"answered", (json_int_t)c->answered,
+		"refused_uid", (json_int_t)c->refused_uid,
+		"refused_full", (json_int_t)c->refused_full,
+		"crowded_out", (json_int_t)c->crowded_out,
+		"idle", (json_int_t)c->idle,
+		"put_off", (json_int_t)c->put_off));
 	json_object_set_new(a->ret, "inside", json_pack(
 		"{s:I, s:I, s:I, s:I, s:I}",
 		"asked", (json_int_t)in->asked,
