@@ -25,12 +25,17 @@ struct etcd {
 	unsigned int at;		/* that is asked */
 	char *token;			/* as a header; NULL: none */
 	struct curl_loop *curl;
+	struct source *later;		/* what is due to calls, at the turn's end */
 	struct etcd_call *calls;
+	struct etcd_call *telling;	/* its lines, NULL when it is gone */
 };
 
 struct etcd_call {
 	struct etcd *etcd;
 	struct etcd_call *prev, *next;
+	struct curl_loop *curl;		/* that has it */
+	bool due;			/* lines to tell, or that it did not begin */
+	bool stillborn;
 	CURL *easy;
 	struct curl_slist *headers;
 	const char *path;		/* of what is wanted */
@@ -77,7 +82,8 @@ static void end_transfer(struct etcd_call *call)
 {
 	if (!call->easy)
 		return;
-	curl_loop_del(call->etcd->curl, call->easy);
+	if (!call->stillborn)
+		curl_loop_del(call->curl, call->easy);
 	curl_easy_cleanup(call->easy);
 	curl_slist_free_all(call->headers);
 	free(call->buffer.text);
@@ -96,6 +102,8 @@ static void call_free(struct etcd_call *call)
 		etcd->calls = call->next;
 	if (call->next)
 		call->next->prev = call->prev;
+	if (etcd->telling == call)
+		etcd->telling = NULL;
 	end_transfer(call);
 	free(call->body);
 	free(call);
@@ -110,6 +118,7 @@ void etcd_free(struct etcd *etcd)
 	while (etcd->calls)
 		call_free(etcd->calls);
 	curl_loop_free(etcd->curl);
+	source_free(&etcd->later);
 	for (i = 0; i < etcd->nr; i++)
 		free(etcd->endpoint[i]);
 	free(etcd->token);
@@ -134,26 +143,49 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
+/* Not from within curl's own call, in which no other call could begin. */
+static void tell_later(struct etcd_call *call)
+{
+	call->due = true;
+	source_defer(call->etcd->later);
+}
+
 static size_t on_stream(char *data, size_t size, size_t n, void *arg)
 {
 	struct etcd_call *call = arg;
-	struct buffer *b = &call->buffer;
-	char *from, *end;
+
+	if (on_body(data, size, n, &call->buffer) != size * n)
+		return 0;
+	if (memchr(data, '\n', size * n))
+		tell_later(call);
+	return size * n;
+}
+
+/* The lines that are whole; false: the call is gone. */
+static bool tell_lines(struct etcd_call *call)
+{
+	struct etcd *etcd = call->etcd;
+	struct buffer all = call->buffer;
+	char *from = all.text, *end;
 	json_t *json;
 
-	if (on_body(data, size, n, b) != size * n)
-		return 0;
-	for (from = b->text; (end = memchr(from, '\n', b->text + b->len - from));
-	     from = end + 1) {
+	memset(&call->buffer, 0, sizeof(call->buffer));
+	etcd->telling = call;
+	while (etcd->telling && from &&
+	       (end = memchr(from, '\n', all.text + all.len - from))) {
 		json = json_loadb(from, end - from, 0, NULL);
 		call->wrong |= !json;
+		from = end + 1;
 		if (json)
 			call->line(call->data, json);
 		json_decref(json);
 	}
-	b->len -= from - b->text;
-	memmove(b->text, from, b->len + 1);
-	return size * n;
+	if (etcd->telling && from)
+		on_body(from, 1, all.text + all.len - from, &call->buffer);
+	free(all.text);
+	call = etcd->telling;
+	etcd->telling = NULL;
+	return call;
 }
 
 static void set_identity(const struct etcd *etcd, CURL *easy)
@@ -225,7 +257,11 @@ static void begin_transfer(struct etcd_call *call)
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA,
 			 call->done ? (void *)&call->buffer : call);
 	set_identity(etcd, easy);
-	curl_loop_add(etcd->curl, easy);
+	call->curl = etcd->curl;
+	call->stillborn = curl_loop_add(call->curl, easy);
+	/* Its end is told, but not before who began it knows of it. */
+	if (call->stillborn)
+		tell_later(call);
 	free(body);
 }
 
@@ -255,7 +291,7 @@ static const char *refusal(long status, const json_t *json, char *body)
 static bool is_certain(CURLcode code, const char *text)
 {
 	if (code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR ||
-	    code == CURLE_PEER_FAILED_VERIFICATION)
+	    code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_FAILED_INIT)
 		return true;
 	return code == CURLE_OK && !strstr(text, "timed out") &&
 	       !strstr(text, "leader changed") && !strstr(text, "unavailable");
@@ -379,6 +415,8 @@ static void on_end(void *owner, CURLcode code)
 	json_t *json;
 	long status = 0;
 
+	if (call->line && !tell_lines(call))
+		return;
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	json = call->buffer.len ? json_loads(call->buffer.text, 0, NULL) : NULL;
 	if (code)
@@ -393,9 +431,39 @@ static void on_end(void *owner, CURLcode code)
 		finish_stream(call, json, error);
 }
 
+static struct etcd_call *due(const struct etcd *etcd)
+{
+	struct etcd_call *call;
+
+	for (call = etcd->calls; call; call = call->next)
+		if (call->due && call->curl == etcd->curl)
+			return call;
+	return NULL;
+}
+
+static void on_later(void *data)
+{
+	struct etcd_call *call;
+
+	while ((call = due(data))) {
+		call->due = false;
+		if (call->stillborn)
+			on_end(call, CURLE_FAILED_INIT);
+		else
+			tell_lines(call);
+	}
+}
+
 int etcd_loop(struct etcd *etcd, struct loop *loop)
 {
-	return curl_loop_new(&etcd->curl, loop, on_end);
+	int err = curl_loop_new(&etcd->curl, loop, on_end);
+
+	if (err)
+		return err;
+	err = loop_defer(loop, &etcd->later, on_later, etcd);
+	if (err)
+		curl_loop_free(etcd->curl);
+	return err;
 }
 
 static struct etcd_call *call_new(struct etcd *etcd, const char *path,
@@ -471,6 +539,7 @@ json_t *etcd_ask(struct etcd *etcd, const char *path, json_t *body, bool write,
 		 bool *unknown, char *err, size_t len)
 {
 	struct curl_loop *curl = etcd->curl;
+	struct source *later = etcd->later;
 	struct asked asked = { .err = err, .len = len };
 
 	/* A loop of its own: nothing else happens meanwhile. */
@@ -481,8 +550,10 @@ json_t *etcd_ask(struct etcd *etcd, const char *path, json_t *body, bool write,
 		post(etcd, path, body, write, true, on_asked, &asked);
 		loop_run(asked.loop);
 		curl_loop_free(etcd->curl);
+		source_free(&etcd->later);
 	}
 	etcd->curl = curl;
+	etcd->later = later;
 	loop_free(asked.loop);
 	*unknown = asked.unknown;
 	return asked.answer;

@@ -49,7 +49,8 @@ json_t *etcd_ask(struct etcd *etcd, const char *path, json_t *body, bool write,
 		 bool *unknown, char *err, size_t len);
 
 /* A stream without end from the member that answers calls now: @line for each
- * line of it, @end once, after which the call is gone. Consumes @body.
+ * line of it, @end once, after which the call is gone; both from the loop, so
+ * that they may begin and cancel calls. Consumes @body.
  */
 struct etcd_call *etcd_stream(struct etcd *etcd, const char *path, json_t *body,
 			      void (*line)(void *data, json_t *answer),

@@ -117,7 +117,7 @@ static void take_cancel(struct etcd_store *st, const json_t *result)
 		return;
 	}
 	log_warning("store: the watch is canceled: %s", why ? why : "?");
-	/* We are in its call: the next tick ends it. */
+	/* The next tick begins it anew: not at once, and perhaps again. */
 	st->canceled = true;
 }
 
