@@ -13,6 +13,17 @@
 
 #define TOKEN_HEADER	"Authorization: "
 
+/* What a refusal is of, as the gateway tells it. */
+enum grpc_code {
+	GRPC_INVALID_ARGUMENT = 3,
+	GRPC_DEADLINE_EXCEEDED = 4,
+	GRPC_PERMISSION_DENIED = 7,
+	GRPC_RESOURCE_EXHAUSTED = 8,
+	GRPC_FAILED_PRECONDITION = 9,
+	GRPC_UNAVAILABLE = 14,
+	GRPC_UNAUTHENTICATED = 16,
+};
+
 struct buffer {
 	char *text;
 	size_t len;
@@ -275,7 +286,7 @@ static const char *refusal(long status, const json_t *json, char *body)
 		return NULL;
 	if (!text)
 		text = json_string_value(json_object_get(json, "message"));
-	if (status == 404)
+	if (status == 404 && !text)
 		return "its JSON gateway is off (enable-grpc-gateway)";
 	if (text || status == 200 || !body || !*body)
 		return text ? text : "it answers no JSON";
@@ -287,14 +298,34 @@ static const char *refusal(long status, const json_t *json, char *body)
 	return body;
 }
 
-/* That nothing was done about it. */
-static bool is_certain(CURLcode code, const char *text)
+bool etcd_too_large(const char *error)
+{
+	return strstr(error, "too many operations") ||
+	       strstr(error, "request is too large") ||
+	       strstr(error, "larger than max");
+}
+
+/* That nothing was done about it. A member that ends, or that loses its leader
+ * or its patience, does not know what becomes of what it passed on; so only a
+ * request that was not sent, or was refused for what it is.
+ */
+static bool is_certain(CURLcode code, int64_t grpc, const char *text)
 {
 	if (code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR ||
 	    code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_FAILED_INIT)
 		return true;
-	return code == CURLE_OK && !strstr(text, "timed out") &&
-	       !strstr(text, "leader changed") && !strstr(text, "unavailable");
+	if (code)
+		return false;
+	switch (grpc) {
+	case GRPC_INVALID_ARGUMENT:
+	case GRPC_PERMISSION_DENIED:
+	case GRPC_FAILED_PRECONDITION:
+	case GRPC_UNAUTHENTICATED:
+		return true;
+	case GRPC_RESOURCE_EXHAUSTED:
+		return strstr(text, "etcdserver: ") || etcd_too_large(text);
+	}
+	return false;
 }
 
 /* The token is of another time, or of a member that was started anew. */
@@ -335,8 +366,8 @@ static bool again(struct etcd_call *call)
 }
 
 /* Whether the call goes on, perhaps at another member. */
-static bool goes_on(struct etcd_call *call, CURLcode code, const char *text,
-		    bool *unknown)
+static bool goes_on(struct etcd_call *call, CURLcode code, int64_t grpc,
+		    const char *text, bool *unknown)
 {
 	struct etcd *etcd = call->etcd;
 
@@ -345,13 +376,14 @@ static bool goes_on(struct etcd_call *call, CURLcode code, const char *text,
 		drop_token(etcd);
 		return again(call);
 	}
-	if (call->write && !call->proving && !is_certain(code, text)) {
+	if (call->write && !call->proving && !is_certain(code, grpc, text)) {
 		*unknown = true;
 		etcd_next(etcd);
 		return false;
 	}
 	/* A request that it understood, and does not like. */
-	if (!code && !strstr(text, "leader"))
+	if (!code && grpc != GRPC_UNAVAILABLE &&
+	    grpc != GRPC_DEADLINE_EXCEEDED && !strstr(text, "leader"))
 		return false;
 	etcd_next(etcd);
 	return ++call->tries < etcd->nr && again(call);
@@ -364,6 +396,7 @@ static void finish_post(struct etcd_call *call, CURLcode code, json_t *json,
 	void *data = call->data;
 	bool unknown = false;
 	char text[300];
+	int64_t grpc;
 
 	if (!error && call->proving) {
 		if (take_token(call, json)) {
@@ -376,9 +409,10 @@ static void finish_post(struct etcd_call *call, CURLcode code, json_t *json,
 	if (error) {
 		snprintf(text, sizeof(text), "%s: %s",
 			 call->etcd->endpoint[call->etcd->at], error);
+		grpc = etcd_int(json, "code");
 		json_decref(json);
 		json = NULL;
-		if (goes_on(call, code, text, &unknown))
+		if (goes_on(call, code, grpc, text, &unknown))
 			return;
 	}
 	call_free(call);

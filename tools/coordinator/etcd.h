@@ -58,6 +58,9 @@ struct etcd_call *etcd_stream(struct etcd *etcd, const char *path, json_t *body,
 			      void *data);
 void etcd_cancel(struct etcd_call **call);
 
+/* Of an error: it would be refused in the same way by every member, always. */
+bool etcd_too_large(const char *error);
+
 /* The member that is asked now is no good: ask the next one. */
 void etcd_next(struct etcd *etcd);
 
