@@ -101,7 +101,7 @@ check "authentication is on" eval 'ctl user add root:rootpw && ctl user grant-ro
 fails "no user" 'https://127.0.0.1:2379: .*user name is empty' '.'
 
 fails "a user without a password" 'field "etcd.password_file": required' '.etcd.user = "vnimesh"'
-user='.etcd.user = "vnimesh" | .etcd.password_file = $password'
+user='.etcd.user = "vnimesh" | .etcd.password_file = $password | .etcd.history_ms = 500'
 (umask 077; echo secret >"$work/password")
 chmod 644 "$work/password"
 fails "a password that others may read" 'field "etcd.password_file": .*chmod 0600' "$user"
@@ -127,5 +127,7 @@ other() {
 		ctl --user vnimesh:secret get --prefix mesh/live/ >/dev/null
 }
 check "and the watch goes on" other
+compacted() { ctl --user root:rootpw get --rev=2 x | grep -q "has been compacted"; }
+check "what is over goes from etcd" waitfor 20 eval 'works c && compacted'
 check_is "for changes that follow" 200 "$(put d)"
 [ "$tap_failed" = 0 ] || tail -n 20 "$work/log" | sed 's/^/# /'

@@ -142,6 +142,8 @@ static void read_etcd(struct jobj *root, struct etcd_access *a)
 		strcpy(a->user, text);
 	if (jget_str(&obj, "password_file", JOPT, sizeof(file) - 1, &text))
 		strcpy(file, text);
+	jget_u32(&obj, "history_ms", JOPT, 0, ETCD_HISTORY_MAX_MS,
+		 &a->history_ms);
 	jobj_end(&obj);
 	if (!jread_ok(root->rd))
 		return;
@@ -200,6 +202,7 @@ bool config_read(struct config *cfg, const char *file, const char *store,
 		snprintf(cfg->store, sizeof(cfg->store), "%s", store);
 	cfg->lease_ms = LEASE_DEFAULT_MS;
 	cfg->rate = RATE_DEFAULT;
+	cfg->etcd.history_ms = ETCD_HISTORY_MS;
 	cfg->mesh.port = VNIMESH_PORT_DEFAULT;
 	cfg->mesh.block4 = 24;
 	cfg->mesh.block6 = 64;

@@ -34,6 +34,7 @@ struct etcd_access {
 	char key[512];
 	char user[64];
 	char password[SECRET_MAX + 1];
+	uint32_t history_ms;		/* that is kept, 0: all */
 };
 
 struct config {

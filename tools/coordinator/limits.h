@@ -25,8 +25,10 @@
 /* A released service address may still be in some client's cache. */
 #define REST_MS			600000
 
-/* Service addresses set free in one tick, so that no lease waits for them. */
-#define WAKE_MAX		256
+/* Service addresses set free in one tick, so that no lease waits for them; any
+ * etcd takes so many at once.
+ */
+#define WAKE_MAX		100
 
 /* Below the usual idle limits of what stands between agent and coordinator. */
 #define WAIT_MAX_MS		60000
@@ -128,6 +130,13 @@
 #define ETCD_LEASE_S		10
 #define ETCD_LEASE_TICKS	3
 #define ETCD_LIVE_MAX		100
+/* A report of NODE_MEMBERS_MAX members, twice: the member and the log's entry,
+ * and an old entry goes. etcd's own default is 128.
+ */
+#define ETCD_OPS_WANTED		8192
+/* Nobody reads how it was; who is that far behind begins anew. */
+#define ETCD_HISTORY_MS		300000
+#define ETCD_HISTORY_MAX_MS	86400000
 #define ETCD_ANSWER_MAX		(256 << 20)
 
 /* How often a change is tried anew from what others changed meanwhile. */
@@ -139,6 +148,8 @@
 
 /* Entries of the log that wait for the store. */
 #define NOTES_MAX		1024
+/* ... and go there at once: an entry comes, an old one goes, any etcd takes it. */
+#define NOTES_AT_ONCE		30
 #define NOTE_GATHER_MS		20
 #define NOTE_AGAIN_MS		1000
 

@@ -439,6 +439,8 @@ struct store *etcd_store_open(const char *name,
 	snprintf(st->prefix, sizeof(st->prefix), "%.*s/", PREFIX_MAX,
 		 *slash && slash[1] ? slash + 1 : "vnimesh");
 	incarnation_make(st->live.id);
+	if (access)
+		st->history.keep_us = access->history_ms * LOOP_USEC_PER_MSEC;
 	st->etcd = etcd_new(hosts, access);
 	free(hosts);
 	if (!st->etcd)

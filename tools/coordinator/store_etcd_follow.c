@@ -283,6 +283,7 @@ static void on_tick(void *data, uint64_t now_us)
 	if (!st->watch)
 		start_watch(st);
 	store_etcd_live_tick(st);
+	store_etcd_history_tick(st, now_us);
 }
 
 static bool on_live(void *data, const char *key, const char *value)
@@ -320,6 +321,7 @@ void store_etcd_unfollow(struct etcd_store *st)
 	etcd_cancel(&st->commit);
 	etcd_cancel(&st->watch);
 	etcd_cancel(&st->probe);
+	etcd_cancel(&st->history.call);
 	store_etcd_live_end(st);
 	source_free(&st->timer);
 	json_decref(st->held);

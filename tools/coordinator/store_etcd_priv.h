@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The parts of the store in etcd: transactions (store_etcd.c), what others
- * change (store_etcd_follow.c), and who is heard where (store_etcd_live.c).
+ * change (store_etcd_follow.c), who is heard where (store_etcd_live.c), and
+ * how it was before (store_etcd_history.c).
  * All of it belongs to the event loop.
  */
 #ifndef COORDINATOR_STORE_ETCD_PRIV_H
@@ -26,6 +27,16 @@ struct etcd_live {
 	unsigned int ticks;
 };
 
+/* What is over is taken out of etcd. */
+struct etcd_history {
+	uint64_t keep_us;		/* 0: etcd's administrator does it */
+	uint64_t due_us;
+	int64_t revision;		/* that was the last one, that time ago */
+	int64_t wanted, gone;		/* all before it */
+	struct etcd_call *call;
+	bool failing;			/* which was logged */
+};
+
 struct etcd_store {
 	struct store base;
 	struct etcd *etcd;
@@ -34,6 +45,7 @@ struct etcd_store {
 	char head[HEAD_MAX + 1];	/* as far as we know, "": there is none */
 	int64_t head_rev;
 	char next[HEAD_MAX + 1];	/* what the transaction makes of it */
+	size_t nr_ops;			/* in the transaction */
 
 	/* one commit at a time */
 	struct etcd_call *commit;
@@ -60,6 +72,7 @@ struct etcd_store {
 	bool canceled;			/* by etcd */
 	int64_t probe_seen, probe_head;	/* what was known when it began */
 	struct etcd_live live;
+	struct etcd_history history;
 };
 
 static inline struct etcd_store *to_etcd(struct store *store)
@@ -86,5 +99,7 @@ void store_etcd_misfit(struct etcd_store *st, const char *why);
 void store_etcd_live(struct store *store, uint32_t node, bool here);
 void store_etcd_live_tick(struct etcd_store *st);
 void store_etcd_live_end(struct etcd_store *st);
+
+void store_etcd_history_tick(struct etcd_store *st, uint64_t now_us);
 
 #endif
