@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Two coordinators, A and B, over one etcd with the limits that it has by
-# default: who is heard where, however late one of them learns of it.
+# default: who is heard where, however late one of them learns of it; what etcd
+# forgets; what is too much for it at once; and what it does without saying so.
 set -u
 . "$(dirname "$0")/../lib.sh"
 
 coordinator=${COORDINATOR:-vnimesh-coordinator}
 read -r -a coordinator <<<"$coordinator"
 command -v "${coordinator[0]}" >/dev/null || skip_all "no ${coordinator[0]}"
-for tool in curl jq etcd etcdctl; do
+for tool in curl jq python3 etcd etcdctl; do
 	command -v "$tool" >/dev/null || skip_all "no $tool"
 done
 export ETCDCTL_API=3
@@ -25,10 +26,10 @@ member() {
 }
 healthy() { curl -s -m 5 http://127.0.0.1:2379/health | grep -q true; }
 # coordinate NAME
-declare -A port=([A]=7901 [B]=7902)
+declare -A port=([A]=7901 [B]=7902 [C]=7903) at=([A]=2379 [B]=2379 [C]=2378)
 coordinate() {
-	jq -n --arg listen "127.0.0.1:${port[$1]}" '{listen: $listen, store: "etcd://127.0.0.1:2379/mesh", lease_ms: 600000,
-		requests_per_second: 100000,
+	jq -n --arg listen "127.0.0.1:${port[$1]}" --arg store "etcd://127.0.0.1:${at[$1]}/mesh" '{listen: $listen, store: $store,
+		etcd: {history_ms: 1000}, lease_ms: 600000, requests_per_second: 100000,
 		mesh: {id: 77, prefix4: "10.77.0.0/16", prefix6: "fd77::/48", service_prefix4: "10.96.0.0/14",
 		service_prefix6: "fd77:0:0:ffff::/64"}}' >"$work/$1.json"
 	"${coordinator[@]}" --config "$work/$1.json" 2>>"$work/$1.log" &
@@ -75,4 +76,121 @@ unknown() { [ "$(get "$1" /v1/nodes "[.nodes[] | select(.node == $2)] | length")
 check "goes from A" waitfor 10 unknown A 3
 check_is "and A still tells of the next one" 200 "$(join A host4 14)"
 check "which is fresh at B" waitfor 10 is_stale B 4 false
-[ "$tap_failed" = 0 ] || for c in A B; do tail -n 15 "$work/$c.log" | sed "s/^/# $c: /"; done
+
+# --- how it was before ----------------------------------------------------------------
+
+revision() { etcdctl get x -w json | jq .header.revision; }
+compacted() { etcdctl --write-out=fields get --rev="$1" x 2>&1 | grep -q "has been compacted"; }
+rev=$(revision)
+services() { local n; for ((n = $2; n < $3; n++)); do req "$1" PUT "/v1/services/more$n"; done | sed 's/200//g'; }
+check_is "changes" '' "$(services B 0 20)"
+check "what is older than the time that is kept goes from etcd" waitfor 10 compacted "$rev"
+kill -STOP "${pid[A]}"
+end etcd
+check "etcd is started anew, while A is frozen" member
+works() { [ "$(req B PUT /v1/services/more20)" = 200 ]; }
+check "B goes on" waitfor 20 works
+rev=$(revision)
+check_is "with changes" '' "$(services B 21 41)"
+check "which go from etcd, too" waitfor 10 compacted $((rev + 1))
+kill -CONT "${pid[A]}"
+ended() { ! kill -0 "${pid[$1]}" 2>/dev/null; }
+check "A goes on: what it missed is not there any more, and it ends" waitfor 20 ended A
+check "which its log says" grep -q 'compacted beyond that' "$work/A.log"
+check "started anew" coordinate A
+check "A has all that B has" waitfor 10 same
+check_is "that is 41 services" 41 "$(get A /v1/services '.services | length')"
+
+# --- too much at once ---------------------------------------------------------------
+
+check "that etcd takes so little at once is in the log" grep -q 'fewer than 8192 operations at once (max-txn-ops)' "$work/A.log"
+# report NODE SEQ MEMBERS
+report() {
+	jq -n --argjson node "$1" --argjson seq "$2" --argjson n "$3" '{epoch: 5, seq: $seq, full: true, members:
+		[range($n) | {tag: "more\(. % 40)", vni: ($node * 256 + 1 + .), address4: "10.77.\($node).\(. + 2)"}]}'
+}
+check_is "a report of more members than it takes is refused, naming them" '507 members' \
+	"$(req B POST /v1/nodes/1/report "$(report 1 1 200)") $(jq -r .field "$work/body")"
+check_match "with the setting that would do" 'max-txn-ops' jq -r .detail "$work/body"
+check_is "one of fewer is taken" 200 "$(req B POST /v1/nodes/1/report "$(report 1 2 20)")"
+
+# 150 entries of the log that no change waits for, while etcd takes none.
+check_is "another one's" 200 "$(req B POST /v1/nodes/2/report "$(report 2 1 1)")"
+for ((i = 1; i <= 150; i++)); do
+	cat <<-END
+		next
+		url = http://127.0.0.1:7902/v1/nodes/2/report
+		header = "Content-Type: application/json"
+		output = /dev/null
+		write-out = "%{http_code}\n"
+		data = "{\"epoch\": 5, \"seq\": $((i + 1)), \"members\": [{\"tag\": \"more0\", \"vni\": 513, \"address4\": \"10.77.2.2\", \"seq\": $i, \"rival\": $((i % 2 * 257))}]}"
+	END
+done | sed 1d >"$work/rivals"
+kill -STOP "${pid[etcd]}"
+check_is "150 times two primaries and one, while etcd does not answer" 150 "$(curl -s -m 60 -K "$work/rivals" | grep -c 200)"
+kill -CONT "${pid[etcd]}"
+logged() { [ "$(get B /v1/audit '[.entries[] | select(.what | test("primar"))] | length')" = "$1" ]; }
+check "all of it comes into the log" waitfor 20 logged 150
+check_is "and changes go on" 200 "$(req B PUT /v1/services/more41)"
+
+# --- done, and not said -----------------------------------------------------------------
+
+# What is asked for at 2378 goes on to etcd; a commit's answer is the next one
+# of those in the file, if it has any.
+cat >"$work/between.py" <<'PY'
+import asyncio, sys
+answers = sys.argv[1]
+
+def next_answer(body):
+	if b'"failure"' not in body:
+		return None
+	lines = open(answers).read().splitlines()
+	open(answers, 'w').write('\n'.join(lines[1:]))
+	return lines[0].encode() if lines else None
+
+async def serve(reader, writer):
+	head = await reader.readuntil(b'\r\n\r\n')
+	size = [l for l in head.lower().split(b'\r\n') if l.startswith(b'content-length:')]
+	body = await reader.readexactly(int(size[0].split(b':')[1]) if size else 0)
+	back, to = await asyncio.open_connection('127.0.0.1', 2379)
+	to.write(head.replace(b'\r\n\r\n', b'\r\nConnection: close\r\n\r\n') + body)
+	text = next_answer(body)
+	if text:
+		await back.read()
+		writer.write(b'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: %d\r\n\r\n' % len(text) + text)
+	while not text and (data := await back.read(65536)):
+		writer.write(data)
+		await writer.drain()
+	to.close()
+	writer.close()
+
+async def main():
+	async with await asyncio.start_server(serve, '127.0.0.1', 2378) as server:
+		await server.serve_forever()
+asyncio.run(main())
+PY
+: >"$work/answers"
+python3 "$work/between.py" "$work/answers" 2>"$work/between.log" &
+pid[between]=$!
+disown
+check "somebody between etcd and coordinator C" waitfor 10 curl -s -m 5 -o /dev/null http://127.0.0.1:2378/health
+check "coordinator C" coordinate C
+check_is "changes there" 200 "$(req C PUT /v1/services/done0)"
+n=0
+while read -r answer; do
+	n=$((n + 1))
+	echo "$answer" >"$work/answers"
+	check_match "made, and answered by $answer: nobody knows" '^503.* may have been made or not' \
+		eval 'echo "$(req C PUT /v1/services/done$n) $(jq -r .detail "$work/body")"'
+	check "and there it is" waitfor 10 eval '[ "$(get C /v1/services/done$n .service.tag)" = done$n ]'
+	check "changes go on" waitfor 10 eval '[ "$(req C PUT /v1/services/next$n)" = 200 ]'
+done <<'END'
+{"error": "etcdserver: server stopped", "code": 14, "message": "etcdserver: server stopped"}
+{"error": "transport is closing", "code": 14, "message": "transport is closing"}
+{"error": "context deadline exceeded", "code": 4, "message": "context deadline exceeded"}
+error reading from server: EOF
+END
+echo '{"error": "etcdserver: permission denied", "code": 7, "message": "etcdserver: permission denied"}' >"$work/answers"
+check_match "one that is refused for what it is was not made" '^503 .*did not take it: .*permission denied' \
+	eval 'echo "$(req C PUT /v1/services/refused) $(jq -r .detail "$work/body")"'
+[ "$tap_failed" = 0 ] || for c in A B C; do tail -n 15 "$work/$c.log" | sed "s/^/# $c: /"; done

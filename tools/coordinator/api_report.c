@@ -460,5 +460,6 @@ int api_post_report(struct request *rq)
 	if (!changes_store(work))
 		return finish(rq, work, true);
 	store_all(work);
+	rq->bulk = work->services.nr > work->nr_steps ? "services" : "members";
 	return change_commit(rq->reg, rq, finish, work);
 }

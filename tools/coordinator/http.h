@@ -84,6 +84,7 @@ struct request {
 	bool waited;
 	bool suspended;
 	unsigned int tries;		/* of a change; see change.h */
+	const char *bulk;		/* the field that makes it a large one */
 	struct watcher *watcher;	/* while it waits; see watch.h */
 	bool gone;			/* the client hung up while it waited */
 	struct http_stream *stream;

@@ -37,13 +37,19 @@ static void drop_first(struct notes *notes, unsigned int n)
 	}
 }
 
-static void put_all(struct notes *notes)
+/* The first ones, as many as every store takes at once. */
+static unsigned int put_some(struct notes *notes)
 {
+	unsigned int n = 0;
 	struct entry *e;
 
 	change_begin(notes->reg);
-	TAILQ_FOREACH(e, &notes->list, list)
+	TAILQ_FOREACH(e, &notes->list, list) {
+		if (n++ == NOTES_AT_ONCE)
+			return NOTES_AT_ONCE;
 		change_log_as(notes->reg, e->who, e->object, e->what, e->cause);
+	}
+	return n;
 }
 
 static void later(struct notes *notes, uint64_t ms)
@@ -75,8 +81,7 @@ static void on_timer(void *data, uint64_t now_us)
 		later(notes, NOTE_GATHER_MS);
 		return;
 	}
-	put_all(notes);
-	notes->under_way = notes->nr;
+	notes->under_way = put_some(notes);
 	change_commit(notes->reg, NULL, on_stored, notes);
 }
 
@@ -130,11 +135,16 @@ int notes_new(struct notes **ret, struct loop *loop, struct registry *reg)
 
 void notes_free(struct notes *notes)
 {
+	unsigned int n;
+
 	if (!notes)
 		return;
-	if (notes->nr) {
-		put_all(notes);
-		store_commit(notes->reg->store);
+	while (notes->nr) {
+		n = put_some(notes);
+		if (store_commit(notes->reg->store))
+			break;
+		notes->reg->audit_seq += n;
+		drop_first(notes, n);
 	}
 	drop_first(notes, notes->nr);
 	notes->reg->notes = NULL;

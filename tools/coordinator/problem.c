@@ -99,6 +99,11 @@ int problem_store(struct request *rq)
 		return problem(rq, 503, NULL,
 			       "others change so much that this change found no moment");
 	}
+	if (rq->reg->store->too_large && rq->bulk)
+		return problem(rq, 507, rq->bulk, "%s: %s", rq->bulk,
+			       rq->reg->store->error);
+	if (rq->reg->store->too_large)
+		return problem(rq, 507, NULL, "%s", rq->reg->store->error);
 	if (!rq->reg->store->away)
 		log_error("store: %s", rq->reg->store->error);
 	return problem(rq, 503, NULL, "the store did not take it: %s",

@@ -107,6 +107,7 @@ struct store {
 	char error[256];		/* of the last failure, for a person */
 	bool away;			/* only read, from what was last known */
 	bool behind;			/* until the follower's ready() */
+	bool too_large;			/* what was refused last, for ever */
 	uint64_t fresh_us;		/* nobody knew better then, 0: ever */
 	uint64_t nr_writes;		/* transactions */
 	uint64_t nr_conflicts;		/* ... that came too late */

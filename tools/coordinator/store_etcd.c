@@ -228,6 +228,7 @@ static json_t *transaction(struct etcd_store *st)
 	record_set(txn, "compare", compare_head(st));
 	json_object_foreach(st->ops, key, op)
 		record_append(success, json_incref(op));
+	st->nr_ops = json_array_size(success);
 	record_set(txn, "success", success);
 	record_set(txn, "failure", failure);
 	json_decref(st->ops);
@@ -270,6 +271,12 @@ static int refused(struct etcd_store *st)
 static int failed(struct etcd_store *st, bool unknown, const char *error)
 {
 	snprintf(st->base.error, sizeof(st->base.error), "%s", error);
+	if (!unknown && etcd_too_large(error)) {
+		st->base.too_large = true;
+		snprintf(st->base.error, sizeof(st->base.error),
+			 "etcd does not take %zu operations at once (max-txn-ops, max-request-bytes): %.160s",
+			 st->nr_ops, error);
+	}
 	if (!unknown)
 		return -EIO;
 	/* If it was made all the same, the watch tells of it as of others'. */
@@ -304,6 +311,7 @@ static int conflict(struct etcd_store *st, const json_t *answer)
 static int concluded(struct etcd_store *st, const json_t *answer, bool unknown,
 		     const char *error)
 {
+	st->base.too_large = false;
 	if (!answer)
 		return failed(st, unknown, error);
 	if (!json_is_true(json_object_get(answer, "succeeded")))
@@ -405,6 +413,35 @@ static const struct store_ops etcd_ops = {
 	.close = etcd_close_store,
 };
 
+/* Whether it takes all that a change may need is asked by one that compares
+ * what never is so, and does nothing.
+ */
+static void check_limit(struct etcd_store *st)
+{
+	json_t *compare = mem_checked(json_array());
+	json_t *success = mem_checked(json_array());
+	json_t *request = mem_checked(json_object());
+	json_t *read = mem_checked(json_object());
+	json_t *txn = mem_checked(json_object());
+	char error[300] = "";
+	bool unknown;
+	int i;
+
+	add_compare(st, compare, "MOD", "mod_revision", json_integer(-1));
+	record_set(read, "key", store_etcd_key(st, "head"));
+	record_set(request, "request_range", read);
+	for (i = 0; i < ETCD_OPS_WANTED; i++)
+		record_append(success, json_incref(request));
+	json_decref(request);
+	record_set(txn, "compare", compare);
+	record_set(txn, "success", success);
+	json_decref(etcd_ask(st->etcd, "kv/txn", txn, false, &unknown, error,
+			     sizeof(error)));
+	if (etcd_too_large(error))
+		log_warning("store: etcd takes fewer than %u operations at once (max-txn-ops): reports of many members will be refused",
+			    ETCD_OPS_WANTED);
+}
+
 /* What is loaded is of one revision, at which head was as we remember it. */
 static bool pin(struct etcd_store *st)
 {
@@ -443,11 +480,13 @@ struct store *etcd_store_open(const char *name,
 		st->history.keep_us = access->history_ms * LOOP_USEC_PER_MSEC;
 	st->etcd = etcd_new(hosts, access);
 	free(hosts);
-	if (!st->etcd)
+	if (!st->etcd) {
 		snprintf(st->base.error, sizeof(st->base.error),
 			 "must be etcd://HOST:PORT[,HOST:PORT...][/PREFIX]");
-	else if (pin(st))
+	} else if (pin(st)) {
+		check_limit(st);
 		return &st->base;
+	}
 	snprintf(err, len, "etcd://%s: %s", name, st->base.error);
 	etcd_close_store(&st->base);
 	return NULL;
