@@ -337,6 +337,16 @@ static unsigned int hold_packet(struct vnimesh_misses *m,
 	return *dropped == skb ? VNIMESH_A_STATS_HOLD_OVERFLOW : 0;
 }
 
+/* RCU. Is the service there, complete? */
+static bool has_come(struct vnimesh_mesh *mesh, const struct vnimesh_packet *pkt)
+{
+	const struct vnimesh_service *service;
+
+	service = vnimesh_service_by_ip(mesh, pkt->tuple.family,
+					&pkt->tuple.dst);
+	return service && !READ_ONCE(service->loading);
+}
+
 void vnimesh_miss_packet(struct vnimesh_dev *from, struct sk_buff *skb,
 			 const struct vnimesh_packet *pkt, bool asked,
 			 bool loading)
@@ -355,6 +365,14 @@ void vnimesh_miss_packet(struct vnimesh_dev *from, struct sk_buff *skb,
 	skb_dst_force(skb);
 	mark(skb, pkt);
 	spin_lock_bh(&m->lock);
+	/* It came since the caller looked, and who brought it looks for packets
+	 * that wait under this lock: this one would wait for nobody.
+	 */
+	if (unlikely(has_come(mesh, pkt))) {
+		spin_unlock_bh(&m->lock);
+		vnimesh_route(from, skb, true);
+		return;
+	}
 	verdict = vnimesh_absent_find(mesh, &absent);
 	if (verdict)
 		what = verdict_counter(verdict);
