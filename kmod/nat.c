@@ -30,6 +30,16 @@ static void replace_word(const struct csum *c, __be32 old, __be32 new)
 		inet_proto_csum_replace4(c->check, c->skb, old, new, true);
 }
 
+/* No field takes the difference up, so the device's sum of the packet does. */
+static void adjust_device_sum(struct sk_buff *skb, const void *old,
+			      const void *new, int len)
+{
+	if (skb->ip_summed != CHECKSUM_COMPLETE)
+		return;
+	skb->csum = csum_sub(skb->csum, csum_partial(old, len, 0));
+	skb->csum = csum_add(skb->csum, csum_partial(new, len, 0));
+}
+
 static void set_addr(const struct csum *c, u8 family, void *field,
 		     const union vnimesh_ip *new)
 {
@@ -48,16 +58,11 @@ static void set_addr(const struct csum *c, u8 family, void *field,
 	if (c->check && !c->inner)
 		inet_proto_csum_replace16(c->check, c->skb, addr->s6_addr32,
 					  new->v6.s6_addr32, true);
+	else if (!c->inner)
+		adjust_device_sum(c->skb, addr, &new->v6, sizeof(*addr));
 	for (i = 0; c->inner && i < 4; i++)
 		replace_word(c, addr->s6_addr32[i], new->v6.s6_addr32[i]);
 	*addr = new->v6;
-}
-
-/* No field takes the difference up, so the device's sum of the packet does. */
-static void adjust_device_sum(struct sk_buff *skb, __be16 old, __be16 new)
-{
-	skb->csum = csum_sub(skb->csum, (__force __wsum)old);
-	skb->csum = csum_add(skb->csum, (__force __wsum)new);
 }
 
 static void set_addrs(const struct csum *c, struct vnimesh_tuple *t,
@@ -86,8 +91,8 @@ static void set_port(const struct csum *c, __be16 *field, __be16 new)
 		csum_replace2(c->check, *field, new);
 	else if (c->check)
 		inet_proto_csum_replace2(c->check, c->skb, *field, new, false);
-	else if (c->skb->ip_summed == CHECKSUM_COMPLETE)
-		adjust_device_sum(c->skb, *field, new);
+	else
+		adjust_device_sum(c->skb, field, &new, sizeof(new));
 	*field = new;
 }
 
