@@ -75,6 +75,7 @@ check-kernels:
 soak:
 	selftests/vm/build
 	selftests/vm/run -m 6144 -t 3000 -e VNIMESH_ABORT_FLOWS=100000 -- selftests/test_abort_many.sh
+	selftests/vm/run -t 3000 -e VNIMESH_FLOOD=1000000 -- selftests/test_flood.sh
 	selftests/vm/chroot env VNIMESH_SOAK=1 selftests/host/peers.sh
 	selftests/vm/run -t 3000 -e EJECT_FLOWS=10000 -- selftests/test_eject.sh
 	selftests/vm/chroot env STORE_ROUNDS=10 STORE_RATE=50 selftests/host/store_etcd.sh
