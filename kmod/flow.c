@@ -385,8 +385,12 @@ static void collect(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	 * a dead client's entry lives.
 	 */
 	if (flow->loads && READ_ONCE(flow->state) == VNIMESH_FLOW_NEW &&
-	    idle_ms(flow) > MSEC_PER_SEC)
+	    idle_ms(flow) > MSEC_PER_SEC) {
 		vnimesh_flow_unload(flow);
+		/* The answer came just now, and saw that it was counted. */
+		if (READ_ONCE(flow->state) == VNIMESH_FLOW_ESTABLISHED)
+			vnimesh_flow_load(flow);
+	}
 	if (!vnimesh_flow_expires(mesh, flow) &&
 	    vnimesh_flow_remove(mesh, flow))
 		vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_EXPIRED);
@@ -522,6 +526,29 @@ void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client)
 		rcu_read_unlock();
 		cond_resched();
 	} while (flow);
+}
+
+static int remove_astray(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+			 void *data)
+{
+	const struct vnimesh_tuple *t = &flow->link[VNIMESH_FORWARD].tuple;
+	const struct vnimesh_vni *client = data;
+	const union vnimesh_ip *ip;
+
+	if (flow->client != client)
+		return 0;
+	ip = vnimesh_vni_ip(client, t->family);
+	if (!ip || !vnimesh_ip_equal(ip, &t->src))
+		vnimesh_flow_remove(mesh, flow);
+	return 0;
+}
+
+void vnimesh_flow_flush_astray(struct vnimesh_mesh *mesh,
+			       struct vnimesh_vni *client)
+{
+	u32 bucket = 0, skip = 0;
+
+	vnimesh_flow_walk(mesh, &bucket, &skip, remove_astray, client);
 }
 
 static int remove_one(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,

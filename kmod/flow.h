@@ -114,6 +114,12 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
 /* Process context. @client is going: its flows have nobody left. */
 void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client);
 
+/* Process context. The flows of @client from an address that it has not any more:
+ * who has it next must not meet them.
+ */
+void vnimesh_flow_flush_astray(struct vnimesh_mesh *mesh,
+			       struct vnimesh_vni *client);
+
 /* BH, RCU. @new, complete and never inserted, takes the forward tuple of @old,
  * which must be its own, and its copy of the SYN; @old stays in the reverse
  * chain as MOVED. If it fails, @old has what it had. -ESTALE:
