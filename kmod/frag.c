@@ -273,6 +273,7 @@ vnimesh_frag_later(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	enum vnimesh_frag_verdict verdict;
 	struct vnimesh_frags *f = mesh->frags;
 	struct sk_buff_head dropped;
+	bool full = false;
 	struct datagram *d;
 	struct frag_key key;
 
@@ -289,7 +290,7 @@ vnimesh_frag_later(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	}
 	if (may_hold(f, vni) && keep(mesh, skb, stage)) {
 		if (!d) {
-			make_room(f, vni, &dropped);
+			full = make_room(f, vni, &dropped);
 			d = add(f, vni, &key);
 		}
 		if (d) {
@@ -305,6 +306,8 @@ vnimesh_frag_later(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 		vnimesh_drop_rx(mesh, skb, what);
 	else
 		vnimesh_count(mesh, what);
+	if (full)
+		vnimesh_count(mesh, VNIMESH_A_STATS_FRAGMENT_FULL);
 	drop_all(mesh, &dropped, VNIMESH_A_STATS_FRAGMENT_FULL);
 	return VNIMESH_FRAG_TAKEN;
 }
