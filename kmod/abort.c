@@ -63,7 +63,8 @@ static u8 die(struct vnimesh_flow *flow)
 }
 
 /* True: a connection was reset. */
-static bool end_flow(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
+static bool end_flow(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		     const char *why)
 {
 	u8 was;
 
@@ -94,7 +95,7 @@ static bool end_flow(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	if (was == VNIMESH_FLOW_CLOSING)	/* nobody waits on it */
 		return false;
 	vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_ABORTED);
-	trace_vnimesh_abort(mesh, flow, "member-down");
+	trace_vnimesh_abort(mesh, flow, why);
 	reset_client(mesh, flow);
 	/* On this host, it goes straight into the receiver's stack, too. */
 	if (flow->member->vni->node->self)
@@ -104,47 +105,104 @@ static bool end_flow(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	return true;
 }
 
-/* RCU keeps what is taken off the chain. */
-static u32 take(struct vnimesh_member *member, struct vnimesh_flow **batch)
+/* RCU keeps what is taken off the chain. *@n: how many were looked at. */
+static u32 take(struct vnimesh_member *member, struct vnimesh_flow **batch,
+		u32 *n)
 {
 	struct vnimesh_flow *flow;
-	u32 n = 0;
+	u32 taken = 0;
 
 	spin_lock(&member->flows_lock);
-	while (n < BATCH) {
+	while (taken < BATCH) {
 		flow = list_first_entry_or_null(&member->flows,
 						struct vnimesh_flow, chain);
 		if (!flow)
 			break;
 		list_del_init(&flow->chain);
-		batch[n++] = flow;
+		batch[taken++] = flow;
 	}
 	spin_unlock(&member->flows_lock);
-	return n;
+	*n = taken;
+	return taken;
 }
 
-bool vnimesh_abort_member(struct vnimesh_mesh *mesh,
-			  struct vnimesh_member *member, u32 budget,
-			  u32 *aborted)
+/* RCU. Does @flow go to an address that its member has not any more? */
+static bool astray(const struct vnimesh_flow *flow)
+{
+	const struct vnimesh_tuple *t = &flow->link[VNIMESH_REVERSE].tuple;
+	const union vnimesh_ip *ip = vnimesh_vni_ip(flow->member->vni,
+						    t->family);
+
+	return !ip || !vnimesh_ip_equal(ip, &t->src);
+}
+
+/* Likewise, of those under review; the others are the member's flows again. */
+static u32 take_astray(struct vnimesh_member *member,
+		       struct vnimesh_flow **batch, u32 *n)
+{
+	struct vnimesh_flow *flow;
+	u32 taken = 0;
+
+	spin_lock(&member->flows_lock);
+	for (*n = 0; *n < BATCH; (*n)++) {
+		flow = list_first_entry_or_null(&member->review,
+						struct vnimesh_flow, chain);
+		if (!flow)
+			break;
+		if (astray(flow)) {
+			list_del_init(&flow->chain);
+			batch[taken++] = flow;
+		} else {
+			list_move_tail(&flow->chain, &member->flows);
+		}
+	}
+	spin_unlock(&member->flows_lock);
+	return taken;
+}
+
+/* In batches, straight into the receivers' stacks: the backlog would lose what is
+ * above its thousand packets.
+ */
+static bool end_flows(struct vnimesh_mesh *mesh, struct vnimesh_member *member,
+		      bool all, const char *why, u32 budget, u32 *aborted)
 {
 	struct vnimesh_flow *batch[BATCH];
-	u32 i, n, done = 0;
+	u32 i, n, taken, done = 0;
 
 	do {
-		/* Straight into the receivers' stacks: the backlog would lose
-		 * what is above its thousand packets.
-		 */
 		local_bh_disable();
 		rcu_read_lock();
-		n = take(member, batch);
-		for (i = 0; i < n; i++)
-			*aborted += end_flow(mesh, batch[i]);
+		taken = all ? take(member, batch, &n) :
+			      take_astray(member, batch, &n);
+		for (i = 0; i < taken; i++)
+			*aborted += end_flow(mesh, batch[i], why);
 		rcu_read_unlock();
 		local_bh_enable();
 		cond_resched();
 		done += n;
 	} while (n == BATCH && done < budget);
 	return n == BATCH;
+}
+
+bool vnimesh_abort_member(struct vnimesh_mesh *mesh,
+			  struct vnimesh_member *member, u32 budget,
+			  u32 *aborted)
+{
+	return end_flows(mesh, member, true, "member-down", budget, aborted);
+}
+
+bool vnimesh_abort_astray(struct vnimesh_mesh *mesh,
+			  struct vnimesh_member *member, u32 budget,
+			  u32 *aborted)
+{
+	/* Those bound from here on have the new address. */
+	if (READ_ONCE(member->moved)) {
+		WRITE_ONCE(member->moved, false);
+		spin_lock_bh(&member->flows_lock);
+		list_splice_tail_init(&member->flows, &member->review);
+		spin_unlock_bh(&member->flows_lock);
+	}
+	return end_flows(mesh, member, false, "member-moved", budget, aborted);
 }
 
 void vnimesh_abort_reply(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The end of flows whose member is down: both ends of a TCP connection get a
+ * The end of flows whose member is down, or elsewhere: both ends of a TCP connection get a
  * reset that their stacks believe, idle or not: the client at once, a member on
  * another host when its turn comes (VNIMESH_TOLD_RATE). UDP flows go, so that the
  * next datagram chooses anew.
@@ -15,6 +15,11 @@
  * *@aborted. True: there may be more.
  */
 bool vnimesh_abort_member(struct vnimesh_mesh *mesh,
+			  struct vnimesh_member *member, u32 budget,
+			  u32 *aborted);
+
+/* Likewise, of those that go to an address that the VNI of @member had before. */
+bool vnimesh_abort_astray(struct vnimesh_mesh *mesh,
 			  struct vnimesh_member *member, u32 budget,
 			  u32 *aborted);
 

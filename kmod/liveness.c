@@ -121,6 +121,17 @@ void vnimesh_liveness_vni(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 	enqueue(t, &vni->transit, &vni->refs, &t->vnis);
 }
 
+void vnimesh_liveness_moved(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
+{
+	struct vnimesh_member *member;
+
+	lockdep_assert_held(&mesh->lock);
+	list_for_each_entry(member, &vni->members, vni_link) {
+		WRITE_ONCE(member->moved, true);
+		enqueue_member(mesh, member);
+	}
+}
+
 void vnimesh_liveness_node(struct vnimesh_mesh *mesh,
 			   struct vnimesh_node *node)
 {
@@ -389,6 +400,15 @@ static void wait_for(struct vnimesh_transitions *t,
 	spin_unlock_bh(&member->flows_lock);
 }
 
+static void tell_aborted(struct vnimesh_mesh *mesh,
+			 struct vnimesh_member *member)
+{
+	if (member->aborted)
+		tell(mesh, member, VNIMESH_EVENT_FLOWS_ABORTED,
+		     member->aborted);
+	member->aborted = 0;
+}
+
 static void look_at(struct vnimesh_transitions *t,
 		    struct vnimesh_member *member)
 {
@@ -400,26 +420,27 @@ static void look_at(struct vnimesh_transitions *t,
 
 	if (live != member->live)
 		transition(mesh, member, live);
+	if (vnimesh_abort_astray(mesh, member, BUDGET, &member->aborted)) {
+		enqueue_member(mesh, member);
+		return;
+	}
 	ms = jiffies64_to_msecs(jiffies - member->since);
 	switch (vnimesh_fate_of(live, READ_ONCE(service->on_down),
 				READ_ONCE(service->drain_time), ms, &wait)) {
 	case VNIMESH_FATE_LIVE:
-		return;
+		break;
 	case VNIMESH_FATE_WAIT:
 		/* Who binds a flow to it meanwhile says so. */
 		wait_for(t, member, wait);
-		return;
-	case VNIMESH_FATE_END:
 		break;
+	case VNIMESH_FATE_END:
+		if (vnimesh_abort_member(mesh, member, BUDGET,
+					 &member->aborted)) {
+			enqueue_member(mesh, member);
+			return;
+		}
 	}
-	if (vnimesh_abort_member(mesh, member, BUDGET, &member->aborted)) {
-		enqueue_member(mesh, member);
-		return;
-	}
-	if (member->aborted)
-		tell(mesh, member, VNIMESH_EVENT_FLOWS_ABORTED,
-		     member->aborted);
-	member->aborted = 0;
+	tell_aborted(mesh, member);
 }
 
 static struct vnimesh_member *first_waiting(struct vnimesh_transitions *t)

@@ -17,6 +17,7 @@ struct vnimesh_member *vnimesh_member_alloc(struct vnimesh_service *service,
 	member->state = VNIMESH_STATE_UP;
 	spin_lock_init(&member->flows_lock);
 	INIT_LIST_HEAD(&member->flows);
+	INIT_LIST_HEAD(&member->review);
 	INIT_LIST_HEAD(&member->untold);
 	INIT_LIST_HEAD(&member->telling);
 	member->latency_kind = VNIMESH_LATENCY_CONNECT;

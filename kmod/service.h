@@ -69,6 +69,7 @@ struct vnimesh_member {
 	u32 ejections;		/* ... so often; READ_ONCE */
 	spinlock_t flows_lock;	/* BH; within bucket locks */
 	struct list_head flows;	/* bound to it, by flow->chain */
+	struct list_head review;	/* ... which may have to end; likewise */
 	struct list_head untold;	/* ended, which it is to hear; likewise */
 	struct list_head telling;	/* liveness.c: it has some */
 	struct list_head vni_link;	/* in vni->members, under mesh->lock */
@@ -77,6 +78,7 @@ struct vnimesh_member {
 	unsigned long deadline;	/* jiffies when its flows end */
 	struct rb_node wait;	/* by it, among those who wait */
 	bool waits;		/* ... and it is there; READ_ONCE */
+	bool moved;		/* its VNI has another address; READ_ONCE */
 	u32 aborted;		/* flows, not yet told */
 	u8 live;		/* enum vnimesh_live, as known to the worker */
 	struct vnimesh_row row;

@@ -152,12 +152,31 @@ undo:
 	return err;
 }
 
+static bool other_ip(const struct vnimesh_addr_entry *old,
+		     const struct vnimesh_addr_entry *new)
+{
+	return old->key.family &&
+	       (!new->key.family ||
+		!vnimesh_ip_equal(&old->key.ip, &new->key.ip));
+}
+
+/* Who has the address next must not meet the flows from and to it. */
+static void leave_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
+{
+	/* Who chose the old address has bound its flow by then. */
+	synchronize_rcu();
+	if (vni->node->self)
+		vnimesh_flow_flush_astray(mesh, vni);
+	vnimesh_liveness_moved(mesh, vni);
+}
+
 /* These addresses and no others. */
 static int replace_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 			 const union vnimesh_ip *ip4,
 			 const union vnimesh_ip *ip6)
 {
-	struct vnimesh_vni_addrs *new;
+	struct vnimesh_vni_addrs *old = addrs_of(mesh, vni), *new;
+	bool moved;
 	int err;
 
 	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
@@ -167,9 +186,13 @@ static int replace_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 		vnimesh_addr_set(&new->e4, AF_INET, ip4, vni);
 	if (ip6)
 		vnimesh_addr_set(&new->e6, AF_INET6, ip6, vni);
+	moved = old && (other_ip(&old->e4, &new->e4) ||
+			other_ip(&old->e6, &new->e6));
 	err = publish(mesh, vni, new);
 	if (err)
 		kfree(new);
+	else if (moved)
+		leave_addrs(mesh, vni);
 	return err;
 }
 
@@ -326,6 +349,7 @@ struct vnimesh_vni *vnimesh_vni_attach(struct vnimesh_mesh *mesh, u32 id,
 	} else if (vni) {
 		vni = adopt(mesh, vni, ip4, ip6, extack);
 	} else if (mesh->n_vnis >= VNIMESH_VNIS_MAX) {
+		vnimesh_count(mesh, VNIMESH_A_STATS_NO_RESOURCE);
 		NL_SET_ERR_MSG(extack, "too many VNIs");
 		vni = ERR_PTR(-ENOSPC);
 	} else {

@@ -115,6 +115,33 @@ check "... the server is told" waitfor 2 nobody_at c210
 far() { topo_service 1 far 1 && topo_member 1 far 210; }
 check "it is added again" far
 
+# Its VNI gets another address; what goes to the old one is over, and nothing else.
+moves_to() { ip -n c210 addr replace "$1/16" dev vni210 && vnimesh -n h2 vni set 210 address "$1"; }
+flows_with() { vn flow show | grep -F "$1" || true; }
+check "a connection" hold far c110 10.96.0.1
+check "... and one by IPv6" hold far6 c110 fd77:96::1
+in_ns c110 icmperr ask -t 1 10.96.0.1 7000 >"$work/out"
+check_match "... and a datagram" "udp" flows_with 10.77.2.10
+check "its VNI moves to another address" moves_to 10.77.2.60
+reset_by far "... and its client's host knows" vn vni set 210 address 10.77.2.60
+gone() { ! flows_with "$1" | grep -vq dying; }
+check "... no flow goes to the old one" waitfor 2 gone 10.77.2.10
+check "... a new connection" hold far c110 10.96.0.1
+check_match "... goes to the new one" "10.77.2.60" flows_with 10.77.2.60
+check "... the one by IPv6 goes on" eval '! has_ended far6'
+check "it moves back" moves_to 10.77.2.10
+reset_by far "... and its client's host knows" vn vni set 210 address 10.77.2.10
+stop far6
+check "a connection" hold far c110 10.96.0.1
+check_match "... from the client's address" "10.77.1.10" flows_with 10.77.1.10
+check "the client moves" vn vni set 110 address 10.77.1.60
+check "... nobody who is there next meets its flows" gone 10.77.1.10
+check "it moves back" vn vni set 110 address 10.77.1.10
+stop far
+# Nobody at an address that is gone can be told.
+stop serve210
+topo_serve 210 7000
+
 # The client's conntrack must take the resets for valid.
 check "the containers drop what conntrack does not know" bash -c '
 	for ns in c110 c210; do
