@@ -29,6 +29,10 @@
 /* Programs at once, and such that were killed and do not die. */
 #define EXEC_MAX	64
 #define EXEC_KILLED_MAX	(2 * EXEC_MAX)
+/* Reads in one turn of the loop, a full pipe: what writes faster than that has
+ * no right to the time of others, this check's own timeout among them.
+ */
+#define EXEC_READS	16
 
 struct exec {
 	struct probe p;
@@ -88,17 +92,16 @@ static const char *said(struct exec *e, char *buf, size_t len)
 static void read_output(struct exec *e)
 {
 	char rest[4096];
-	ssize_t n;
+	unsigned int i;
+	ssize_t n = 1;
 
-	for (;;) {
+	for (i = 0; n > 0 && i < EXEC_READS; i++) {
 		if (e->n < sizeof(e->said) - 1)
 			n = read(e->out, e->said + e->n,
 				 sizeof(e->said) - 1 - e->n);
 		else
 			n = read(e->out, rest, sizeof(rest));
-		if (n <= 0)
-			break;
-		if (e->n < sizeof(e->said) - 1)
+		if (n > 0 && e->n < sizeof(e->said) - 1)
 			e->n += n;
 	}
 	e->said[e->n] = '\0';
@@ -118,15 +121,20 @@ static void on_output(void *data, int fd, uint32_t events)
 static bool ended(struct exec *e)
 {
 	uint32_t us = loop_now() - e->p.started_us;
+	siginfo_t end = { 0 };
 	char text[128];
 	int status;
 
-	if (waitpid(e->pid, &status, WNOHANG) != e->pid)
+	if (waitid(P_PID, e->pid, &end, WEXITED | WNOHANG | WNOWAIT) ||
+	    end.si_pid != e->pid)
 		return false;
-	read_output(e);
-	/* What it left behind in its group goes with it. */
+	/* What it left behind in its group goes with it, before it can say
+	 * more; until it is reaped, the group is nobody else's.
+	 */
 	kill(-e->pid, SIGKILL);
+	waitpid(e->pid, &status, 0);
 	e->pid = 0;
+	read_output(e);
 	said(e, text, sizeof(text));
 	if (WIFSIGNALED(status))
 		probe_end(&e->p, HEALTH_FAIL, 0, "killed by signal %d: %s",
@@ -157,6 +165,7 @@ static void expired(struct probe *p)
 
 	if (ended(e))
 		return;
+	kill(-e->pid, SIGKILL);
 	read_output(e);
 	said(e, text, sizeof(text));
 	probe_timeout(p, "still running after %u ms, killed: %s",

@@ -26,6 +26,7 @@ int main(void)
 	test_udp_answers();
 	test_exec();
 	test_groups();
+	test_endless();
 	test_ttl();
 	test_suspicion();
 	printf("1..%u\n", tests);

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Checks as a whole: several in one, pushed ones, a late loop. */
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "checks.h"
 #include "tap.h"
+
+static bool faster;
 
 struct watch {
 	struct check *check;
@@ -97,6 +101,76 @@ void test_groups(void)
 			ok(!w->health.up && strstr(w->text, "ill"),
 			   "all-of: one that fails is too much, and named");
 		watch_end(w);
+		conf_end(c);
+		serve_end(&s);
+		free_env();
+	}
+}
+
+ssize_t __real_read(int fd, void *buf, size_t n);
+ssize_t __wrap_read(int fd, void *buf, size_t n);
+
+/* A writer that is always faster than who reads, on any machine: if there will
+ * be more, there is more. Of checks.sh by the linker.
+ */
+ssize_t __wrap_read(int fd, void *buf, size_t n)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	struct stat st;
+
+	if (faster && !fstat(fd, &st) && S_ISFIFO(st.st_mode))
+		poll(&p, 1, 1000);
+	return __real_read(fd, buf, n);
+}
+
+/* Programs that write without end have neither the loop nor more than their
+ * time; they end by themselves lest this test does not.
+ */
+void test_endless(void)
+{
+	static const struct {
+		const char *end, *says, *name;
+	} runs[] = {
+		{ "exec timeout --foreground 20 yes", "still running after",
+		  "endless: killed in its time" },
+		{ "exit 0", "exit 0",
+		  "endless: what it left behind is not waited for" },
+	};
+	struct check_conf *c, *other;
+	struct watch *w, *next;
+	struct server s;
+	uint64_t start;
+	char def[512];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		make_env();
+		serve(&s, SOCK_STREAM);
+		snprintf(def, sizeof(def), "{\"type\":\"tcp\",\"port\":%u,"
+			 "\"interval_ms\":50}", s.port);
+		other = conf(def);
+		snprintf(def, sizeof(def), "{\"type\":\"exec\",\"argv\":["
+			 "\"/bin/sh\",\"-c\",\"timeout --foreground 20 yes & %s\"],"
+			 "\"timeout_ms\":%u,\"interval_ms\":30000}", runs[i].end,
+			 i ? 20000 : 500);
+		c = conf(def);
+		faster = true;
+		start = loop_now();
+		w = watch_new(c, LOCAL);
+		next = watch_new(other, LOCAL);
+		w->wanted = 1;
+		loop_run(loop);
+		faster = false;
+		if (!ok(loop_now() - start < 15 * LOOP_USEC_PER_SEC &&
+			strstr(w->text, runs[i].says), runs[i].name))
+			printf("# %u ms: \"%s\"\n", (unsigned int)
+			       ((loop_now() - start) / 1000), w->text);
+		if (!i)
+			ok(next->results > 1,
+			   "endless: the other checks go on meanwhile");
+		watch_end(next);
+		watch_end(w);
+		conf_end(other);
 		conf_end(c);
 		serve_end(&s);
 		free_env();
