@@ -108,6 +108,11 @@ static int join(struct request *rq, struct wish *wish)
 
 	if (!tls || !token)
 		return problem(rq, 409, NULL, "nobody joins by a token without tls_dir");
+	/* It would be used up. */
+	if (token->def.role != ROLE_NONE)
+		return problem(rq, 403, NULL,
+			       "this takes a token to join by, not one of the role %s",
+			       grant_roles[token->def.role]);
 	node = registry_node_named(reg, wish->def.name);
 	if (node)
 		return problem(rq, 409, "name",
@@ -172,7 +177,19 @@ static int end_renew(struct request *rq, void *data, bool stored)
 	return 200;
 }
 
-/* The one before goes on: the answer may be lost. */
+/* The one that asks goes on, as the answer may be lost; not always the last that
+ * was signed: more than one answer may.
+ */
+static void keep_asking(struct request *rq, struct node_def *def)
+{
+	char serial[TLS_SERIAL_LEN + 1];
+	char name[JNAME_MAX + 1];
+
+	strcpy(def->serial2, rq->who.node &&
+	       http_peer(rq, name, sizeof(name), serial) ? serial :
+							   def->serial);
+}
+
 static int renew(struct request *rq, struct wish *wish)
 {
 	struct node *node = api_find_node(rq, rq->arg, NULL);
@@ -191,7 +208,7 @@ static int renew(struct request *rq, struct wish *wish)
 	s = mem_zero(1, sizeof(*s));
 	s->node = node;
 	s->def = node->def;
-	strcpy(s->def.serial2, s->def.serial);
+	keep_asking(rq, &s->def);
 	s->pem = tls_sign(http_tls(rq->http), wish->csr, s->def.name,
 			  s->def.serial);
 	if (!s->pem) {
