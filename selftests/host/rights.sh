@@ -143,6 +143,11 @@ check_match "a name that is taken" 'node 1 is "host1" already' bash -c '! "$@" 2
 check_match "leaves the token as it is" '^node 2 "host2"' join_host host2 "$second" underlay 192.0.2.12
 is "a request for a certificate that is none" '400 csr' "$(req "$admin" POST /v1/tokens '{"role": "join"}'; j .secret)" \
 	POST /v1/join '{"name": "z", "underlay": "192.0.2.13", "csr": "x"}'
+is "an administrator's token is none to join by" 403 "$admin" POST /v1/join \
+	"$(jq -nc --rawfile csr <(openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=z \
+		-keyout /dev/null 2>/dev/null) '{name: "z", underlay: "192.0.2.13", csr: $csr}')"
+check_match "which is said" 'token to join by, not one of the role admin' cat "$body"
+is "and not used up by that" 200 "$admin" GET /v1/tokens
 expired=$(req "$admin" POST /v1/tokens '{"role": "join", "ttl_s": 1}'; j .secret)
 gone() { req "$expired" POST /v1/join '{}'; [ "$status" = 401 ]; }
 check "a token expires" waitfor 10 gone
@@ -250,8 +255,30 @@ cp "$work/new.key" "$work/host2/node.key"
 check_is "for itself, whatever it asks for" 'subject=CN = host2' "$(openssl x509 -noout -subject -in "$work/host2/node.pem")"
 is "the new one is good" 200 host2 GET /v1/status
 is "so is the one before, as the answer may be lost" 200 host2.old GET /v1/status
-is "renewed again" 200 host2 POST /v1/nodes/2/certificate "$csr"
-is "it is not" '403 certificate' host2.old GET /v1/status
+is "that one asks again" 200 host2.old POST /v1/nodes/2/certificate "$csr"
+is "... whose answer is lost as well" 200 host2.old POST /v1/nodes/2/certificate "$csr"
+j .certificate >"$work/last.pem"
+is "and is as good as it was" 200 host2.old GET /v1/status
+is "the one that nobody asks with is not" '403 certificate' host2 GET /v1/status
+cp "$work/last.pem" "$work/host2/node.pem"
+is "the last one is" 200 host2 GET /v1/status
+is "renewed again, by that" 200 host2 POST /v1/nodes/2/certificate "$csr"
+is "the old one is good no more" '403 certificate' host2.old GET /v1/status
+
+# Cut off in the middle of a renewal, an agent goes on by what fits.
+cp "$work/host2.old/node.pem" "$work/host2/node.pem"
+cp "$work/last.pem" "$work/host2/node.pem.next"
+jq --arg url "$url" '.coordinator = $url | .control = "none" | .device = "rights0"' "$work/host2.json" >"$work/agent.json"
+vnimeshd --config "$work/agent.json" </dev/null >"$work/agent.log" 2>&1 &
+agent=$!
+defer kill -9 "$agent"
+disown "$agent"
+renewed() { [ ! -e "$work/host2/node.pem.next" ] && cmp -s "$work/last.pem" "$work/host2/node.pem"; }
+check "an agent that was cut off while it renewed has a pair" waitfor 20 renewed
+check_match "which is said" 'renewal of the certificate is completed' cat "$work/agent.log"
+here() { req host2 GET /v1/nodes; [ "$(j '.nodes[] | select(.node == 2).epoch')" != 5 ]; }
+check "and is known to the coordinator" waitfor 20 here
+kill -9 "$agent"
 
 check_match "a live node is not forgotten by mistake" 'is alive: stop its agent first' \
 	bash -c '! "$@" 2>&1' bash vnimesh node forget host1

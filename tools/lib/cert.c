@@ -107,6 +107,53 @@ bool cert_life(const char *pem, int64_t *from, int64_t *until)
 	return *from != -1 && *until != -1;
 }
 
+bool cert_fits(const char *key_pem, const char *pem)
+{
+	gnutls_datum_t in = { (unsigned char *)key_pem, strlen(key_pem) };
+	unsigned char of_key[32], of_crt[32];
+	size_t n = sizeof(of_key), m = sizeof(of_crt);
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t crt;
+	bool ok;
+
+	if (!import(pem, &crt))
+		return false;
+	if (gnutls_x509_privkey_init(&key) < 0) {
+		gnutls_x509_crt_deinit(crt);
+		return false;
+	}
+	ok = gnutls_x509_privkey_import(key, &in, GNUTLS_X509_FMT_PEM) >= 0 &&
+	     gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256,
+					    of_key, &n) >= 0 &&
+	     gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, of_crt,
+					&m) >= 0 &&
+	     n == m && !memcmp(of_key, of_crt, n);
+	gnutls_x509_privkey_deinit(key);
+	gnutls_x509_crt_deinit(crt);
+	return ok;
+}
+
+static void free_secret(char *text)
+{
+	if (text)
+		gnutls_memset(text, 0, strlen(text));
+	free(text);
+}
+
+/* A rename is durable only with the directory. */
+static int sync_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 int cert_write(const char *dir, const char *name, const char *text,
 	       unsigned int mode)
 {
@@ -122,6 +169,7 @@ int cert_write(const char *dir, const char *name, const char *text,
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0)
 		return -errno;
+	errno = 0;
 	if (write(fd, text, n) != (ssize_t)n || fsync(fd))
 		err = errno ? -errno : -EIO;
 	close(fd);
@@ -129,7 +177,7 @@ int cert_write(const char *dir, const char *name, const char *text,
 		err = -errno;
 	if (err)
 		unlink(tmp);
-	return err;
+	return err ? err : sync_dir(dir);
 }
 
 char *cert_read(const char *dir, const char *name)
@@ -155,4 +203,86 @@ char *cert_read(const char *dir, const char *name)
 		return text;
 	free(text);
 	return NULL;
+}
+
+static int move(const char *dir, const char *from, const char *to)
+{
+	char old[1024], new[1024];
+
+	snprintf(old, sizeof(old), "%s/%s", dir, from);
+	snprintf(new, sizeof(new), "%s/%s", dir, to);
+	return rename(old, new) ? -errno : 0;
+}
+
+void cert_forget_next(const char *dir)
+{
+	char path[1024];
+
+	snprintf(path, sizeof(path), "%s/" CERT_NEXT_KEY_FILE, dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/" CERT_NEXT_FILE, dir);
+	unlink(path);
+}
+
+/* Which of two keys belongs to which of two certificates, the new ones first. */
+struct pairs {
+	char *key, *next_key, *pem, *next_pem;
+};
+
+static bool both_fit(const char *key, const char *pem)
+{
+	return key && pem && cert_fits(key, pem);
+}
+
+static int settle(const char *dir, const struct pairs *p)
+{
+	int err;
+
+	if (both_fit(p->next_key, p->next_pem)) {
+		err = move(dir, CERT_NEXT_KEY_FILE, CERT_KEY_FILE);
+		if (!err)
+			err = move(dir, CERT_NEXT_FILE, CERT_FILE);
+	} else if (both_fit(p->key, p->pem)) {
+		return 0;
+	} else if (both_fit(p->key, p->next_pem)) {
+		err = move(dir, CERT_NEXT_FILE, CERT_FILE);
+	} else if (both_fit(p->next_key, p->pem)) {
+		err = move(dir, CERT_NEXT_KEY_FILE, CERT_KEY_FILE);
+	} else {
+		return -EKEYREJECTED;
+	}
+	if (!err)
+		err = sync_dir(dir);
+	return err ? err : 1;
+}
+
+int cert_settle(const char *dir)
+{
+	struct pairs p = {
+		.key = cert_read(dir, CERT_KEY_FILE),
+		.next_key = cert_read(dir, CERT_NEXT_KEY_FILE),
+		.pem = cert_read(dir, CERT_FILE),
+		.next_pem = cert_read(dir, CERT_NEXT_FILE),
+	};
+	int ret = settle(dir, &p);
+
+	free_secret(p.key);
+	free_secret(p.next_key);
+	free(p.pem);
+	free(p.next_pem);
+	return ret;
+}
+
+int cert_replace(const char *dir, const char *key, const char *pem)
+{
+	int err;
+
+	if (!cert_fits(key, pem))
+		return -EKEYREJECTED;
+	err = cert_write(dir, CERT_NEXT_KEY_FILE, key, 0600);
+	if (!err)
+		err = cert_write(dir, CERT_NEXT_FILE, pem, 0644);
+	if (!err)
+		err = cert_settle(dir);
+	return err < 0 ? err : 0;
 }

@@ -238,6 +238,7 @@ static int join(struct join *j)
 		return code;
 	if (!cert_request(j->name, &j->key, &j->request))
 		return fail("Cannot make a key.");
+	cert_forget_next(j->state_dir);
 	/* Written before anything is asked for: a token works once. */
 	if (!write_to(j->state_dir, CERT_KEY_FILE, j->key, 0600))
 		return EXIT_LOCAL;

@@ -43,9 +43,6 @@ static bool is_due(const char *pem)
 	       until - (int64_t)time(NULL) < (until - from) / 3;
 }
 
-/* The key first: with the old certificate it is of no use, so the pair is
- * wrong for a moment, in which the next request is the one that fails.
- */
 static bool take(struct renew *r, const char *pem)
 {
 	const char *dir = r->m->conf.state_dir;
@@ -54,13 +51,30 @@ static bool take(struct renew *r, const char *pem)
 
 	if (!cert_life(pem, &from, &until))
 		return false;
-	err = cert_write(dir, CERT_KEY_FILE, r->key, 0600);
-	if (!err)
-		err = cert_write(dir, CERT_FILE, pem, 0644);
+	err = cert_replace(dir, r->key, pem);
 	if (err)
 		log_err("%s: cannot keep the new certificate: %s", dir,
 			strerror(-err));
 	return !err;
+}
+
+/* Key and certificate are of each other, also after a renewal that was cut off in
+ * the middle. False: that cannot be completed, so no other is begun.
+ */
+static bool settle(const struct mesh *m)
+{
+	const char *dir = m->conf.state_dir;
+	int ret = cert_settle(dir);
+
+	if (ret > 0)
+		log_info("the renewal of the certificate is completed");
+	else if (ret == -EKEYREJECTED)
+		log_err("%s/" CERT_KEY_FILE " is not of " CERT_FILE "; first this host must join anew: vnimesh join",
+			dir);
+	else if (ret)
+		log_err("%s: cannot keep the new certificate: %s", dir,
+			strerror(-ret));
+	return ret >= 0 || ret == -EKEYREJECTED;
 }
 
 static void on_answer(void *data, const struct http_reply *reply)
@@ -114,10 +128,11 @@ static void ask(struct renew *r)
 static void on_timer(void *data, uint64_t now_us)
 {
 	struct renew *r = data;
+	bool settled = settle(r->m);
 	char *pem = cert_read(r->m->conf.state_dir, CERT_FILE);
 
 	source_timer_set(r->timer, now_us + RENEW_CHECK_S * LOOP_USEC_PER_SEC);
-	if (r->m->joined && is_due(pem))
+	if (settled && r->m->joined && is_due(pem))
 		ask(r);
 	free(pem);
 }
@@ -143,6 +158,7 @@ struct renew *renew_new(struct mesh *m)
 	r->m = m;
 	if (!m->conf.tls)
 		return r;
+	settle(m);
 	if (has_files(r) && use_files(m) &&
 	    !loop_timer(m->loop, &r->timer, on_timer, r) &&
 	    !source_timer_set(r->timer, loop_now() + FIRST_US))

@@ -57,6 +57,7 @@ void test_exec(void);
 void test_groups(void);
 void test_endless(void);
 void test_ttl(void);
+void test_cert(void);
 void test_suspicion(void);
 
 #endif /* SELFTESTS_CHECKS_H */

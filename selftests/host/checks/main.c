@@ -29,6 +29,7 @@ int main(void)
 	test_endless();
 	test_ttl();
 	test_suspicion();
+	test_cert();
 	printf("1..%u\n", tests);
 	return failures ? 1 : 0;
 }
