@@ -229,6 +229,29 @@ static const struct entry *weighted(const struct pool *pool, u64 *seed)
 	return &pool->e[k];
 }
 
+/* The same of any number, without a place for each: every one takes it from those
+ * before by its share of the sum so far (Chao 1982). Of all, and of those who are
+ * not ejected.
+ */
+static int weighted_of_many(const struct vnimesh_select *s, u64 *seed)
+{
+	u32 sum[2] = { 0, 0 }, n[2] = { 0, 0 }, i, k;
+	int won[2] = { -1, -1 };
+	struct entry e;
+
+	for (i = 0; i < s->all.n; i++) {
+		if (!look(s, i, &e))
+			continue;
+		for (k = e.ejected; k < 2; k++) {
+			n[k]++;
+			sum[k] += e.weight;
+			if (vnimesh_draw_below(seed, sum[k]) < e.weight)
+				won[k] = i;
+		}
+	}
+	return won[vnimesh_panic(n[0], n[1] - n[0])];
+}
+
 /* The client's own entry of the table, or the next one that is eligible and
  * not loaded beyond bounds. -1: none near.
  */
@@ -292,6 +315,11 @@ int vnimesh_select(const struct vnimesh_select *s, u64 seed, u8 *how)
 	draws.tier = draw_tier(s->agg, &draws.seed);
 	if (s->all.policy != VNIMESH_POLICY_OPTIMAL)
 		draws.tier = 0;
+	if (s->all.policy == VNIMESH_POLICY_RANDOM &&
+	    s->all.n > VNIMESH_SCAN_MAX) {
+		*how = VNIMESH_HOW_RANDOM;
+		return weighted_of_many(s, &draws.seed);
+	}
 	pool.s = s;
 	pool.n = 0;
 	fill(&pool, &draws);

@@ -430,6 +430,24 @@ static void test_policies(void)
 	shares_of(10000, won);
 	ok(near(won[0], 6000, 5) && near(won[1], 2000, 8),
 	   "random: by weight alone");
+	fill(100, VNIMESH_POLICY_RANDOM);
+	for (i = 0; i < 100; i++)
+		cand[i].weight = i ? 10 : 990;
+	recount();
+	shares_of(10000, won);
+	ok(near(won[0], 5000, 5), "... of a hundred too");
+	cand[0].excluded = VNIMESH_EXCLUDE_EJECTED;
+	cand[1].excluded = VNIMESH_EXCLUDE_VNI_STATE;
+	shares_of(10000, won);
+	for (i = 2, all = 0; i < 100; i++)
+		all += won[i] > 50 && won[i] < 160;
+	ok(!won[0] && !won[1] && all == 98, "... those who are out left out");
+	for (i = 0; i < 100; i++)
+		cand[i].excluded = i < 60 ? VNIMESH_EXCLUDE_EJECTED : 0;
+	cand[0].weight = 10;
+	recount();
+	shares_of(10000, won);
+	ok(won[0] && won[99], "... all of them, if too many are out");
 	fill(4, VNIMESH_POLICY_FAILOVER);
 	cand[0].priority = 5;
 	cand[1].priority = 5;
