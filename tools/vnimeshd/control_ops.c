@@ -101,7 +101,7 @@ static void op_deregister(struct ask *a)
 	get_member(a, tag, &vni);
 	if (!jobj_end(&a->o))
 		return;
-	why = local_deregister(a->m->local, tag, vni);
+	why = local_deregister(a->m->local, tag, vni, a->uid);
 	if (why)
 		jread_fail(&a->o, "tag", "%s", why);
 }
@@ -246,9 +246,18 @@ static void op_checks(struct ask *a)
 	const struct check_env *e = &a->m->local->env;
 	const struct inside_stats *in = inside_stats(e->inside);
 	const struct control_stats *c = control_stats(a->m->control);
+	const struct local *l = a->m->local;
 
 	if (!jobj_end(&a->o))
 		return;
+	json_object_set_new(a->ret, "told", json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:I}",
+		"registered", (json_int_t)l->durable.n_regs,
+		"intents", (json_int_t)l->durable.n_intents,
+		"refused_share", (json_int_t)l->shares.refused_share,
+		"refused_full", (json_int_t)l->shares.refused_full,
+		"refused_rate", (json_int_t)l->shares.refused_rate,
+		"forgotten", (json_int_t)l->forgotten));
 	json_object_set_new(a->ret, "control", json_pack(
 		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 		"connections", (json_int_t)c->connections,

@@ -14,6 +14,7 @@
 #include "check.h"
 #include "durable.h"
 #include "mesh.h"
+#include "share.h"
 
 #define REFUSAL_MAX	255
 
@@ -84,6 +85,8 @@ struct local {
 	bool retry;		/* the last one failed */
 	uint64_t read_us;	/* when */
 	struct durable durable;
+	struct shares shares;
+	uint64_t forgotten;	/* intents that went without being ended */
 };
 
 /* @helper: of inside_spawn(), taken over. */
@@ -111,7 +114,8 @@ void local_load(struct local *l);
  */
 const char *local_register(struct local *l, struct service_conf *conf,
 			   uid_t uid, json_t *def);
-const char *local_deregister(struct local *l, const char *tag, uint32_t vni);
+const char *local_deregister(struct local *l, const char *tag, uint32_t vni,
+			     uid_t uid);
 const char *local_intent(struct local *l, const struct intent *intent);
 
 /* What others are told: the worst of intent, health and reachability. */

@@ -87,11 +87,69 @@ static const char *room(const struct local *l, const struct service_conf *conf)
 	       "more services and ports than fit in a report" : NULL;
 }
 
+/* What there was about just the same, to go back to. */
+static struct intent intent_about(const struct local *l, const char *tag,
+				  uint32_t vni)
+{
+	struct intent none = { .vni = vni, .state = VNIMESH_STATE_UP };
+	size_t i;
+
+	for (i = 0; i < l->durable.n_intents; i++)
+		if (l->durable.intents[i].vni == vni &&
+		    !strcmp(l->durable.intents[i].tag, tag))
+			return l->durable.intents[i];
+	snprintf(none.tag, sizeof(none.tag), "%s", tag);
+	return none;
+}
+
+/* The registration of a member as it is, to go back to; for put_back(). */
+static struct registered keep(struct local *l, const char *tag, uint32_t vni)
+{
+	struct registered *r = durable_find(&l->durable, tag, vni);
+	struct registered was = { .vni = vni };
+
+	if (r)
+		was = *r;
+	else
+		snprintf(was.tag, sizeof(was.tag), "%s", tag);
+	json_incref(was.def);
+	return was;
+}
+
+/* There is room: it was there. */
+static void put_back(struct local *l, const struct registered *was)
+{
+	if (was->def)
+		durable_add(&l->durable, was->tag, was->vni, was->ifindex,
+			    was->uid, was->def);
+	else
+		durable_del(&l->durable, was->tag, was->vni);
+}
+
+static const char *const intent_words[] = {
+	"serves again", "is drained", "is in maintenance"
+};
+
+/* Nobody is to wonder why a new member serves nobody. */
+static void log_born(const struct local *l, const struct own *o)
+{
+	const struct intent *in = durable_intent(&l->durable, o->conf.tag,
+						 o->conf.vni);
+
+	if (in)
+		log_info("%s on VNI %u %s, as uid %u said before it came%s%s",
+			 o->conf.tag, o->conf.vni,
+			 intent_words[in->state - VNIMESH_STATE_UP],
+			 (unsigned int)in->uid, in->reason[0] ? ": " : "",
+			 in->reason);
+}
+
 const char *local_register(struct local *l, struct service_conf *conf,
 			   uid_t uid, json_t *def)
 {
 	const struct local_vni *v = local_vni(l, conf->vni);
 	const struct own *old = local_find(l, conf->tag, conf->vni);
+	struct registered was;
 	char tag[TAG_MAX + 1];
 	const char *why;
 	struct own *o;
@@ -104,46 +162,89 @@ const char *local_register(struct local *l, struct service_conf *conf,
 			ALIAS_DEPTH_MAX))
 		return "the alias leads back to itself, or over more than 4 others";
 	why = old ? NULL : room(l, conf);
+	if (!why)
+		why = share_register(&l->shares, &l->durable, uid, conf->tag,
+				     v->vni);
+	if (!why)
+		why = share_change(&l->shares, uid, loop_now());
 	if (why)
 		return why;
 	strcpy(tag, conf->tag);
+	was = keep(l, tag, v->vni);
 	if (durable_add(&l->durable, tag, v->vni, v->ifindex, uid, def))
-		return "more registrations than are kept";
-	why = save(l);
+		why = "no memory";
+	else
+		why = save(l);
 	o = why ? NULL : local_add(l, conf);
-	if (!o) {
-		/* Another one about the same member goes, too. */
-		if (!old)
-			durable_del(&l->durable, tag, v->vni);
+	if (!o)
+		put_back(l, &was);
+	json_decref(was.def);
+	if (!o)
 		return why ? why : "no memory";
-	}
 	o->runtime = true;
 	log_info("%s on VNI %u is registered by uid %u", tag, v->vni,
 		 (unsigned int)uid);
+	if (!old)
+		log_born(l, o);
 	served(l);
 	local_apply(l, o);
 	return NULL;
 }
 
-static void drop(struct local *l, struct own *o)
+/* With a registration goes what was said about just that member: the next one on
+ * this VNI is another.
+ */
+static void forget(struct local *l, const char *tag, uint32_t vni)
 {
-	durable_del(&l->durable, o->conf.tag, o->conf.vni);
-	local_leave(l, o);
+	struct intent in = intent_about(l, tag, vni);
+
+	in.state = VNIMESH_STATE_UP;
+	durable_set_intent(&l->durable, &in);
+	durable_del(&l->durable, tag, vni);
 }
 
-const char *local_deregister(struct local *l, const char *tag, uint32_t vni)
+static void log_forgotten(struct local *l, const struct intent *in)
+{
+	if (in->state == VNIMESH_STATE_UP)
+		return;
+	l->forgotten++;
+	log_info("%s on VNI %u goes, and with it that it %s, by uid %u",
+		 in->tag, in->vni, intent_words[in->state - VNIMESH_STATE_UP],
+		 (unsigned int)in->uid);
+}
+
+const char *local_deregister(struct local *l, const char *tag, uint32_t vni,
+			     uid_t uid)
 {
 	struct own *o = (struct own *)local_find(l, tag, vni);
+	struct registered was;
+	struct intent in;
+	const char *why;
 
 	if (!o)
 		return "no such member on this host";
 	if (!o->runtime)
 		return "a file of services_dir declares this member";
-	drop(l, o);
+	why = share_change(&l->shares, uid, loop_now());
+	if (why)
+		return why;
+	was = keep(l, tag, vni);
+	in = intent_about(l, tag, vni);
+	forget(l, tag, vni);
+	why = save(l);
+	if (why) {
+		put_back(l, &was);
+		durable_set_intent(&l->durable, &in);
+	}
+	json_decref(was.def);
+	if (why)
+		return why;
+	log_forgotten(l, &in);
+	local_leave(l, o);
 	sorted_take(&l->own, o);
 	local_own_free(o);
 	served(l);
-	return save(l);
+	return NULL;
 }
 
 static bool lives(void *elem, void *data)
@@ -152,13 +253,17 @@ static bool lives(void *elem, void *data)
 	struct local *l = data;
 	const struct local_vni *v = local_vni(l, o->conf.vni);
 	const struct registered *r;
+	struct intent in;
 
 	if (!o->runtime)
 		return true;
 	r = durable_find(&l->durable, o->conf.tag, o->conf.vni);
 	if (r && v && v->ifindex == r->ifindex)
 		return true;
-	drop(l, o);
+	in = intent_about(l, o->conf.tag, o->conf.vni);
+	forget(l, o->conf.tag, o->conf.vni);
+	log_forgotten(l, &in);
+	local_leave(l, o);
 	return false;
 }
 
@@ -195,6 +300,7 @@ void local_restore(struct local *l)
 {
 	struct service_conf conf;
 	struct registered *r;
+	struct intent in;
 	struct own *o;
 	size_t i = 0;
 
@@ -207,7 +313,9 @@ void local_restore(struct local *l)
 		if (!parse(r->def, &l->m->conf.allow, &conf)) {
 			log_warn("%s on VNI %u is registered no more: this configuration does not allow it",
 				 r->tag, r->vni);
-			durable_del(&l->durable, r->tag, r->vni);
+			in = intent_about(l, r->tag, r->vni);
+			forget(l, in.tag, in.vni);
+			log_forgotten(l, &in);
 			continue;
 		}
 		o = local_add(l, &conf);
@@ -218,36 +326,62 @@ void local_restore(struct local *l)
 	}
 }
 
-/* What there was about just the same, to go back to. */
-static struct intent old_intent(const struct local *l, const struct intent *in)
+static bool is_about_nobody(const struct local *l, const struct intent *in)
 {
-	struct intent none = *in;
 	size_t i;
 
-	for (i = 0; i < l->durable.n_intents; i++)
-		if (l->durable.intents[i].vni == in->vni &&
-		    !strcmp(l->durable.intents[i].tag, in->tag))
-			return l->durable.intents[i];
-	none.state = VNIMESH_STATE_UP;
-	return none;
+	return in->vni ? !local_find(l, in->tag, in->vni) :
+			 !local_of_tag(l, in->tag, &i);
+}
+
+/* The oldest one of @uid about nobody goes; who is root takes that of anybody. */
+static bool make_room(struct local *l, uid_t uid)
+{
+	const struct intent *in, *oldest = NULL;
+	struct intent go;
+	size_t i;
+
+	for (i = 0; i < l->durable.n_intents; i++) {
+		in = &l->durable.intents[i];
+		if ((!uid || in->uid == uid) && is_about_nobody(l, in) &&
+		    (!oldest || in->since < oldest->since))
+			oldest = in;
+	}
+	if (!oldest)
+		return false;
+	go = *oldest;
+	log_info("the intent of uid %u about %s on VNI %u, which is not here, makes room",
+		 (unsigned int)go.uid, go.tag, go.vni);
+	go.state = VNIMESH_STATE_UP;
+	durable_set_intent(&l->durable, &go);
+	l->forgotten++;
+	return true;
+}
+
+static const char *may_intend(struct local *l, const struct intent *in)
+{
+	const char *why = share_intent(&l->shares, &l->durable, in);
+
+	if (why && make_room(l, in->uid))
+		why = share_intent(&l->shares, &l->durable, in);
+	return why ? why : share_change(&l->shares, in->uid, loop_now());
 }
 
 const char *local_intent(struct local *l, const struct intent *in)
 {
-	static const char *const words[] = { "serves again", "is drained",
-					     "is in maintenance" };
-	struct intent old = old_intent(l, in);
+	struct intent old = intent_about(l, in->tag, in->vni);
 	size_t i, n = local_of_tag(l, in->tag, &i);
 	bool any = false;
 	const char *why;
 	struct own *o;
 
-	if (in->vni ? !local_find(l, in->tag, in->vni) : !n) {
-		if (old.state == VNIMESH_STATE_UP)
-			return "no such member on this host";
-	}
+	if (is_about_nobody(l, in) && old.state == VNIMESH_STATE_UP)
+		return "no such member on this host";
+	why = may_intend(l, in);
+	if (why)
+		return why;
 	if (durable_set_intent(&l->durable, in))
-		return "more intents than are kept";
+		return "no memory";
 	why = save(l);
 	if (why) {
 		durable_set_intent(&l->durable, &old);
@@ -259,7 +393,7 @@ const char *local_intent(struct local *l, const struct intent *in)
 			continue;
 		any = true;
 		log_info("%s on VNI %u %s, by uid %u%s%s", in->tag,
-			 o->conf.vni, words[in->state - VNIMESH_STATE_UP],
+			 o->conf.vni, intent_words[in->state - VNIMESH_STATE_UP],
 			 (unsigned int)in->uid, in->reason[0] ? ": " : "",
 			 in->reason);
 		if (o->seq)

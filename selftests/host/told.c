@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What an agent is told at run time, from the objects that vnimeshd is built of:
+ * registrations and intent on VNIs that are said to be here, asked for as on the
+ * control socket. Prints TAP.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control_ops.h"
+#include "local_priv.h"
+#include "log.h"
+#include "tap.h"
+
+#define VNI	257
+#define USER	4242
+
+static char dir[64], file[128];
+static struct loop *loop;
+static struct mesh *mesh;
+
+/* VNI and VNI + 1 have devices, from @ifindex on. */
+static void devices(uint32_t ifindex)
+{
+	struct local *l = mesh->local;
+	unsigned int i;
+
+	free(l->vnis);
+	l->vnis = calloc(2, sizeof(*l->vnis));
+	l->n_vnis = 2;
+	l->known = true;
+	for (i = 0; i < 2; i++) {
+		l->vnis[i].vni = VNI + i;
+		l->vnis[i].ifindex = ifindex + i;
+		l->vnis[i].up = true;
+		ip_parse("10.0.0.1", &l->vnis[i].address4);
+	}
+	local_sweep(l);
+}
+
+/* As the program starts; a file declares "filed" on VNI. */
+static void start(void)
+{
+	static struct config conf;
+	struct services_conf services;
+	char error[512];
+
+	if (loop_new(&loop))
+		exit(1);
+	if (!config_read(file, &conf, error, sizeof(error)) ||
+	    !services_read(conf.services_dir, &conf.allow, &services, error,
+			   sizeof(error))) {
+		log_err("%s", error);
+		exit(1);
+	}
+	mesh = mesh_new(loop, file, &conf, &services, -1);
+	if (!mesh)
+		exit(1);
+}
+
+static void restart(void)
+{
+	mesh_free(mesh);
+	loop_free(loop);
+	start();
+	devices(10);
+}
+
+/* "" if it was done, or the error; valid until the next one. */
+static const char *ask(uid_t uid, const char *fmt, ...)
+{
+	static char error[1024];
+	char line[1024];
+	const char *text;
+	json_t *answer;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	answer = control_answer(mesh, uid, line, strlen(line));
+	text = json_string_value(json_object_get(answer, "error"));
+	snprintf(error, sizeof(error), "%s", text ? text : "");
+	json_decref(answer);
+	return error;
+}
+
+static const char *regist(uid_t uid, const char *tag, unsigned int weight)
+{
+	return ask(uid, "{\"op\":\"register\",\"service\":{\"tag\":\"%s\",\"vni\":%u,"
+		   "\"weight\":%u,\"check\":{\"type\":\"ttl\",\"ttl_ms\":60000}}}",
+		   tag, VNI, weight);
+}
+
+static const char *deregister(uid_t uid, const char *tag)
+{
+	return ask(uid, "{\"op\":\"deregister\",\"tag\":\"%s\",\"vni\":%u}", tag,
+		   VNI);
+}
+
+/* @vni 0: all of the tag. */
+static const char *intend(uid_t uid, const char *tag, uint32_t vni,
+			  const char *state)
+{
+	if (!vni)
+		return ask(uid, "{\"op\":\"intent\",\"tag\":\"%s\",\"state\":\"%s\"}",
+			   tag, state);
+	return ask(uid, "{\"op\":\"intent\",\"tag\":\"%s\",\"vni\":%u,\"state\":\"%s\"}",
+		   tag, vni, state);
+}
+
+static bool is_here(const char *tag)
+{
+	return local_find(mesh->local, tag, VNI);
+}
+
+static bool is_drained(const char *tag)
+{
+	const struct intent *in;
+
+	in = durable_intent(&mesh->local->durable, tag, VNI);
+	return in && in->state == VNIMESH_STATE_DRAIN;
+}
+
+static uint32_t weight_of(const char *tag)
+{
+	const struct own *o = local_find(mesh->local, tag, VNI);
+
+	return o ? o->conf.weight : 0;
+}
+
+/* An intent of a registered member ends with it, and with nothing else. */
+static void test_intent_goes(void)
+{
+	start();
+	devices(10);
+	ok(!*regist(0, "app", 1) && !*intend(0, "app", VNI, "drain") &&
+	   is_drained("app"), "told: a registered member that is drained");
+	ok(!*intend(0, "filed", VNI, "drain") && is_drained("filed"),
+	   "told: one of a file, too");
+	ok(!*regist(0, "wide", 1) && !*intend(0, "wide", 0, "drain"),
+	   "told: all of a tag");
+	local_sweep(mesh->local);
+	ok(is_here("app") && is_drained("app"),
+	   "told: as long as its device is there, both are");
+	restart();
+	ok(is_here("app") && is_drained("app"),
+	   "told: also when the agent starts anew");
+	devices(20);
+	ok(!is_here("app") && !is_drained("app"),
+	   "told: with the device goes the member, with it the intent");
+	ok(is_drained("filed"), "told: that about a file's member stays");
+	ok(is_drained("wide"), "told: and that about all of a tag");
+	devices(10);
+	restart();
+	ok(!is_drained("app") && is_drained("filed") && is_drained("wide"),
+	   "told: so it is on disk");
+	ok(!*regist(0, "app", 1) && is_here("app") && !is_drained("app"),
+	   "told: the next one there is not drained");
+	ok(!*intend(0, "app", VNI, "drain") && !*deregister(0, "app") &&
+	   !*regist(0, "app", 1) && !is_drained("app"),
+	   "told: nor after it was taken back");
+	ok(!*regist(0, "wide", 1) && is_drained("wide"),
+	   "told: what is said about a tag counts for who comes later");
+}
+
+/* What cannot be written did not happen. */
+static void test_not_written(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/state/local.json.new", dir);
+	ok(!*regist(0, "old", 1) && !*intend(0, "old", VNI, "drain"),
+	   "not written: a member");
+	if (mkdir(path, 0700))
+		exit(1);
+	ok(strstr(regist(0, "old", 2), "cannot be written") &&
+	   weight_of("old") == 1, "not written: another definition");
+	ok(strstr(regist(0, "new", 2), "cannot be written") &&
+	   !is_here("new"), "not written: another member");
+	ok(strstr(intend(0, "old", VNI, "up"), "cannot be written") &&
+	   is_drained("old"), "not written: another intent");
+	ok(strstr(deregister(0, "old"), "cannot be written") &&
+	   is_here("old") && is_drained("old"), "not written: its end");
+	rmdir(path);
+	ok(!*intend(0, "app", VNI, "drain"), "not written: now it can be");
+	restart();
+	ok(weight_of("old") == 1 && is_drained("old") && !is_here("new"),
+	   "not written: nothing of it is there");
+	ok(!*deregister(0, "old") && !*deregister(0, "app") &&
+	   !*deregister(0, "wide"), "not written: an end");
+}
+
+/* As it is written by an agent of this boot. */
+static void lay_file(const char *tag, unsigned int registered,
+		     unsigned int intents, uid_t uid)
+{
+	char path[128], boot[64] = "";
+	unsigned int i;
+	FILE *f;
+
+	f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (!f || !fgets(boot, sizeof(boot), f))
+		exit(1);
+	fclose(f);
+	boot[strcspn(boot, "\n")] = '\0';
+	snprintf(path, sizeof(path), "%s/state/local.json", dir);
+	f = fopen(path, "we");
+	if (!f)
+		exit(1);
+	fprintf(f, "{\"format\":1,\"boot\":\"%s\",\"intent\":[", boot);
+	for (i = 0; i < intents; i++)
+		fprintf(f, "%s{\"tag\":\"%s%u\",\"vni\":%u,\"state\":\"drain\",\"uid\":%u,\"since\":%u}",
+			i ? "," : "", tag, i, VNI, (unsigned int)uid, 1000 + i);
+	fprintf(f, "],\"registered\":[");
+	for (i = 0; i < registered; i++)
+		fprintf(f, "%s{\"ifindex\":10,\"uid\":%u,\"service\":{\"tag\":\"%s%u\",\"vni\":%u,\"check\":{\"type\":\"ttl\",\"ttl_ms\":60000}}}",
+			i ? "," : "", (unsigned int)uid, tag, i, VNI);
+	fprintf(f, "]}");
+	if (fclose(f))
+		exit(1);
+}
+
+static void test_room(void)
+{
+	const struct durable *d;
+
+	lay_file("gone", 0, INTENTS_MAX, 0);
+	restart();
+	d = &mesh->local->durable;
+	ok(d->n_intents == INTENTS_MAX, "room: intents about nobody, and no place");
+	ok(!*intend(0, "filed", VNI, "drain") && is_drained("filed") &&
+	   d->n_intents == INTENTS_MAX && mesh->local->forgotten == 1,
+	   "room: one of them goes for one about somebody");
+	ok(!durable_intent(d, "gone0", VNI) && durable_intent(d, "gone1", VNI),
+	   "room: the oldest");
+}
+
+static void test_shares(void)
+{
+	char text[128];
+
+	lay_file("its", SHARE_REGISTERED, SHARE_INTENTS, USER);
+	restart();
+	ok(is_here("its0") && is_drained("its0"), "share: a user has all it may");
+	ok(strstr(regist(USER, "more", 1), "this user has as many registrations"),
+	   "share: no registration more");
+	ok(!*regist(USER, "its0", 7) && weight_of("its0") == 7,
+	   "share: but another definition of one");
+	ok(!*regist(0, "more", 1), "share: others may");
+	ok(strstr(intend(USER, "more", VNI, "drain"), "this user has as many intents"),
+	   "share: no intent more");
+	ok(!*intend(USER, "its0", VNI, "maint") &&
+	   !*intend(0, "more", VNI, "drain"), "share: another one, and of others");
+	ok(!*intend(USER, "its0", VNI, "up") &&
+	   !*intend(USER, "more", VNI, "drain"), "share: one ended, one begun");
+	ok(!*deregister(USER, "its1") && !*regist(USER, "its1", 1),
+	   "share: one less, one more");
+	ok(mesh->local->shares.refused_share == 2, "share: what was refused counts");
+	snprintf(text, sizeof(text), "VNI %u is not granted", VNI);
+	ok(strstr(regist(USER + 1, "x", 1), text), "share: nobody without a grant");
+}
+
+/* The shares alone, by a clock of their own. */
+static void test_rate(void)
+{
+	static struct shares s;
+	unsigned int i, n = 0;
+	uint64_t now = 1;
+
+	for (i = 0; i < 100; i++)
+		n += !share_change(&s, USER, now);
+	ok(n == SHARE_BURST && s.refused_rate == 100 - SHARE_BURST,
+	   "rate: so many changes at once");
+	ok(!share_change(&s, USER + 1, now) && !share_change(&s, 0, now),
+	   "rate: of one user, not of others, nor of root");
+	for (n = 0, i = 0; i < 1000; i++)
+		n += !share_change(&s, USER, now += 10 * LOOP_USEC_PER_MSEC);
+	ok(n >= SHARE_RATE * 10 - 1 && n <= SHARE_RATE * 10 + 1,
+	   "rate: and so many a second");
+	for (i = 0; i < 2 * GRANTS_MAX; i++)
+		share_change(&s, USER + i, now += LOOP_USEC_PER_SEC);
+	ok(s.n == GRANTS_MAX && !share_change(&s, USER, now),
+	   "rate: more users than there can be take nothing from each other");
+	for (n = 0, i = 0; !n && i < 20; i++) {
+		/* A slow disk would not let it come so far. */
+		while (!share_change(&mesh->local->shares, USER, loop_now()))
+			;
+		n = strstr(intend(USER, "its2", VNI, i % 2 ? "drain" : "maint"),
+			   "changes more than it may") != NULL;
+	}
+	ok(n && !*intend(0, "its2", VNI, "up"),
+	   "rate: it holds for who asks, and not for root");
+}
+
+static void write_file(const char *path, const char *fmt, ...)
+{
+	FILE *f = fopen(path, "we");
+	va_list ap;
+
+	if (!f)
+		exit(1);
+	va_start(ap, fmt);
+	vfprintf(f, fmt, ap);
+	va_end(ap);
+	if (fclose(f))
+		exit(1);
+}
+
+int main(int argc, char **argv)
+{
+	char path[128];
+
+	if (argc != 2)
+		return 2;
+	snprintf(dir, sizeof(dir), "%s", argv[1]);
+	snprintf(path, sizeof(path), "%s/d", dir);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/d/a.json", dir);
+	write_file(path, "[{\"tag\":\"filed\",\"vni\":%u}]", VNI);
+	snprintf(file, sizeof(file), "%s/conf.json", dir);
+	write_file(file, "{\"coordinator\":\"http://127.0.0.1:1\","
+		   "\"node\":{\"name\":\"h\",\"underlay\":\"192.0.2.1\"},"
+		   "\"state_dir\":\"%s/state\",\"services_dir\":\"%s/d\","
+		   "\"control\":\"none\","
+		   "\"grants\":[{\"uid\":%u,\"vnis\":[%u]}]}", dir, dir, USER,
+		   VNI);
+	test_intent_goes();
+	test_not_written();
+	test_room();
+	test_shares();
+	test_rate();
+	mesh_free(mesh);
+	loop_free(loop);
+	printf("1..%u\n", tests);
+	return failures ? 1 : 0;
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What one user may make of what is kept. */
+
+#include <string.h>
+
+#include <linux/vnimesh.h>
+
+#include "share.h"
+
+/* One that has not been asked for longest has filled up since, or the users are
+ * more than those with a grant can be.
+ */
+static struct share *share_of(struct shares *s, uid_t uid, uint64_t now_us)
+{
+	struct share *oldest = NULL;
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++) {
+		if (s->v[i].uid == uid)
+			return &s->v[i];
+		if (!oldest || s->v[i].changes.at_us < oldest->changes.at_us)
+			oldest = &s->v[i];
+	}
+	if (s->n < GRANTS_MAX)
+		oldest = &s->v[s->n++];
+	oldest->uid = uid;
+	peer_bucket_init(&oldest->changes, SHARE_RATE, SHARE_BURST, now_us);
+	return oldest;
+}
+
+const char *share_change(struct shares *s, uid_t uid, uint64_t now_us)
+{
+	if (!uid || peer_bucket_take(&share_of(s, uid, now_us)->changes, now_us))
+		return NULL;
+	s->refused_rate++;
+	return "this user changes more than it may, 64 times at once and 10 times a second";
+}
+
+const char *share_register(struct shares *s, const struct durable *d, uid_t uid,
+			   const char *tag, uint32_t vni)
+{
+	const struct registered *r;
+	size_t i, its = 0, all = 0, others = 0;
+
+	for (i = 0; i < d->n_regs; i++) {
+		r = &d->regs[i];
+		/* This one takes its place. */
+		if (r->vni == vni && !strcmp(r->tag, tag)) {
+			if (r->uid == uid)
+				return NULL;
+			continue;
+		}
+		its += r->uid == uid;
+		all += r->uid != 0;
+		others++;
+	}
+	if (uid && its >= SHARE_REGISTERED) {
+		s->refused_share++;
+		return "this user has as many registrations as it may, 128";
+	}
+	if (uid ? all < SHARE_REGISTERED_ALL : others < REGISTERED_MAX)
+		return NULL;
+	s->refused_full++;
+	return uid ? "all users but root have as many registrations as they may" :
+		     "more registrations than are kept";
+}
+
+const char *share_intent(struct shares *s, const struct durable *d,
+			 const struct intent *in)
+{
+	const struct intent *v;
+	size_t i, its = 0, all = 0, others = 0;
+
+	if (in->state == VNIMESH_STATE_UP)
+		return NULL;
+	for (i = 0; i < d->n_intents; i++) {
+		v = &d->intents[i];
+		if (v->vni == in->vni && !strcmp(v->tag, in->tag)) {
+			if (v->uid == in->uid)
+				return NULL;
+			continue;
+		}
+		its += v->uid == in->uid;
+		all += v->uid != 0;
+		others++;
+	}
+	if (in->uid && its >= SHARE_INTENTS) {
+		s->refused_share++;
+		return "this user has as many intents as it may, 128";
+	}
+	if (in->uid ? all < SHARE_INTENTS_ALL : others < INTENTS_MAX)
+		return NULL;
+	s->refused_full++;
+	return in->uid ? "all users but root have as many intents as they may" :
+			 "more intents than are kept";
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What one user but root may make of this agent's memory of what it was told:
+ * how much of it, and how often, as each change is written to disk before the
+ * answer while all else waits. Reads no clock.
+ */
+#ifndef VNIMESHD_SHARE_H
+#define VNIMESHD_SHARE_H
+
+#include "config.h"
+#include "durable.h"
+#include "peer_session.h"
+
+/* Of REGISTERED_MAX and INTENTS_MAX: of one user, and of all users but root. */
+#define SHARE_REGISTERED	128
+#define SHARE_INTENTS		128
+#define SHARE_REGISTERED_ALL	(REGISTERED_MAX / 4 * 3)
+#define SHARE_INTENTS_ALL	(INTENTS_MAX / 4 * 3)
+/* Changes a second of one user, and so many at once. */
+#define SHARE_RATE		10
+#define SHARE_BURST		64
+
+struct share {
+	uid_t uid;
+	struct peer_bucket changes;
+};
+
+struct shares {
+	struct share v[GRANTS_MAX];	/* nobody without a grant comes so far */
+	unsigned int n;
+	uint64_t refused_rate;
+	uint64_t refused_share;
+	uint64_t refused_full;
+};
+
+/* NULL, or why @uid may not: change anything now, */
+const char *share_change(struct shares *s, uid_t uid, uint64_t now_us);
+/* ... keep one registration more, of the member @tag and @vni, */
+const char *share_register(struct shares *s, const struct durable *d, uid_t uid,
+			   const char *tag, uint32_t vni);
+/* ... or one intent more. */
+const char *share_intent(struct shares *s, const struct durable *d,
+			 const struct intent *in);
+
+#endif
