@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "auth.h"
 #include "defaults.h"
 #include "mem.h"
 #include "note.h"
@@ -15,41 +16,53 @@ static struct judge *judge;
 static struct triggers *triggers;
 static uint32_t lease_ms;
 
+/* Who speaks for no such node need not send what it has to say. */
+static int head_of_node(struct request *rq)
+{
+	const struct node *node = api_find_node(rq, rq->arg, NULL);
+
+	return node ? auth_node(rq, node, "node") : 404;
+}
+
 const struct route api_routes[] = {
-	{ "/v1/ca", HTTP_GET, 0, api_get_ca, ROLE_NONE, true },
-	{ "/v1/join", HTTP_POST, BODY_MAX, api_post_join, ROLE_NONE, false },
+	{ "/v1/ca", HTTP_GET, 0, api_get_ca, ROLE_NONE, true, NULL },
+	{ "/v1/join", HTTP_POST, BODY_MAX, api_post_join, ROLE_NONE,
+	  false, NULL },
 	{ "/v1/nodes", HTTP_POST, BODY_MAX, api_post_node, ROLE_REGISTER,
-	  false },
-	{ "/v1/nodes", HTTP_GET, 0, api_get_nodes, ROLE_READ, false },
-	{ "/v1/nodes/*", HTTP_DELETE, 0, api_delete_node, ROLE_ADMIN, false },
+	  false, NULL },
+	{ "/v1/nodes", HTTP_GET, 0, api_get_nodes, ROLE_READ, false, NULL },
+	{ "/v1/nodes/*", HTTP_DELETE, 0, api_delete_node, ROLE_ADMIN,
+	  false, NULL },
 	{ "/v1/nodes/*/report", HTTP_POST, REPORT_MAX, api_post_report,
-	  ROLE_REGISTER, false },
+	  ROLE_REGISTER, false, head_of_node },
 	{ "/v1/nodes/*/observations", HTTP_POST, BODY_MAX,
-	  api_post_observations, ROLE_REGISTER, false },
+	  api_post_observations, ROLE_REGISTER, false, head_of_node },
 	{ "/v1/nodes/*/certificate", HTTP_POST, BODY_MAX,
-	  api_post_certificate, ROLE_REGISTER, false },
+	  api_post_certificate, ROLE_REGISTER, false, NULL },
 	{ "/v1/nodes/*/grant", HTTP_GET, 0, api_get_grant, ROLE_REGISTER,
-	  false },
+	  false, NULL },
 	{ "/v1/nodes/*/grant", HTTP_PUT, BODY_MAX, api_put_grant, ROLE_ADMIN,
-	  false },
-	{ "/v1/watch", HTTP_GET, 0, api_get_watch, ROLE_READ, false },
-	{ "/v1/events", HTTP_GET, 0, api_get_events, ROLE_READ, false },
-	{ "/v1/services", HTTP_GET, 0, api_get_services, ROLE_READ, false },
-	{ "/v1/services/*", HTTP_GET, 0, api_get_service, ROLE_READ, false },
+	  false, NULL },
+	{ "/v1/watch", HTTP_GET, 0, api_get_watch, ROLE_READ, false, NULL },
+	{ "/v1/events", HTTP_GET, 0, api_get_events, ROLE_READ, false, NULL },
+	{ "/v1/services", HTTP_GET, 0, api_get_services, ROLE_READ,
+	  false, NULL },
+	{ "/v1/services/*", HTTP_GET, 0, api_get_service, ROLE_READ,
+	  false, NULL },
 	{ "/v1/services/*", HTTP_PUT, BODY_MAX, api_put_service, ROLE_REGISTER,
-	  false },
+	  false, NULL },
 	{ "/v1/services/*", HTTP_DELETE, 0, api_delete_service, ROLE_REGISTER,
-	  false },
+	  false, NULL },
 	{ "/v1/services/*/check", HTTP_POST, 0, api_post_check, ROLE_REGISTER,
-	  false },
-	{ "/v1/tokens", HTTP_GET, 0, api_get_tokens, ROLE_ADMIN, false },
+	  false, NULL },
+	{ "/v1/tokens", HTTP_GET, 0, api_get_tokens, ROLE_ADMIN, false, NULL },
 	{ "/v1/tokens", HTTP_POST, BODY_MAX, api_post_token, ROLE_ADMIN,
-	  false },
+	  false, NULL },
 	{ "/v1/tokens/*", HTTP_DELETE, 0, api_delete_token, ROLE_ADMIN,
-	  false },
-	{ "/v1/audit", HTTP_GET, 0, api_get_audit, ROLE_ADMIN, false },
-	{ "/v1/mesh", HTTP_GET, 0, api_get_mesh, ROLE_READ, false },
-	{ "/v1/status", HTTP_GET, 0, api_get_status, ROLE_READ, false },
+	  false, NULL },
+	{ "/v1/audit", HTTP_GET, 0, api_get_audit, ROLE_ADMIN, false, NULL },
+	{ "/v1/mesh", HTTP_GET, 0, api_get_mesh, ROLE_READ, false, NULL },
+	{ "/v1/status", HTTP_GET, 0, api_get_status, ROLE_READ, false, NULL },
 	{ 0 },
 };
 

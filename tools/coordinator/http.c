@@ -42,7 +42,9 @@ struct http {
 	uint64_t refused_auth;
 	uint64_t cut_off;		/* slow clients */
 	uint64_t refused_memory;
+	uint64_t refused_bodies;
 	size_t pending;			/* bytes of answers under way */
+	size_t bodies;			/* ... and of requests */
 	unsigned int connections;
 	struct client_list clients;	/* who was heard of longest ago, first */
 	unsigned int clients_max;
@@ -299,10 +301,39 @@ static int check_rate(struct request *rq)
 		       "too many requests from this address: wait a second");
 }
 
+/* Whether there is room for a body that is to have @len bytes in all. */
+static bool body_fits(const struct request *rq, size_t len)
+{
+	return len <= BODY_SMALL ||
+	       rq->http->bodies - rq->body_len + len <= BODIES_MAX;
+}
+
+static void drop_body(struct request *rq)
+{
+	rq->http->bodies -= rq->body_len;
+	free(rq->body);
+	rq->body = NULL;
+	rq->body_len = 0;
+}
+
+static int no_room(struct request *rq)
+{
+	drop_body(rq);
+	rq->http->refused_bodies++;
+	rq->retry = true;
+	return problem(rq, 503, NULL, "too many large bodies are under way");
+}
+
+static size_t announced(const struct request *rq)
+{
+	const char *length = http_header(rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return length ? strtoull(length, NULL, 10) : 0;
+}
+
 /* What can be refused before the body is read. */
 static int check_head(struct request *rq, const char *path, const char *method)
 {
-	const char *length = http_header(rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	int status = check_rate(rq);
 
 	if (!status)
@@ -315,14 +346,15 @@ static int check_head(struct request *rq, const char *path, const char *method)
 	}
 	if (status)
 		return status;
-	if (rq->route->body_max &&
-	    length && strtoull(length, NULL, 10) > rq->route->body_max)
+	if (rq->route->body_max && announced(rq) > rq->route->body_max)
 		return too_large(rq);
 	if (rq->route->body_max &&
 	    !is_json(http_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE)))
 		return problem(rq, 415, NULL,
 			       "the body must be application/json");
-	return 0;
+	if (rq->route->body_max && !body_fits(rq, announced(rq)))
+		return no_room(rq);
+	return rq->route->head ? rq->route->head(rq) : 0;
 }
 
 /* False: end the connection. */
@@ -334,9 +366,15 @@ static bool take_body(struct request *rq, const char *data, size_t len)
 		rq->discarded += len;
 		return rq->discarded <= BODY_DRAIN_MAX;
 	}
+	if (!body_fits(rq, rq->body_len + len)) {
+		rq->status = no_room(rq);
+		rq->discarded += len;
+		return true;
+	}
 	rq->body = mem_resize(rq->body, rq->body_len + len, 1);
 	memcpy(rq->body + rq->body_len, data, len);
 	rq->body_len += len;
+	rq->http->bodies += len;
 	return true;
 }
 
@@ -522,7 +560,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 		http->open++;
 		rq->status = check_head(rq, url, method);
 		/* An answer now spares the client from sending it all. */
-		return rq->status == 413 ? reply(rq) : MHD_YES;
+		return rq->status == 413 ||
+		       (rq->status && announced(rq) > BODY_SMALL) ?
+		       reply(rq) : MHD_YES;
 	}
 	if (*len) {
 		bool more = take_body(rq, data, *len);
@@ -559,7 +599,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 	json_decref(rq->reply);
 	free((char *)rq->allow);
 	free(rq->arg);
-	free(rq->body);
+	drop_body(rq);
 	free(rq);
 	*ctx = NULL;
 	/* It may have been its turn. */
@@ -670,6 +710,8 @@ void http_counters(const struct http *http, json_t *obj)
 	record_set(obj, "refused_rate", json_integer(http->refused_rate));
 	record_set(obj, "refused_auth", json_integer(http->refused_auth));
 	record_set(obj, "refused_memory", json_integer(http->refused_memory));
+	record_set(obj, "body_bytes", json_integer(http->bodies));
+	record_set(obj, "refused_bodies", json_integer(http->refused_bodies));
 	record_set(obj, "cut_off", json_integer(http->cut_off));
 }
 

@@ -49,6 +49,8 @@ struct route {
 	http_handler fn;
 	enum role role;			/* that it takes; NONE: a token to join */
 	bool open;			/* to anybody */
+	/* What can be refused before the body comes, or NULL: 0 or a status. */
+	http_handler head;
 };
 
 /* Who asks; see auth.h. */

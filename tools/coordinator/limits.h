@@ -54,6 +54,13 @@
  */
 #define BODY_DRAIN_MAX		(8 << 20)
 
+/* Of bodies that are under way, all together. Small ones are taken beyond it, so
+ * that who sends large ones and does not end keeps nobody else out; there are
+ * as many as connections at most.
+ */
+#define BODIES_MAX		(256 << 20)
+#define BODY_SMALL		(64 << 10)
+
 /* The tags of a watch stand in its URL, perhaps once more as fresh ones: 4096
  * short ones, or 512 of the longest. Other headers have room, too.
  */
