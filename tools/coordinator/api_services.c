@@ -357,6 +357,8 @@ int api_delete_service(struct request *rq)
 int api_post_check(struct request *rq)
 {
 	struct service *svc = find_service(rq);
+	unsigned int asked;
+	int64_t id;
 	int status;
 
 	if (!svc)
@@ -364,9 +366,9 @@ int api_post_check(struct request *rq)
 	status = auth_tag(rq, svc->def.tag, "tag");
 	if (status)
 		return status;
+	id = trigger_service(api_triggers(), rq, svc, &asked);
 	rq->reply = mem_checked(json_object());
-	record_set(rq->reply, "id",
-		   json_integer(trigger_service(api_triggers(), rq, svc)));
-	record_set(rq->reply, "members", json_integer(svc->nr_members));
+	record_set(rq->reply, "id", json_integer(id));
+	record_set(rq->reply, "members", json_integer(asked));
 	return 202;
 }

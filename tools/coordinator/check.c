@@ -55,13 +55,45 @@ int64_t checks_ask_member(struct registry *reg, struct member *m)
 	return c->id;
 }
 
-int64_t checks_ask(struct registry *reg, struct service *svc)
+bool checks_pass_member(struct registry *reg, struct member *m)
 {
+	/* It may come to us before it has taken it from there. */
+	checks_ask_member(reg, m);
+	if (!m->node->elsewhere)
+		return true;
+	if (!store_trigger(reg->store, m->node->def.id, m->def.tag,
+			   m->def.vni)) {
+		reg->checks_dropped++;
+		return false;
+	}
+	reg->checks_passed++;
+	return true;
+}
+
+static void take_passed(struct registry *reg, const json_t *item)
+{
+	const char *tag = json_string_value(json_array_get(item, 1));
+	struct node *node;
 	struct member *m;
 
-	TAILQ_FOREACH(m, &svc->members, on_svc)
+	node = registry_node(reg, json_integer_value(json_array_get(item, 0)));
+	if (!node || !node->here || !tag)
+		return;
+	m = registry_member(node, tag,
+			    json_integer_value(json_array_get(item, 2)));
+	if (m)
 		checks_ask_member(reg, m);
-	return reg->check_id;
+}
+
+void checks_passed(struct registry *reg, const char *list)
+{
+	json_t *items = json_loads(list, 0, NULL);
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(items, i, item)
+		take_passed(reg, item);
+	json_decref(items);
 }
 
 void checks_probe(struct registry *reg, struct node *node,

@@ -10,10 +10,14 @@
 #include "peer_case.h"
 #include "registry.h"
 
-/* One request for each member of @svc; returns the last id. */
-int64_t checks_ask(struct registry *reg, struct service *svc);
-
+/* Its agent talks to us, or did last; returns the request's id. */
 int64_t checks_ask_member(struct registry *reg, struct member *m);
+
+/* Whoever its agent talks to asks it, too. False: nobody can ask it now. */
+bool checks_pass_member(struct registry *reg, struct member *m);
+
+/* What another coordinator passed on, for those who talk to us. */
+void checks_passed(struct registry *reg, const char *list);
 
 /* A question to @node: look at kase->node. */
 void checks_probe(struct registry *reg, struct node *node,

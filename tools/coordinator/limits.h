@@ -145,6 +145,11 @@
 #define ETCD_HISTORY_MS		300000
 #define ETCD_HISTORY_MAX_MS	86400000
 #define ETCD_ANSWER_MAX		(256 << 20)
+/* Checks that agents of other coordinators are to make: that wait, and that are
+ * passed on at once; a member is among them once.
+ */
+#define ETCD_ASKED_MAX		1024
+#define ETCD_ASKED_AT_ONCE	256
 
 /* How often a change is tried anew from what others changed meanwhile. */
 #define CHANGE_TRIES		20

@@ -153,7 +153,8 @@ struct registry {
 	int64_t verdict_id;
 	uint64_t probes;		/* looks that were asked for */
 	uint64_t checks;		/* ... and checks */
-	uint64_t checks_dropped;	/* too many for a node */
+	uint64_t checks_dropped;	/* too many for a node, or for the store */
+	uint64_t checks_passed;		/* to other coordinators */
 	uint64_t audit_seq;		/* of the last entry of the log */
 	unsigned int audit_new;		/* entries of the change at hand */
 	struct token_list tokens;

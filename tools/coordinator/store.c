@@ -59,6 +59,13 @@ void store_presence(struct store *store, uint32_t node, bool here)
 		store->ops->presence(store, node, here);
 }
 
+bool store_trigger(struct store *store, uint32_t node, const char *tag,
+		   uint32_t vni)
+{
+	return store->ops->trigger && !store->away &&
+	       store->ops->trigger(store, node, tag, vni);
+}
+
 /* @value is consumed; NULL: the record goes. */
 static void put(struct store *store, json_t *value, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

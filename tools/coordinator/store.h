@@ -11,7 +11,8 @@
  * Records are JSON objects under keys, so that any key-value store can serve:
  *
  *	mesh, node/ID, service/TAG, member/TAG/VNI, resting/TAG, token/ID,
- *	forgotten/ID, audit/NUMBER, and live/ID while an agent is heard
+ *	forgotten/ID, audit/NUMBER, live/ID while an agent is heard, and
+ *	trigger/COORDINATOR, what it asked of others last
  *
  * A backend is a struct store_ops and knows nothing of what is in a record.
  */
@@ -99,6 +100,11 @@ struct store_ops {
 	 * not waited for. Ends with us. NULL: there are no others.
 	 */
 	void (*presence)(struct store *store, uint32_t node, bool here);
+	/* Asks whom @node's agent talks to for a check of its member, once,
+	 * not waited for. False: too many wait. NULL: there are no others.
+	 */
+	bool (*trigger)(struct store *store, uint32_t node, const char *tag,
+			uint32_t vni);
 	void (*close)(struct store *store);
 };
 
@@ -166,5 +172,8 @@ void store_submit(struct store *store, store_done_fn done, void *data);
 /* A transaction that was submitted ends now. */
 void store_give_up(struct store *store);
 void store_presence(struct store *store, uint32_t node, bool here);
+/* False: nobody is asked. */
+bool store_trigger(struct store *store, uint32_t node, const char *tag,
+		   uint32_t vni);
 
 #endif

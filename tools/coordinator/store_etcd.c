@@ -410,6 +410,7 @@ static const struct store_ops etcd_ops = {
 	.give_up = etcd_give_up,
 	.follow = store_etcd_follow,
 	.presence = store_etcd_live,
+	.trigger = store_etcd_trigger,
 	.close = etcd_close_store,
 };
 
@@ -475,7 +476,7 @@ struct store *etcd_store_open(const char *name,
 	st->base.ops = &etcd_ops;
 	snprintf(st->prefix, sizeof(st->prefix), "%.*s/", PREFIX_MAX,
 		 *slash && slash[1] ? slash + 1 : "vnimesh");
-	incarnation_make(st->live.id);
+	store_etcd_live_begin(st);
 	if (access)
 		st->history.keep_us = access->history_ms * LOOP_USEC_PER_MSEC;
 	st->etcd = etcd_new(hosts, access);

@@ -75,6 +75,14 @@ static void take_live(struct etcd_store *st, const char *name,
 	st->follower->change(st->data, name, value);
 }
 
+/* What another one asks for; our own agents were asked at once. */
+static void take_trigger(struct etcd_store *st, const char *name,
+			 const char *value)
+{
+	if (value && strcmp(strchr(name, '/') + 1, st->live.id))
+		st->follower->change(st->data, name, value);
+}
+
 static bool apply_event(struct etcd_store *st, const json_t *event)
 {
 	const char *type = json_string_value(json_object_get(event, "type"));
@@ -93,6 +101,8 @@ static bool apply_event(struct etcd_store *st, const json_t *event)
 		fits = take_head(st, revision, del || !value ? "" : value, own);
 	else if (!strncmp(name, "live/", 5))
 		take_live(st, name, del ? NULL : value);
+	else if (!strncmp(name, "trigger/", 8))
+		take_trigger(st, name, del ? NULL : value);
 	/* Our own changes we made ourselves. */
 	else if (!own &&
 		 !st->follower->change(st->data, name, del ? NULL : value))
@@ -307,6 +317,8 @@ int store_etcd_follow(struct store *store, struct loop *loop,
 	st->pinned = 0;
 	if (!err)
 		err = etcd_loop(st->etcd, loop);
+	if (!err)
+		err = store_etcd_live_follow(st, loop);
 	if (!err)
 		err = loop_timer(loop, &st->timer, on_tick, st);
 	if (!err)

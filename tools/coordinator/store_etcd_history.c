@@ -24,12 +24,15 @@ static void on_gone(void *data, json_t *answer, bool unknown,
 	/* Another coordinator, or etcd itself, went further. */
 	if (error && strstr(error, "has been compacted"))
 		error = NULL;
-	if (!error)
+	if (!error) {
 		h->gone = h->wanted;
-	else if (!h->failing)
+		h->failed = 0;
+		return;
+	}
+	/* Once may be etcd's absence; it is tried again. */
+	if (++h->failed == 2)
 		log_warning("store: etcd's history is not compacted, so that its quota may be used up: %s",
 			    error);
-	h->failing = error;
 }
 
 void store_etcd_history_tick(struct etcd_store *st, uint64_t now_us)

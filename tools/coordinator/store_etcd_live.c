@@ -3,6 +3,10 @@
  * Which nodes are heard here, told to the other coordinators by keys under a
  * lease: they end with this coordinator. Beside head: no change waits for
  * them. Only what moves is written, never that a node is heard again.
+ *
+ * And which checks the agents of the others are to make: one key for all that
+ * this coordinator asks, of which each value is a message, as a watch tells
+ * every one of them. Who was not there is not told.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +16,7 @@
 #include "log.h"
 #include "mem.h"
 #include "store_etcd_priv.h"
+#include "uuid.h"
 
 static json_t *wrap(const char *name, json_t *body)
 {
@@ -56,6 +61,58 @@ static json_t *op_gone(struct etcd_store *st, const char *key)
 	return wrap("request_txn", txn);
 }
 
+/* trigger/OURS: a list of [node, tag, vni]. */
+static json_t *op_trigger(struct etcd_store *st, const json_t *asking)
+{
+	json_t *body = mem_checked(json_object());
+	json_t *list = mem_checked(json_array());
+	char name[HEAD_NAME + 16];
+	const char *key;
+	json_t *item;
+	char *text;
+
+	json_object_foreach((json_t *)asking, key, item)
+		record_append(list, json_incref(item));
+	text = mem_checked(json_dumps(list, JSON_COMPACT));
+	json_decref(list);
+	snprintf(name, sizeof(name), "trigger/%s", st->live.id);
+	record_set(body, "key", store_etcd_key(st, name));
+	record_set(body, "value", etcd_text(text));
+	record_set(body, "lease", json_integer(st->live.lease));
+	free(text);
+	return wrap("request_put", body);
+}
+
+/* Moves the first of what waits; NULL: nothing does. */
+static json_t *some_asked(struct etcd_live *live)
+{
+	json_t *some = NULL;
+	const char *key;
+	json_t *item;
+	void *next;
+
+	json_object_foreach_safe(live->asked, next, key, item) {
+		if (!some)
+			some = mem_checked(json_object());
+		if (json_object_size(some) >= ETCD_ASKED_AT_ONCE)
+			break;
+		record_set(some, key, json_incref(item));
+		json_object_del(live->asked, key);
+	}
+	return some;
+}
+
+/* What has waited for as long as a request waits for an agent. */
+static void drop_old(struct etcd_live *live)
+{
+	if (json_object_size(live->asked) &&
+	    loop_now() - live->asked_us > CHECK_KEEP_MS * LOOP_USEC_PER_MSEC) {
+		log_warning("store: %zu checks by agents of others were not asked for in time",
+			    json_object_size(live->asked));
+		json_object_clear(live->asked);
+	}
+}
+
 static void tell(struct etcd_store *st);
 
 static void on_told(void *data, json_t *answer, bool unknown,
@@ -70,10 +127,14 @@ static void on_told(void *data, json_t *answer, bool unknown,
 	if (error) {
 		/* What was said since is newer; the next tick tries again. */
 		json_object_update_missing(live->untold, live->under_way);
+		if (live->asking)
+			json_object_update(live->asked, live->asking);
 		log_warning("store: presence of nodes is not told: %s", error);
 	}
 	json_decref(live->under_way);
+	json_decref(live->asking);
 	live->under_way = NULL;
+	live->asking = NULL;
 	if (!error)
 		tell(st);
 }
@@ -88,7 +149,7 @@ static void tell(struct etcd_store *st)
 	size_t n = 0;
 
 	if (!live->lease || live->telling || st->base.away ||
-	    !json_object_size(live->untold))
+	    !(json_object_size(live->untold) || json_object_size(live->asked)))
 		return;
 	ops = mem_checked(json_array());
 	live->under_way = mem_checked(json_object());
@@ -101,8 +162,30 @@ static void tell(struct etcd_store *st)
 		record_set(live->under_way, id, json_incref(here));
 		json_object_del(live->untold, id);
 	}
+	live->asking = some_asked(live);
+	if (live->asking)
+		record_append(ops, op_trigger(st, live->asking));
 	live->telling = etcd_post(st->etcd, "kv/txn", wrap("success", ops),
 				  false, on_told, st);
+}
+
+bool store_etcd_trigger(struct store *store, uint32_t node, const char *tag,
+			uint32_t vni)
+{
+	struct etcd_store *st = to_etcd(store);
+	struct etcd_live *live = &st->live;
+	char key[TAG_MAX + 32];
+
+	if (json_object_size(live->asked) >= ETCD_ASKED_MAX)
+		return false;
+	if (!json_object_size(live->asked))
+		live->asked_us = loop_now();
+	snprintf(key, sizeof(key), "%u %s/%u", node, tag, vni);
+	record_set(live->asked, key,
+		   mem_checked(json_pack("[isi]", (int)node, tag, (int)vni)));
+	/* The rest of this request's go with it. */
+	source_defer(live->later);
+	return true;
 }
 
 void store_etcd_live(struct store *store, uint32_t node, bool here)
@@ -110,8 +193,6 @@ void store_etcd_live(struct store *store, uint32_t node, bool here)
 	struct etcd_store *st = to_etcd(store);
 	char id[16];
 
-	if (!st->live.untold)
-		st->live.untold = mem_checked(json_object());
 	snprintf(id, sizeof(id), "%u", node);
 	record_set(st->live.untold, id, json_boolean(here));
 	tell(st);
@@ -138,12 +219,30 @@ static void on_lease(void *data, json_t *answer, bool unknown,
 	}
 }
 
+void store_etcd_live_begin(struct etcd_store *st)
+{
+	incarnation_make(st->live.id);
+	st->live.untold = mem_checked(json_object());
+	st->live.asked = mem_checked(json_object());
+}
+
+static void on_later(void *data)
+{
+	tell(data);
+}
+
+int store_etcd_live_follow(struct etcd_store *st, struct loop *loop)
+{
+	return loop_defer(loop, &st->live.later, on_later, st);
+}
+
 /* Renewed in time, or had anew. */
 void store_etcd_live_tick(struct etcd_store *st)
 {
 	struct etcd_live *live = &st->live;
 	json_t *body;
 
+	drop_old(live);
 	tell(st);
 	if (live->leasing || (live->lease && ++live->ticks % ETCD_LEASE_TICKS))
 		return;
@@ -161,6 +260,9 @@ void store_etcd_live_end(struct etcd_store *st)
 {
 	etcd_cancel(&st->live.leasing);
 	etcd_cancel(&st->live.telling);
+	source_free(&st->live.later);
 	json_decref(st->live.untold);
 	json_decref(st->live.under_way);
+	json_decref(st->live.asked);
+	json_decref(st->live.asking);
 }

@@ -24,6 +24,10 @@ struct etcd_live {
 	struct etcd_call *telling;
 	json_t *untold;			/* node's id: whether it is here */
 	json_t *under_way;
+	json_t *asked;			/* checks for the others, by member */
+	json_t *asking;			/* ... under way */
+	uint64_t asked_us;		/* since when */
+	struct source *later;		/* tells at the turn's end */
 	unsigned int ticks;
 };
 
@@ -34,7 +38,7 @@ struct etcd_history {
 	int64_t revision;		/* that was the last one, that time ago */
 	int64_t wanted, gone;		/* all before it */
 	struct etcd_call *call;
-	bool failing;			/* which was logged */
+	unsigned int failed;		/* in a row */
 };
 
 struct etcd_store {
@@ -96,7 +100,11 @@ void store_etcd_own(struct etcd_store *st, int64_t revision);
 /* This is not what we have seen so far. */
 void store_etcd_misfit(struct etcd_store *st, const char *why);
 
+void store_etcd_live_begin(struct etcd_store *st);
+int store_etcd_live_follow(struct etcd_store *st, struct loop *loop);
 void store_etcd_live(struct store *store, uint32_t node, bool here);
+bool store_etcd_trigger(struct store *store, uint32_t node, const char *tag,
+			uint32_t vni);
 void store_etcd_live_tick(struct etcd_store *st);
 void store_etcd_live_end(struct etcd_store *st);
 

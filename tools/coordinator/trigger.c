@@ -36,11 +36,17 @@ static void log_it(struct triggers *t, const struct request *rq,
 }
 
 int64_t trigger_service(struct triggers *t, const struct request *rq,
-			struct service *svc)
+			struct service *svc, unsigned int *asked)
 {
+	struct member *m;
+
 	t->asked++;
 	log_it(t, rq, svc, "asked for");
-	return checks_ask(t->reg, svc);
+	*asked = 0;
+	TAILQ_FOREACH(m, &svc->members, on_svc)
+		if (checks_pass_member(t->reg, m))
+			(*asked)++;
+	return t->reg->check_id;
 }
 
 void trigger_evidence(struct triggers *t, const struct request *rq,
@@ -59,7 +65,18 @@ void trigger_evidence(struct triggers *t, const struct request *rq,
 	snprintf(why, sizeof(why), "evidence of VNI %u, %u times %s",
 		 m->def.vni, count, kind);
 	log_it(t, rq, m->svc, why);
-	checks_ask_member(t->reg, m);
+	checks_pass_member(t->reg, m);
+}
+
+/* Every coordinator does, each those whose agents talk to it. */
+static void ask_all(struct triggers *t, struct service *svc)
+{
+	struct member *m;
+
+	t->periodic++;
+	TAILQ_FOREACH(m, &svc->members, on_svc)
+		if (!m->node->elsewhere)
+			checks_ask_member(t->reg, m);
 }
 
 static void on_timer(void *data, uint64_t now_us)
@@ -75,10 +92,8 @@ static void on_timer(void *data, uint64_t now_us)
 			svc->check_us = 0;
 		if (!gap || svc->check_us > now_us)
 			continue;
-		if (svc->check_us) {
-			t->periodic++;
-			checks_ask(t->reg, svc);
-		}
+		if (svc->check_us)
+			ask_all(t, svc);
 		svc->check_us = now_us + gap;
 	}
 	source_timer_set(t->timer,
@@ -94,6 +109,7 @@ void triggers_counters(const struct triggers *t, json_t *obj)
 	record_set(list, "evidence", json_integer(t->evidence));
 	record_set(list, "coalesced", json_integer(t->coalesced));
 	record_set(list, "members", json_integer(t->reg->checks));
+	record_set(list, "passed", json_integer(t->reg->checks_passed));
 	record_set(list, "dropped", json_integer(t->reg->checks_dropped));
 	record_set(obj, "checks", list);
 }

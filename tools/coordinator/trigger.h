@@ -17,9 +17,9 @@ int triggers_new(struct triggers **ret, struct loop *loop,
 		 struct registry *reg);
 void triggers_free(struct triggers *t);
 
-/* Asked for by a request; returns the last id. */
+/* Asked for by a request; returns the last id, and of how many members. */
 int64_t trigger_service(struct triggers *t, const struct request *rq,
-			struct service *svc);
+			struct service *svc, unsigned int *asked);
 
 /* @rq's node saw it fail @count times. */
 void trigger_evidence(struct triggers *t, const struct request *rq,
