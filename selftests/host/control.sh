@@ -171,7 +171,7 @@ kill -HUP "$agent"
 four() { [ "$(v -j service status | jq length)" = 4 ]; }
 check "a right one is taken" waitfor 10 four
 
-# Users that take all they can get, each byte in time, take nothing from others.
+# Users that take all they can get, and ask something in time, take nothing from others.
 cat >"$work/d/b.json" <<-DEF
 	[ { "tag": "late", "vni": 259 },
 	  { "tag": "app", "vni": 258, "check": { "type": "ttl", "ttl_ms": 60000 } } ]
@@ -190,8 +190,9 @@ cat >"$work/hold.py" <<-'END'
 	        s = socket.socket(socket.AF_UNIX)
 	        s.settimeout(20)
 	        s.connect(sys.argv[1])
-	        s.sendall(b"x")
+	        # Who is closed before that has the reason to read all the same.
 	        held.append(s)
+	        s.sendall(b"\n")
 	    except OSError:
 	        pass
 	said = "nothing"
@@ -204,7 +205,7 @@ cat >"$work/hold.py" <<-'END'
 	while True:
 	    for s in held:
 	        try:
-	            s.send(b"x")
+	            s.send(b"\n")
 	        except OSError:
 	            pass
 	    time.sleep(1)
