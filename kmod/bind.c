@@ -102,7 +102,7 @@ static void start(struct vnimesh_flow *flow, const struct vnimesh_packet *pkt)
 }
 
 struct vnimesh_flow *vnimesh_bind_find(struct vnimesh_dev *from,
-				       const struct sk_buff *skb,
+				       struct sk_buff *skb,
 				       const struct vnimesh_packet *pkt)
 {
 	struct vnimesh_mesh *mesh = from->mesh;
@@ -172,7 +172,7 @@ static struct vnimesh_flow *make(struct vnimesh_mesh *mesh,
 }
 
 struct vnimesh_flow *vnimesh_bind(struct vnimesh_dev *from,
-				  const struct sk_buff *skb,
+				  struct sk_buff *skb,
 				  const struct vnimesh_packet *pkt,
 				  struct vnimesh_service *service)
 {

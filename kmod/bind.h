@@ -17,13 +17,13 @@ struct sk_buff;
  * its flow to another member.
  */
 struct vnimesh_flow *vnimesh_bind_find(struct vnimesh_dev *from,
-				       const struct sk_buff *skb,
+				       struct sk_buff *skb,
 				       const struct vnimesh_packet *pkt);
 /* A new flow of @service. ERR_PTR: -EPROTONOSUPPORT no such port,
  * -EHOSTUNREACH nobody eligible, -ENOBUFS no room.
  */
 struct vnimesh_flow *vnimesh_bind(struct vnimesh_dev *from,
-				  const struct sk_buff *skb,
+				  struct sk_buff *skb,
 				  const struct vnimesh_packet *pkt,
 				  struct vnimesh_service *service);
 /* @old, half-open, goes to another member. The flow that has its forward tuple

@@ -26,10 +26,14 @@ static bool others(const struct vnimesh_flow *flow)
 }
 
 void vnimesh_resteer_prepare(struct vnimesh_mesh *mesh,
-			     struct vnimesh_flow *flow,
-			     const struct sk_buff *skb,
+			     struct vnimesh_flow *flow, struct sk_buff *skb,
 			     const struct vnimesh_packet *pkt)
 {
+	/* While a SYN waits for the next hop's address, its socket does not send
+	 * it again (skb_still_in_host_queue()): a host that is gone would not be
+	 * noticed for two seconds more.
+	 */
+	skb_orphan(skb);
 	/* Each flow earns its client a tenth of a move. */
 	if (atomic_read(&flow->client->credit) < CEILING - FLOOR)
 		atomic_inc(&flow->client->credit);
@@ -75,13 +79,14 @@ static struct vnimesh_flow *move(struct vnimesh_mesh *mesh,
 
 struct vnimesh_flow *vnimesh_resteer_again(struct vnimesh_mesh *mesh,
 					   struct vnimesh_flow *flow,
-					   const struct sk_buff *skb,
+					   struct sk_buff *skb,
 					   const struct vnimesh_packet *pkt)
 {
 	u32 tried = READ_ONCE(flow->tried), now = (u32)ktime_to_us(ktime_get());
 	const struct vnimesh_tuple *t = &flow->link[VNIMESH_FORWARD].tuple;
 	struct vnimesh_flow *new;
 
+	skb_orphan(skb);
 	if (READ_ONCE(flow->state) != VNIMESH_FLOW_NEW || !flow->plain ||
 	    READ_ONCE(flow->heard) || now - tried < SILENCE_US ||
 	    !vnimesh_syn_plain(skb, pkt))

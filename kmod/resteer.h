@@ -17,15 +17,16 @@ struct sk_buff;
 
 /* All BH, RCU. */
 
-/* A TCP flow is about to be bound for the SYN @skb. */
+/* A TCP flow is about to be bound for the SYN @skb, which its socket lets go. */
 void vnimesh_resteer_prepare(struct vnimesh_mesh *mesh,
-			     struct vnimesh_flow *flow,
-			     const struct sk_buff *skb,
+			     struct vnimesh_flow *flow, struct sk_buff *skb,
 			     const struct vnimesh_packet *pkt);
-/* The SYN of the service flow @flow came again: the flow that it belongs to. */
+/* The SYN of the service flow @flow came again: the flow that it belongs to.
+ * Likewise.
+ */
 struct vnimesh_flow *vnimesh_resteer_again(struct vnimesh_mesh *mesh,
 					   struct vnimesh_flow *flow,
-					   const struct sk_buff *skb,
+					   struct sk_buff *skb,
 					   const struct vnimesh_packet *pkt);
 /* What vnimesh_track() found in a reply. True: it is not for the client. */
 bool vnimesh_resteer_reply(struct vnimesh_mesh *mesh,

@@ -151,3 +151,29 @@ no_half_open() { ! half_open; }
 reset_late() { rose 1 resteer_late && [ "$REPLY" -gt 0 ]; }
 late IPv4 10.96.0.1
 late IPv6 fd77:96::1
+
+# Its whole host, powered off without a word: nobody there to answer for it, and in a
+# while nobody answers for the host's address either.
+second_host() {
+	vnimesh -n h1 dev set mesh0 eject-max 60s && vnimesh -n h1 member del web vni 211 &&
+		topo_member 1 web 111 latency 10s && vnimesh -n h1 service set web policy random
+}
+check "one member on each host" second_host
+topo_serve 111 7000
+forget
+check "one goes off" ip -n under link set h2 down
+count_from 1 resteer_silent evidence
+connects "$number"
+check_is "a host is silent: of $number connects fail" 0 "$bad"
+check "... the slowest within one SYN timeout" [ "$slowest" -lt 2900 ]
+rose 1 resteer_silent
+check "... some were moved" [ "$REPLY" -gt 0 ]
+diag "$(show)"
+# ... with nothing in the table of neighbours any more.
+ip -n h1 neigh flush all
+forget
+count_from 1 resteer_silent resteer_refused
+connects "$number"
+check_is "nobody has its address: of $number connects fail" 0 "$bad"
+check "... the slowest within one SYN timeout" [ "$slowest" -lt 2900 ]
+diag "$(show)"
