@@ -45,7 +45,9 @@ coordinate() {
 	pid[c$i]=$!
 	disown
 }
-end() { kill -KILL "${pid[$1]}" 2>/dev/null; pid[$1]=''; }
+ended() { ! kill -0 "${pid[$1]}" 2>/dev/null; }
+# Its port is free then.
+end() { kill -KILL "${pid[$1]}" 2>/dev/null; waitfor 20 ended "$1"; pid[$1]=''; }
 end_all() { local name; for name in "${!pid[@]}"; do [ -z "${pid[$name]}" ] || end "$name"; done; }
 defer end_all
 
@@ -261,7 +263,6 @@ restore() {
 	for i in 1 2 3; do member $i; done
 	for i in 1 2 3; do waitfor 20 quorum $((2279 + 100 * i)) || return; done
 }
-ended() { ! kill -0 "${pid[$1]}" 2>/dev/null; }
 misfits() { grep -c "history is not the one seen so far" "$work/c$1.log"; }
 begin_anew() {
 	local i

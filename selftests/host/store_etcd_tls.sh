@@ -47,7 +47,9 @@ ctl() {
 	etcdctl --endpoints=https://127.0.0.1:2379 --cacert="$tls/ca.pem" --cert="$tls/client.pem" \
 		--key="$tls/client.key" "$@" 2>&1
 }
-end_member() { kill -KILL "$pid" 2>/dev/null; }
+gone() { ! kill -0 "$pid" 2>/dev/null; }
+# Its port is free then.
+end_member() { kill -KILL "$pid" 2>/dev/null; waitfor 20 gone; }
 defer end_member
 check "an etcd that asks for certificates" member || skip_all "it does not run"
 
