@@ -72,7 +72,7 @@
 
 #define VNIMESH_MISS_TIMEOUT	750	/* ms: an error within the second */
 #define VNIMESH_PARKED_MAX	1024	/* resolves waiting, per mesh */
-#define VNIMESH_PARKED_NET_MAX	256	/* ... per netns: not all for one */
+#define VNIMESH_PARKED_NET_MAX	256	/* ... per netns, and per VNI: not all for one */
 #define VNIMESH_PARKED_SOCK_MAX	64	/* ... and per socket */
 #define VNIMESH_NEGATIVE_MAX	4096	/* negative entries per mesh */
 #define VNIMESH_NEGATIVE_TTL_MAX	60000	/* ms */

@@ -138,7 +138,7 @@ static int refuse(struct vnimesh_mesh *mesh, struct genl_info *info, int err)
 		GENL_SET_ERR_MSG(info, "too many resolves wait in this mesh");
 		return err;
 	case -EUSERS:
-		GENL_SET_ERR_MSG(info, "too many resolves wait in this netns");
+		GENL_SET_ERR_MSG(info, "too many resolves of this VNI or netns wait");
 		return -EBUSY;
 	case -EMFILE:
 		GENL_SET_ERR_MSG(info, "too many resolves wait on this socket");

@@ -19,6 +19,7 @@ struct entry {
 	struct vnimesh_parked *parked;
 	struct vnimesh_nl_asker asker;	/* ->net is referenced */
 	unsigned long deadline;
+	u32 vni_id;		/* of the asker, 0: none */
 	char tag[VNIMESH_TAG_MAX + 1];
 };
 
@@ -103,7 +104,8 @@ static void expire(struct work_struct *work)
 
 /* Under the lock. 1: somebody waits for @tag already. */
 static int check(struct vnimesh_parked *parked,
-		 const struct vnimesh_nl_asker *asker, const char *tag)
+		 const struct vnimesh_nl_asker *asker, const char *tag,
+		 u32 vni_id)
 {
 	struct entry *entry;
 	bool waits = false;
@@ -121,7 +123,9 @@ static int check(struct vnimesh_parked *parked,
 		return -EMFILE;
 	n = 0;
 	list_for_each_entry(entry, &parked->entries, node) {
-		n += net_eq(entry->asker.net, asker->net);
+		/* Who takes a device to another netns takes along what waits. */
+		n += net_eq(entry->asker.net, asker->net) ||
+		     (vni_id && entry->vni_id == vni_id);
 		waits |= !strcmp(entry->tag, tag);
 	}
 	return n >= VNIMESH_PARKED_NET_MAX ? -EUSERS : waits;
@@ -151,13 +155,14 @@ int vnimesh_parked_add(struct vnimesh_mesh *mesh,
 		return -ENOMEM;
 	entry->parked = parked;
 	entry->asker = *asker;
+	entry->vni_id = vni_id;
 	strscpy(entry->tag, tag, sizeof(entry->tag));
 
 	/* Answers and the loss of the agent need mesh->lock, and so do other
 	 * requests: between the check and the list only entries that leave.
 	 */
 	spin_lock(&lock);
-	err = check(parked, asker, tag);
+	err = check(parked, asker, tag, vni_id);
 	spin_unlock(&lock);
 	if (!err && !may_ask(mesh, vni_id))
 		err = -EDQUOT;

@@ -4,8 +4,8 @@
  *
  *   nlpark DEV N [PREFIX]
  *
- * Asks for the tags PREFIX0, PREFIX1, ... (default "parked") on as many sockets as it
- * takes, and waits for no answer. Says "parked N refused N [by ERRNO]" when all are sent,
+ * Asks for the tags PREFIX0, PREFIX1, ... (default "parked"; "=TAG": for that one
+ * all the time) on as many sockets as it takes, and waits for no answer. Says "parked N refused N [by ERRNO]" when all are sent,
  * and "answered N" when every one of those parked has its answer.
  */
 #define _GNU_SOURCE
@@ -68,7 +68,10 @@ int main(int argc, char **argv)
 		start(&m, VNIMESH_CMD_RESOLVE, 0);
 		m.h.nlmsg_seq = i + 1;
 		put_u32(&m, VNIMESH_A_ROUTE_IFINDEX, ifindex);
-		snprintf(tag, sizeof(tag), "%s%u", prefix, i);
+		if (*prefix == '=')
+			snprintf(tag, sizeof(tag), "%s", prefix + 1);
+		else
+			snprintf(tag, sizeof(tag), "%s%u", prefix, i);
 		put_str(&m, VNIMESH_A_ROUTE_TAG, tag);
 		if (send(fds[sockets - 1], &m, m.h.nlmsg_len, 0) < 0)
 			die("send");

@@ -111,6 +111,20 @@ start wanted in_ns c111 vnimesh resolve new40
 check "... the neighbour's is answered" waitfor 5 grep -q 10.96.9.40 "$work/wanted"
 stop greedy
 
+# Its root has as many namespaces as he likes, and takes the device along.
+check "one more container" topo_container 121
+ns_add away
+start first in_ns c121 nlpark vni121 256 =same
+waitfor 10 says first parked
+check "it has all of its share of one tag" grep -q "^parked 256 " "$work/first"
+check "it takes the device elsewhere" ip -n c121 link set vni121 netns away
+start second in_ns away nlpark vni121 256 =same
+waitfor 10 says second parked
+check "... there is no more for it there" grep -q "^parked 0 refused 256 by EBUSY" "$work/second"
+stop first
+stop second
+ip netns del away
+
 # 1000 at once.
 nap 1
 vnis=(113 114 115 116 117 118 119 120)
