@@ -7,7 +7,8 @@
 # three members of etcd, and A's agent reaches no other than the one that is cut off
 # from the quorum. It goes on by what it knows and by its peers: it loses no member
 # that is healthy and can be reached, and learns of one that dies from the agent of
-# its host. What must be stored is refused until there is a quorum again.
+# its host. What must be stored is refused until there is a quorum again. Then the
+# coordinator that A's agent talks to dies: it moves over to another one.
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/mesh.sh"
@@ -97,4 +98,35 @@ done
 
 partition_table
 check "every daemon runs" eval 'mesh_all_run && mesh_runs coord2 && mesh_runs coord3 && mesh_runs m1 && mesh_runs m2 && mesh_runs m3'
+
+# --- its coordinator dies ------------------------------------------------------------
+
+# The one that has figures of A's members that are not stale.
+talks_to() {
+	local i
+	for i in 1 2 3; do
+		mesh_coordinator=192.0.2.$i mesh_registered_is late client1 stale false >/dev/null && echo $i && return
+	done
+	return 1
+}
+dead=$(talks_to)
+check "A's agent talks to coordinator ${dead:=3}, which is killed" mesh_kill "${spaces[dead]}"
+mesh_coordinator=192.0.2.$((dead % 3 + 1))
+moved() { local i; i=$(talks_to) && [ "$i" != "$dead" ]; }
+check "it is fresh at another one" waitfor 15 moved
+mesh_echo client1 7001
+mesh_serve after client1 tcp/7001 none
+check "a new service of A is taken there" eval 'mesh_hup host1 && waitfor 15 mesh_is_up after client1'
+at[after]=$(mesh_address after)
+reaches() { mesh_probe "$1" connect -l -t $patience "${at[after]}" 7001; }
+for from in srv2 client3; do
+	check "... and used from $from, by its host's kernel" waitfor 15 reaches $from
+done
+others_run() {
+	local name
+	for name in "${mesh_hosts[@]}" m1 m2 m3; do
+		mesh_runs "$name" || { echo "$name has died"; return 1; }
+	done
+}
+check "every agent runs" others_run
 [ "$tap_failed" = 0 ] || mesh_logs 25
