@@ -85,10 +85,10 @@ u8 vnimesh_absent_find(struct vnimesh_mesh *mesh,
 	return verdict;
 }
 
-/* One goes. An expired one, else one of @vni_id if it has most of the oldest,
+/* One goes. An expired one, else (true) one of @vni_id if it is among the oldest,
  * else the oldest.
  */
-static void make_room(struct vnimesh_absent *a, u32 vni_id)
+static bool make_room(struct vnimesh_absent *a, u32 vni_id)
 {
 	struct entry *e, *own = NULL;
 	u32 i = 0;
@@ -96,7 +96,7 @@ static void make_room(struct vnimesh_absent *a, u32 vni_id)
 	list_for_each_entry(e, &a->order, order) {
 		if (time_after(jiffies, e->expires)) {
 			forget(a, e);
-			return;
+			return false;
 		}
 		if (!own && vni_id && e->vni_id == vni_id)
 			own = e;
@@ -104,6 +104,7 @@ static void make_room(struct vnimesh_absent *a, u32 vni_id)
 			break;
 	}
 	forget(a, own ?: list_first_entry(&a->order, struct entry, order));
+	return true;
 }
 
 int vnimesh_absent_add(struct vnimesh_mesh *mesh,
@@ -112,6 +113,7 @@ int vnimesh_absent_add(struct vnimesh_mesh *mesh,
 {
 	struct vnimesh_absent *a = mesh->absent;
 	struct entry *e, *old;
+	bool full = false;
 
 	e = kzalloc(sizeof(*e), GFP_KERNEL_ACCOUNT);
 	if (!e)
@@ -125,11 +127,13 @@ int vnimesh_absent_add(struct vnimesh_mesh *mesh,
 	if (old)
 		forget(a, old);
 	else if (a->n >= VNIMESH_NEGATIVE_MAX)
-		make_room(a, vni_id);
+		full = make_room(a, vni_id);
 	hash_add(a->table, &e->node, hash(a, key));
 	list_add_tail(&e->order, &a->order);
 	WRITE_ONCE(a->n, a->n + 1);
 	spin_unlock_bh(&a->lock);
+	if (full)
+		vnimesh_count(mesh, VNIMESH_A_STATS_NEGATIVE_FULL);
 	return 0;
 }
 

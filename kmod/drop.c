@@ -88,6 +88,7 @@ static const struct {
 	DROP(HOLD_REPEAT, "hold-repeat", NEIGH_QUEUEFULL),
 	DROP(PORT_MALFORMED, "port-malformed", IP_INHDR),
 	DROP(PORT_FOREIGN, "port-foreign", UNHANDLED_PROTO),
+	COUNTER(NEGATIVE_FULL, "negative-full"),
 #undef COUNTER
 #undef DROP
 };

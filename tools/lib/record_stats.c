@@ -84,6 +84,7 @@ static const struct vnm_field stats_fields[] = {
 	STAT(HOLD_REPEAT, "hold-repeat"),
 	STAT(PORT_MALFORMED, "port-malformed"),
 	STAT(PORT_FOREIGN, "port-foreign"),
+	STAT(NEGATIVE_FULL, "negative-full"),
 };
 
 const struct vnm_type vnm_stats_type = {

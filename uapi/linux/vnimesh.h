@@ -295,6 +295,7 @@ enum {
 	/* Of the UDP port, that is of all meshes here that share it: */
 	VNIMESH_A_STATS_PORT_MALFORMED,	/* received: no Geneve packet */
 	VNIMESH_A_STATS_PORT_FOREIGN,	/* ... or of no mesh that is here */
+	VNIMESH_A_STATS_NEGATIVE_FULL,	/* negative entries gone before their time: no room */
 	__VNIMESH_A_STATS_MAX,
 };
 
