@@ -31,6 +31,7 @@ struct member {
 	bool confirmed;			/* by the agent since our start or its */
 	bool kept;			/* mark of the full report at hand */
 	uint64_t asked_us;		/* when it was to be checked, of evidence */
+	uint64_t passed_us;		/* when another coordinator was told */
 	TAILQ_ENTRY(member) on_node;
 	TAILQ_ENTRY(member) on_svc;	/* by VNI */
 };

@@ -262,6 +262,7 @@ void store_etcd_away(struct etcd_store *st)
 
 static int refused(struct etcd_store *st)
 {
+	st->base.too_large = false;
 	snprintf(st->base.error, sizeof(st->base.error), "%s",
 		 st->given_up ? "the coordinator stops; nothing was changed" :
 				"etcd has no quorum; nothing was changed");
