@@ -436,6 +436,34 @@ static void node_get(struct msg *m)
 	put_u32(m, VNIMESH_A_NODE_ID, 9);
 }
 
+static void mesh_get(struct msg *m)
+{
+	start(m, VNIMESH_CMD_MESH_GET, 0);
+	put_u32(m, VNIMESH_A_MESH_IFINDEX, ifindex);
+}
+
+static void vni_get(struct msg *m)
+{
+	start(m, VNIMESH_CMD_VNI_GET, 0);
+	put_u32(m, VNIMESH_A_VNI_IFINDEX, ifindex);
+	put_u32(m, VNIMESH_A_VNI_ID, 910);
+}
+
+static void service_get(struct msg *m)
+{
+	start(m, VNIMESH_CMD_SERVICE_GET, 0);
+	put_u32(m, VNIMESH_A_SERVICE_IFINDEX, ifindex);
+	put_str(m, VNIMESH_A_SERVICE_TAG, "failing");
+}
+
+static void member_get(struct msg *m)
+{
+	start(m, VNIMESH_CMD_MEMBER_GET, 0);
+	put_u32(m, VNIMESH_A_MEMBER_IFINDEX, ifindex);
+	put_str(m, VNIMESH_A_MEMBER_TAG, "failing");
+	put_u32(m, VNIMESH_A_MEMBER_VNI_ID, 910);
+}
+
 static void route_get(struct msg *m)
 {
 	start(m, VNIMESH_CMD_ROUTE_GET, 0);
@@ -469,6 +497,15 @@ static void miss_answer(struct msg *m)
 	start(m, VNIMESH_CMD_MISS_ANSWER, 0);
 	put_u32(m, VNIMESH_A_MISS_IFINDEX, ifindex);
 	put_ip(m, VNIMESH_A_MISS_ADDR, "10.96.7.7");
+	put_u8(m, VNIMESH_A_MISS_VERDICT, VNIMESH_VERDICT_NO_SERVICE);
+	put_u32(m, VNIMESH_A_MISS_TTL, 1000);
+}
+
+static void miss_answer_tag(struct msg *m)
+{
+	start(m, VNIMESH_CMD_MISS_ANSWER, 0);
+	put_u32(m, VNIMESH_A_MISS_IFINDEX, ifindex);
+	put_str(m, VNIMESH_A_MISS_TAG, "nowhere");
 	put_u8(m, VNIMESH_A_MISS_VERDICT, VNIMESH_VERDICT_NO_SERVICE);
 	put_u32(m, VNIMESH_A_MISS_TTL, 1000);
 }
@@ -551,11 +588,16 @@ static const struct step steps[] = {
 	  .make = member_set, .undo = member_del, .keep = true },
 	{ .name = "member set, ports", .make = member_port, .undo = member_back },
 	{ .name = "mesh set", .make = mesh_set, .undo = mesh_back },
+	{ .name = "mesh get", .make = mesh_get, .asks = true },
+	{ .name = "vni get", .make = vni_get, .asks = true },
+	{ .name = "service get", .make = service_get, .asks = true },
+	{ .name = "member get", .make = member_get, .asks = true },
 	{ .name = "route get", .make = route_get, .asks = true },
 	{ .name = "resolve", .make = resolve, .asks = true },
 	{ .name = "agent bind",
 	  .make = bind_agent, .undo = unbind_agent, .keep = true },
 	{ .name = "miss answer", .make = miss_answer },
+	{ .name = "miss answer by tag", .make = miss_answer_tag },
 	{ .name = "mesh dump", .make = mesh_dump, .asks = true },
 	{ .name = "node dump", .make = node_dump, .asks = true },
 	{ .name = "vni dump", .make = vni_dump, .asks = true },
