@@ -237,15 +237,19 @@ static int weighted_of_many(const struct vnimesh_select *s, u64 *seed)
 {
 	u32 sum[2] = { 0, 0 }, n[2] = { 0, 0 }, i, k;
 	int won[2] = { -1, -1 };
-	struct entry e;
+	struct vnimesh_candidate c;
+	u32 weight;
 
+	/* No costs: they are what takes time. */
 	for (i = 0; i < s->all.n; i++) {
-		if (!look(s, i, &e))
+		s->all.get(s->all.ctx, i, &c);
+		if (!vnimesh_score_able(&c))
 			continue;
-		for (k = e.ejected; k < 2; k++) {
+		weight = c.weight * vnimesh_score_ramp(&c);
+		for (k = c.excluded == VNIMESH_EXCLUDE_EJECTED; k < 2; k++) {
 			n[k]++;
-			sum[k] += e.weight;
-			if (vnimesh_draw_below(seed, sum[k]) < e.weight)
+			sum[k] += weight;
+			if (vnimesh_draw_below(seed, sum[k]) < weight)
 				won[k] = i;
 		}
 	}
