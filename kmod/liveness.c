@@ -121,15 +121,25 @@ void vnimesh_liveness_vni(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 	enqueue(t, &vni->transit, &vni->refs, &t->vnis);
 }
 
-void vnimesh_liveness_moved(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
+/* RCU. Who was deleted is no member of the VNI any more, but may keep flows. */
+static int set_moved(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		     void *data)
 {
-	struct vnimesh_member *member;
+	struct vnimesh_member *member = flow->member;
 
-	lockdep_assert_held(&mesh->lock);
-	list_for_each_entry(member, &vni->members, vni_link) {
+	if (member && member->vni == data && !READ_ONCE(member->moved)) {
 		WRITE_ONCE(member->moved, true);
 		enqueue_member(mesh, member);
 	}
+	return 0;
+}
+
+void vnimesh_liveness_moved(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
+{
+	u32 bucket = 0, skip = 0;
+
+	lockdep_assert_held(&mesh->lock);
+	vnimesh_flow_walk(mesh, &bucket, &skip, set_moved, vni);
 }
 
 void vnimesh_liveness_node(struct vnimesh_mesh *mesh,

@@ -164,10 +164,11 @@ static bool other_ip(const struct vnimesh_addr_entry *old,
 static void leave_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 {
 	/* Who chose the old address has bound its flow by then. */
-	synchronize_rcu();
-	if (vni->node->self)
+	synchronize_net();
+	if (atomic_read(&vni->share.live))
 		vnimesh_flow_flush_astray(mesh, vni);
-	vnimesh_liveness_moved(mesh, vni);
+	if (vnimesh_flow_count(mesh))
+		vnimesh_liveness_moved(mesh, vni);
 }
 
 /* These addresses and no others. */

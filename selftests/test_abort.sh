@@ -132,6 +132,15 @@ check "... the one by IPv6 goes on" eval '! has_ended far6'
 check "it moves back" moves_to 10.77.2.10
 reset_by far "... and its client's host knows" vn vni set 210 address 10.77.2.10
 stop far6
+check "its members keep their flows" vn service set far on-down keep
+check "a connection" hold far c110 10.96.0.1
+check "its member is deleted" vn member del far vni 210
+check "... it goes on" eval '! has_ended far'
+reset_by far "... until the VNI moves" vn vni set 210 address 10.77.2.60
+back() {
+	vn vni set 210 address 10.77.2.10 && vn service set far on-down abort && topo_member 1 far 210
+}
+check "it comes back" back
 check "a connection" hold far c110 10.96.0.1
 check_match "... from the client's address" "10.77.1.10" flows_with 10.77.1.10
 check "the client moves" vn vni set 110 address 10.77.1.60
