@@ -105,27 +105,6 @@ static bool end_flow(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 	return true;
 }
 
-/* RCU keeps what is taken off the chain. *@n: how many were looked at. */
-static u32 take(struct vnimesh_member *member, struct vnimesh_flow **batch,
-		u32 *n)
-{
-	struct vnimesh_flow *flow;
-	u32 taken = 0;
-
-	spin_lock(&member->flows_lock);
-	while (taken < BATCH) {
-		flow = list_first_entry_or_null(&member->flows,
-						struct vnimesh_flow, chain);
-		if (!flow)
-			break;
-		list_del_init(&flow->chain);
-		batch[taken++] = flow;
-	}
-	spin_unlock(&member->flows_lock);
-	*n = taken;
-	return taken;
-}
-
 /* RCU. Does @flow go to an address that its member has not any more? */
 static bool astray(const struct vnimesh_flow *flow)
 {
@@ -136,20 +115,24 @@ static bool astray(const struct vnimesh_flow *flow)
 	return !ip || !vnimesh_ip_equal(ip, &t->src);
 }
 
-/* Likewise, of those under review; the others are the member's flows again. */
-static u32 take_astray(struct vnimesh_member *member,
-		       struct vnimesh_flow **batch, u32 *n)
+/* All flows, or of those under review the ones that went astray; the others are
+ * the member's flows again. RCU keeps what is taken off the chain. *@n: how many
+ * were looked at.
+ */
+static u32 take(struct vnimesh_member *member, bool all,
+		struct vnimesh_flow **batch, u32 *n)
 {
+	struct list_head *from = all ? &member->flows : &member->review;
 	struct vnimesh_flow *flow;
 	u32 taken = 0;
 
 	spin_lock(&member->flows_lock);
 	for (*n = 0; *n < BATCH; (*n)++) {
-		flow = list_first_entry_or_null(&member->review,
-						struct vnimesh_flow, chain);
+		flow = list_first_entry_or_null(from, struct vnimesh_flow,
+						chain);
 		if (!flow)
 			break;
-		if (astray(flow)) {
+		if (all || astray(flow)) {
 			list_del_init(&flow->chain);
 			batch[taken++] = flow;
 		} else {
@@ -172,8 +155,7 @@ static bool end_flows(struct vnimesh_mesh *mesh, struct vnimesh_member *member,
 	do {
 		local_bh_disable();
 		rcu_read_lock();
-		taken = all ? take(member, batch, &n) :
-			      take_astray(member, batch, &n);
+		taken = take(member, all, batch, &n);
 		for (i = 0; i < taken; i++)
 			*aborted += end_flow(mesh, batch[i], why);
 		rcu_read_unlock();

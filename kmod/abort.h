@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The end of flows whose member is down, or elsewhere: both ends of a TCP connection get a
- * reset that their stacks believe, idle or not: the client at once, a member on
- * another host when its turn comes (VNIMESH_TOLD_RATE). UDP flows go, so that the
- * next datagram chooses anew.
+ * The end of flows whose member is down, or elsewhere: both ends of a TCP
+ * connection get a reset that their stacks believe, idle or not: the client at
+ * once, a member on another host when its turn comes (VNIMESH_TOLD_RATE). UDP
+ * flows go, so that the next datagram chooses anew.
  */
 #ifndef _VNIMESH_ABORT_H
 #define _VNIMESH_ABORT_H
