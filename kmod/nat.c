@@ -148,11 +148,6 @@ void vnimesh_nat_addrs(struct sk_buff *skb, struct vnimesh_packet *pkt,
 	struct csum c = { .skb = skb, .check = check };
 
 	set_addrs(&c, &pkt->tuple, src, dst);
-	/* IPv6 without a checksum to make up for it: the sum over the packet
-	 * that the driver gave is another now.
-	 */
-	if (!check && skb->ip_summed == CHECKSUM_COMPLETE)
-		skb->ip_summed = CHECKSUM_NONE;
 }
 
 int vnimesh_nat_fragment(struct sk_buff *skb, struct vnimesh_packet *pkt,
