@@ -359,6 +359,14 @@ static void test_sequence(void)
 	   sequence_send(&s, &full) == 4 && full, "resync: a full one at once");
 	sequence_answer(&s, SEQUENCE_RESYNC, now + 60 * MS, 0);
 	ok(sequence_due(&s) > now + 60 * MS, "but not in a loop");
+	sequence_send(&s, &full);
+	sequence_answer(&s, SEQUENCE_OK, now + 70 * MS, 0);
+	sequence_send(&s, &full);
+	sequence_full(&s, now + 80 * MS);
+	sequence_answer(&s, SEQUENCE_OK, now + 90 * MS, 0);
+	ok(!full && sequence_due(&s) == now + 100 * MS &&
+	   sequence_send(&s, &full) && full,
+	   "a full one that is asked for during a report is the next");
 }
 
 static void test_sequence_failures(void)

@@ -459,24 +459,37 @@ static void forget_gone(struct local *l, const struct service_conf *conf)
 	}
 }
 
+/* The coordinator is to hear that it went. */
+static void add_gone(struct local *l, const struct service_conf *conf)
+{
+	struct gone *g = NULL;
+
+	if (l->n_gone < SERVICES_MAX)
+		g = realloc(l->gone, (l->n_gone + 1) * sizeof(*g));
+	if (!g) {
+		/* By a full report, which names none of them. */
+		l->n_gone = 0;
+		report_full(l->m->report);
+		return;
+	}
+	l->gone = g;
+	g += l->n_gone++;
+	g->vni = conf->vni;
+	g->sent = false;
+	strcpy(g->tag, conf->tag);
+}
+
 void local_leave(struct local *l, struct own *o)
 {
 	struct service *svc = facts_service(&l->m->facts, o->conf.tag);
-	struct gone *g;
 
 	if (svc) {
 		svc->served = false;
 		svc->used_us = loop_now();
 	}
-	g = realloc(l->gone, (l->n_gone + 1) * sizeof(*g));
-	if (g && o->seq) {
-		g[l->n_gone].vni = o->conf.vni;
-		g[l->n_gone].sent = false;
-		strcpy(g[l->n_gone].tag, o->conf.tag);
-		l->n_gone++;
-	}
-	if (g)
-		l->gone = g;
+	/* Of what it never took, nor may be taking now, it need not hear. */
+	if (o->granted || o->place >= 0)
+		add_gone(l, &o->conf);
 	log_info("%s on VNI %u is no more", o->conf.tag, o->conf.vni);
 	table_dirty(l->m->table, o->conf.tag);
 }

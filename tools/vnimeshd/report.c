@@ -82,7 +82,8 @@ static void pack_members(struct local *l, bool full, json_t *members,
 	}
 }
 
-static void pack_gone(struct local *l, json_t *removed)
+/* A full report replaces all there is: what it leaves out is gone. */
+static void pack_gone(struct local *l, bool full, json_t *removed)
 {
 	struct gone *g;
 	size_t i;
@@ -90,6 +91,8 @@ static void pack_gone(struct local *l, json_t *removed)
 	for (i = 0; i < l->n_gone; i++) {
 		g = &l->gone[i];
 		g->sent = true;
+		if (full)
+			continue;
 		json_array_append_new(removed,
 				      json_pack("{s:s, s:I}", "tag", g->tag,
 						"vni", (json_int_t)g->vni));
@@ -115,7 +118,7 @@ static char *body(struct report *r, uint64_t seq, bool full)
 	json_t *o;
 
 	pack_members(r->m->local, full, members, services);
-	pack_gone(r->m->local, removed);
+	pack_gone(r->m->local, full, removed);
 	o = json_pack("{s:I, s:I, s:b, s:o, s:o, s:o}",
 		      "epoch", (json_int_t)r->m->epoch, "seq", (json_int_t)seq,
 		      "full", full, "members", members, "removed", removed,
@@ -178,6 +181,9 @@ static bool refuse_named(struct report *r, json_t *json)
 	struct own *o;
 	size_t i;
 
+	/* A full report, which comes next, names none that went. */
+	if (sscanf(field, "removed[%d]", &place) == 1)
+		return true;
 	if (sscanf(field, "services[%d]", &place) == 1) {
 		tag = sent_tag(l, place);
 		if (!tag)
@@ -287,6 +293,12 @@ void report_start(struct report *r)
 void report_changed(struct report *r)
 {
 	sequence_changed(&r->seq, loop_now());
+	arm(r);
+}
+
+void report_full(struct report *r)
+{
+	sequence_full(&r->seq, loop_now());
 	arm(r);
 }
 

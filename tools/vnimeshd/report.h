@@ -17,5 +17,7 @@ void report_free(struct report *r);
 void report_start(struct report *r);
 /* An own member changed, came or went. */
 void report_changed(struct report *r);
+/* More went than a report can name: the next one is a full one. */
+void report_full(struct report *r);
 
 #endif

@@ -23,6 +23,12 @@ void sequence_changed(struct sequence *s, uint64_t now_us)
 	s->dirty_us = now_us + SEQUENCE_COALESCE_MS * MS;
 }
 
+void sequence_full(struct sequence *s, uint64_t now_us)
+{
+	s->full = true;
+	sequence_changed(s, now_us);
+}
+
 uint64_t sequence_due(const struct sequence *s)
 {
 	if (s->in_flight)
@@ -36,6 +42,7 @@ uint64_t sequence_due(const struct sequence *s)
 uint64_t sequence_send(struct sequence *s, bool *full)
 {
 	*full = s->full;
+	s->full = false;
 	s->in_flight = true;
 	s->dirty = false;
 	return ++s->seq;
@@ -48,7 +55,6 @@ void sequence_answer(struct sequence *s, enum sequence_result result,
 
 	s->in_flight = false;
 	if (result == SEQUENCE_OK) {
-		s->full = false;
 		s->failures = 0;
 		s->due_us = now_us + s->report_ms * MS;
 		return;

@@ -37,6 +37,8 @@ struct sequence {
 void sequence_init(struct sequence *s, uint32_t report_ms, uint64_t now_us);
 
 void sequence_changed(struct sequence *s, uint64_t now_us);
+/* ... and the next report has everything, whatever becomes of this one. */
+void sequence_full(struct sequence *s, uint64_t now_us);
 
 /* When the next report is to be sent; UINT64_MAX while one is in flight. */
 uint64_t sequence_due(const struct sequence *s);

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * An agent without a kernel that reports to a coordinator, from the objects that
+ * vnimeshd is built of. Says "ok NAME" or "fail NAME" for each step.
+ *
+ *	reports DIRECTORY COORDINATOR_URL COORDINATOR_PID
+ */
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "local_priv.h"
+#include "log.h"
+#include "report.h"
+
+#define POLL_US		(20 * LOOP_USEC_PER_MSEC)
+#define PATIENCE_US	(60 * LOOP_USEC_PER_SEC)
+#define ASTRAY		70000	/* a VNI of nobody's block */
+
+static char dir[128], file[160];
+static pid_t coordinator;
+static struct loop *loop;
+static struct mesh *mesh;
+static struct source *timer;
+
+/* Members TAG0 to TAGn-1, and then the words, each on our first VNI. */
+static void declare(const char *tag, unsigned int n, const char *word,
+		    const char *refused)
+{
+	char path[192];
+	unsigned int i;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/d/a.json", dir);
+	f = fopen(path, "we");
+	if (!f)
+		exit(1);
+	fputc('[', f);
+	for (i = 0; i < n; i++)
+		fprintf(f, "{\"tag\":\"%s%u\",\"vni\":%u},", tag, i,
+			mesh->local->vnis[0].vni);
+	if (*refused)
+		fprintf(f, "{\"tag\":\"%s\",\"vni\":%u},", refused, ASTRAY);
+	if (*word)
+		fprintf(f, "{\"tag\":\"%s\",\"vni\":%u},", word,
+			mesh->local->vnis[0].vni);
+	/* JSON knows no comma at the end. */
+	fseek(f, -1, SEEK_CUR);
+	fputc(']', f);
+	if (fclose(f))
+		exit(1);
+	mesh_reload(mesh);
+}
+
+static bool granted(const char *tag)
+{
+	const struct own *o;
+
+	o = local_find(mesh->local, tag, mesh->local->vnis[0].vni);
+	return o && o->granted;
+}
+
+/* ---- steps: what is waited for, and what to do then ---- */
+
+static bool is_joined(void)
+{
+	return mesh->joined;
+}
+
+/* As the kernel would say: one VNI of ours, one of nobody's. */
+static void begin(void)
+{
+	const struct node *self = facts_node(&mesh->facts, mesh->facts.self);
+	struct local *l = mesh->local;
+	size_t i;
+
+	l->vnis = calloc(2, sizeof(*l->vnis));
+	l->n_vnis = 2;
+	l->known = true;
+	for (i = 0; i < 2; i++) {
+		l->vnis[i].vni = i ? ASTRAY : self->vni;
+		l->vnis[i].up = true;
+		l->vnis[i].address4 = self->address4;
+	}
+	declare("", 0, "first", "refused");
+	report_start(mesh->report);
+}
+
+static bool is_refused(void)
+{
+	const struct own *o = local_find(mesh->local, "refused", ASTRAY);
+
+	return granted("first") && *o->refusal;
+}
+
+static void go_refused(void)
+{
+	declare("", 0, "second", "");
+}
+
+static bool is_second(void)
+{
+	return granted("second");
+}
+
+static void come_many(void)
+{
+	declare("m", SERVICES_MAX, "", "");
+}
+
+static bool are_many(void)
+{
+	return granted("m0") && granted("m1000") && granted("m2047");
+}
+
+static void go_many(void)
+{
+	kill(coordinator, SIGSTOP);
+	declare("x", 10, "", "");
+}
+
+static bool are_sent(void)
+{
+	const struct own *o;
+
+	o = local_find(mesh->local, "x9", mesh->local->vnis[0].vni);
+	return o->place >= 0;
+}
+
+static void go_more(void)
+{
+	declare("", 0, "last", "");
+	kill(coordinator, SIGCONT);
+}
+
+static bool is_last(void)
+{
+	return granted("last") && !mesh->local->n_gone;
+}
+
+static void nothing(void)
+{
+}
+
+static const struct step {
+	const char *name;
+	bool (*holds)(void);
+	void (*then)(void);
+} steps[] = {
+	{ "an agent joins", is_joined, begin },
+	{ "a member is taken, one out of the node's block is refused",
+	  is_refused, go_refused },
+	{ "that one goes, and another is taken", is_second, come_many },
+	{ "as many as there may be are taken", are_many, go_many },
+	{ "they go, others are told to a coordinator that is silent", are_sent,
+	  go_more },
+	{ "those go, too, and once it answers another is taken", is_last,
+	  nothing },
+};
+
+static void on_timer(void *data, uint64_t now_us)
+{
+	static uint64_t since_us;
+	static size_t at;
+	const struct step *s = &steps[at];
+
+	(void)data;
+	if (!since_us)
+		since_us = now_us;
+	source_timer_set(timer, now_us + POLL_US);
+	if (!s->holds()) {
+		if (now_us < since_us + PATIENCE_US)
+			return;
+		printf("fail %s\n", s->name);
+		kill(coordinator, SIGCONT);
+		loop_exit(loop, 1);
+		return;
+	}
+	printf("ok %s\n", s->name);
+	fflush(stdout);
+	s->then();
+	since_us = now_us;
+	if (++at == sizeof(steps) / sizeof(*steps))
+		loop_exit(loop, 0);
+}
+
+static void write_config(const char *url)
+{
+	FILE *f = fopen(file, "we");
+
+	if (!f)
+		exit(1);
+	fprintf(f, "{\"coordinator\":\"%s\",\"node\":{\"name\":\"h\",\"underlay\":\"192.0.2.1\"},"
+		"\"state_dir\":\"%s/state\",\"services_dir\":\"%s/d\",\"control\":\"none\"}",
+		url, dir, dir);
+	if (fclose(f))
+		exit(1);
+}
+
+int main(int argc, char **argv)
+{
+	static struct config conf;
+	struct services_conf services;
+	char error[512], path[160];
+	int ret;
+
+	if (argc != 4)
+		return 2;
+	snprintf(dir, sizeof(dir), "%s", argv[1]);
+	snprintf(path, sizeof(path), "%s/d", dir);
+	mkdir(path, 0700);
+	snprintf(file, sizeof(file), "%s/conf.json", dir);
+	write_config(argv[2]);
+	coordinator = atoi(argv[3]);
+	if (loop_new(&loop))
+		return 1;
+	if (!config_read(file, &conf, error, sizeof(error)) ||
+	    !services_read(conf.services_dir, &conf.allow, &services, error,
+			   sizeof(error))) {
+		log_err("%s", error);
+		return 1;
+	}
+	mesh = mesh_new(loop, file, &conf, &services, -1);
+	if (!mesh || loop_timer(loop, &timer, on_timer, NULL) ||
+	    source_timer_set(timer, 1))
+		return 1;
+	ret = loop_run(loop);
+	source_free(&timer);
+	mesh_free(mesh);
+	loop_free(loop);
+	return ret;
+}

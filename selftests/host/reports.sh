@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Reports of an agent, under the sanitizers, to a coordinator: what is refused, or
+# went in numbers, keeps nothing back.
+set -u
+. "$(dirname "$0")/../lib.sh"
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+# shellcheck source=selftests/host/san.sh
+. selftests/host/san.sh
+for tool in curl jq; do
+	command -v "$tool" >/dev/null || skip_all "no $tool"
+done
+mapfile -t objects < <(san_agent)
+{ san_build vnimeshd && san_link "$work/reports" selftests/host/reports.c "${objects[@]}"; } >"$work/build" 2>&1 ||
+	{ diag "$(cat "$work/build")"; exit 1; }
+
+jq -n --arg db "$work/state.db" '{listen: "127.0.0.1:0", store: $db, mesh: {id: 77, prefix4: "10.0.0.0/8",
+	prefix6: "fd77::/48", service_prefix4: "10.255.0.0/16", service_prefix6: "fd77:0:0:ffff::/64"}}' >"$work/coordinator.json"
+vnimesh-coordinator --config "$work/coordinator.json" 2>"$work/coordinator.log" &
+pid=$!
+defer kill "$pid"
+waitfor 20 grep -q 'listening on' "$work/coordinator.log" || { cat "$work/coordinator.log"; exit 1; }
+url=http://127.0.0.1:$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$work/coordinator.log")
+
+san_options
+mkdir "$work/agent"
+# It says each step as it comes; the coordinator's process is stopped in between.
+while IFS=' ' read -r word name; do
+	case $word in
+	ok) tap_ok "$name" ;;
+	fail) tap_fail "$name" ;;
+	esac
+done < <("$work/reports" "$work/agent" "$url" "$pid" 2>"$work/log")
+members() { curl -sf "$url/v1/services/$1" | jq -r '[.members[].tag] | join(" ")'; }
+check_is "the coordinator has the last one" last "$(members last)"
+for tag in m0 m1000 m2047 x0 x9 refused; do
+	check_is "... and not $tag" '' "$(members $tag)"
+done
+[ "$tap_failed" = 0 ] || tail -n 20 "$work/log" | sed 's/^/# /'
