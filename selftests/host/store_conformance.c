@@ -421,6 +421,11 @@ static void two(struct store **store, const char *name)
 	store_begin(*store);
 	store_del_service(*store, "api");
 	ok(store_commit(*store) == -EAGAIN, "and the first one is late now");
+	ok(strstr(load(*store, &f.s), "r:late:"),
+	   "it follows nobody, and reads what is there then");
+	store_begin(*store);
+	store_put_forgotten(*store, 9);
+	ok(!store_commit(*store), "from which it goes on");
 	store_close(second);
 	loop_free(f.loop);
 	*store = reopen(*store, name);

@@ -40,4 +40,4 @@ etcd=$!
 defer kill -KILL "$etcd"
 healthy() { curl -s -m 5 http://127.0.0.1:2379/health | grep -q true; }
 check "etcd $(etcd --version | sed -n 's/etcd Version: //p') runs" waitfor 20 healthy
-run etcd etcd://127.0.0.1:2379/suite 23
+run etcd etcd://127.0.0.1:2379/suite 25

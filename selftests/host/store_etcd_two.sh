@@ -26,18 +26,23 @@ member() {
 	waitfor 20 healthy
 }
 healthy() { curl -s -m 5 http://127.0.0.1:2379/health | grep -q true; }
-# coordinate NAME
-declare -A port=([A]=7901 [B]=7902 [C]=7903) at=([A]=2379 [B]=2379 [C]=2378)
-coordinate() {
-	jq -n --arg listen "127.0.0.1:${port[$1]}" --arg store "etcd://127.0.0.1:${at[$1]}/mesh" '{listen: $listen, store: $store,
+# configure NAME [JQ]
+declare -A port=([A]=7901 [B]=7902 [C]=7903 [D]=7904 [E]=7905 [F]=7906 [G]=7907 [H]=7908)
+declare -A at=([A]=2379/mesh [B]=2379/mesh [C]=2378/mesh [D]=2379/empty [E]=2379/empty [F]=2379/empty [G]=2378/late [H]=2378/init)
+configure() {
+	jq -n --arg listen "127.0.0.1:${port[$1]}" --arg store "etcd://127.0.0.1:${at[$1]}" '{listen: $listen, store: $store,
 		etcd: {history_ms: 1000}, lease_ms: 600000, requests_per_second: 100000,
 		mesh: {id: 77, prefix4: "10.77.0.0/16", prefix6: "fd77::/48", service_prefix4: "10.96.0.0/14",
-		service_prefix6: "fd77:0:0:ffff::/64"}}' >"$work/$1.json"
+		service_prefix6: "fd77:0:0:ffff::/64"}}' | jq "${2:-.}" >"$work/$1.json"
+}
+launch() {
+	configure "$1"
 	"${coordinator[@]}" --config "$work/$1.json" 2>>"$work/$1.log" &
 	pid[$1]=$!
 	disown
-	waitfor 20 curl -s -m 5 -o /dev/null "http://127.0.0.1:${port[$1]}/v1/status"
 }
+answers() { waitfor 20 curl -s -m 5 -o /dev/null "http://127.0.0.1:${port[$1]}/v1/status"; }
+coordinate() { launch "$1"; answers "$1"; }
 ended() { ! kill -0 "${pid[$1]}" 2>/dev/null; }
 # Its port is free then.
 end() { kill -KILL "${pid[$1]}" 2>/dev/null; waitfor 20 ended "$1"; pid[$1]=''; }
@@ -64,6 +69,12 @@ same() { [ "$(for c in A B; do get $c /v1/mesh '[.nodes, .services, .members] | 
 check "an etcd" member
 check "coordinator A" coordinate A
 check "coordinator B" coordinate B
+
+# Three that find nothing there: one makes the mesh, the others take it.
+for c in D E F; do launch $c; done
+for c in D E F; do check "of three that begin at once, $c" answers $c; done
+check_is "all have one mesh" 1 "$(for c in D E F; do get $c /v1/mesh .mesh.uuid; done | sort -u | wc -l)"
+for c in D E F; do end $c; done
 
 # --- who is heard where -------------------------------------------------------------
 
@@ -177,7 +188,8 @@ check_is "and changes go on" 200 "$(req B PUT /v1/services/more41)"
 # --- done, and not said -----------------------------------------------------------------
 
 # What is asked for at 2378 goes on to etcd; a commit's answer is the next one
-# of those in the file, if it has any.
+# of those in the file, if it has any. "late": somebody else does the same just
+# before.
 cat >"$work/between.py" <<'PY'
 import asyncio, sys
 answers = sys.argv[1]
@@ -189,13 +201,22 @@ def next_answer(body):
 	open(answers, 'w').write('\n'.join(lines[1:]))
 	return lines[0].encode() if lines else None
 
+async def pass_on(head, body):
+	back, to = await asyncio.open_connection('127.0.0.1', 2379)
+	to.write(head.replace(b'\r\n\r\n', b'\r\nConnection: close\r\n\r\n') + body)
+	return back, to
+
 async def serve(reader, writer):
 	head = await reader.readuntil(b'\r\n\r\n')
 	size = [l for l in head.lower().split(b'\r\n') if l.startswith(b'content-length:')]
 	body = await reader.readexactly(int(size[0].split(b':')[1]) if size else 0)
-	back, to = await asyncio.open_connection('127.0.0.1', 2379)
-	to.write(head.replace(b'\r\n\r\n', b'\r\nConnection: close\r\n\r\n') + body)
+	back, to = await pass_on(head, body)
 	text = next_answer(body)
+	if text == b'late':
+		await back.read()
+		to.close()
+		back, to = await pass_on(head, body)
+		text = None
 	if text:
 		await back.read()
 		writer.write(b'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: %d\r\n\r\n' % len(text) + text)
@@ -234,4 +255,14 @@ END
 echo '{"error": "etcdserver: permission denied", "code": 7, "message": "etcdserver: permission denied"}' >"$work/answers"
 check_match "one that is refused for what it is was not made" '^503 .*did not take it: .*permission denied' \
 	eval 'echo "$(req C PUT /v1/services/refused) $(jq -r .detail "$work/body")"'
-[ "$tap_failed" = 0 ] || for c in A B C; do tail -n 15 "$work/$c.log" | sed "s/^/# $c: /"; done
+
+# --- whose start comes too late ----------------------------------------------------------
+
+echo late >"$work/answers"
+check "another one made the mesh meanwhile: the coordinator takes that" coordinate G
+check_is "it was so" '' "$(cat "$work/answers")"
+printf '%s\n' late late >"$work/answers"
+configure H ".tls_dir = \"$work/tls\""
+check_match "init, too, and its tokens" '^vnimesh join https://127.0.0.1:7908 ' "${coordinator[@]}" init --config "$work/H.json"
+check_is "it was so" '' "$(cat "$work/answers")"
+[ "$tap_failed" = 0 ] || for c in A B C D E F G; do tail -n 15 "$work/$c.log" | sed "s/^/# $c: /"; done

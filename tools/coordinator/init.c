@@ -8,6 +8,7 @@
 
 #include "auth.h"
 #include "init.h"
+#include "limits.h"
 #include "tls.h"
 
 static bool unspecified(const struct ip_addr *addr)
@@ -56,6 +57,22 @@ static bool write_token(const char *path, const char *secret, char *err,
 	return ok;
 }
 
+static int store_tokens(struct store *store, const struct token_def *admin,
+			const struct token_def *first)
+{
+	unsigned int tries = 0;
+	int err;
+
+	/* They depend on nothing that others may change meanwhile. */
+	do {
+		store_begin(store);
+		store_put_token(store, admin);
+		store_put_token(store, first);
+		err = store_commit(store);
+	} while (err == -EAGAIN && ++tries < CHANGE_TRIES);
+	return err;
+}
+
 /* The administrator's token lies beside the authority's key: who reads one
  * reads the other. The node that joins first may register every tag, later
  * ones what their tokens say.
@@ -76,10 +93,7 @@ static bool make_tokens(const struct config *cfg, struct registry *reg,
 	auth_token_make(&admin, NULL, secret);
 	auth_token_make(&first, pin, join);
 	snprintf(path, sizeof(path), "%s/admin.token", cfg->tls_dir);
-	store_begin(reg->store);
-	store_put_token(reg->store, &admin);
-	store_put_token(reg->store, &first);
-	if (store_commit(reg->store)) {
+	if (store_tokens(reg->store, &admin, &first)) {
 		snprintf(err, len, "%s: %s", cfg->store, reg->store->error);
 		return false;
 	}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "limits.h"
 #include "mem.h"
 #include "store.h"
 #include "store_etcd.h"
@@ -351,8 +352,8 @@ int store_load(struct store *store, const struct store_visitor *visitor,
 	return 0;
 }
 
-int store_mesh(struct store *store, const struct mesh *mesh,
-	       struct mesh *stored)
+static int load_mesh(struct store *store, const struct mesh *mesh,
+		     struct mesh *stored)
 {
 	struct load load = { .store = store, .mesh = stored };
 
@@ -366,4 +367,17 @@ int store_mesh(struct store *store, const struct mesh *mesh,
 	store_begin(store);
 	put(store, record_mesh_def(stored), "mesh");
 	return store_commit(store);
+}
+
+int store_mesh(struct store *store, const struct mesh *mesh,
+	       struct mesh *stored)
+{
+	unsigned int tries = 0;
+	int err;
+
+	/* Of several that begin at once on an empty store one is the first. */
+	do
+		err = load_mesh(store, mesh, stored);
+	while (err == -EAGAIN && ++tries < CHANGE_TRIES);
+	return err;
 }

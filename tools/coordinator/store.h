@@ -165,7 +165,9 @@ void store_read_audit(struct store *store, uint64_t after,
 		      store_done_fn done, void *data);
 /* The last one's number, 0: there is none. */
 int store_last_audit(struct store *store, uint64_t *seq);
-/* At the start and at the end, when nothing else depends on us. */
+/* At the start and at the end, when nothing else depends on us. -EAGAIN: others
+ * were faster; before store_follow() it may be tried again.
+ */
 int store_commit(struct store *store);
 /* @done is called once, perhaps before this returns. */
 void store_submit(struct store *store, store_done_fn done, void *data);

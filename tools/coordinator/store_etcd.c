@@ -306,6 +306,8 @@ static int conflict(struct etcd_store *st, const json_t *answer)
 	}
 	st->wanted = revision;
 	st->base.behind = true;
+	snprintf(st->base.error, sizeof(st->base.error),
+		 "others changed it meanwhile; nothing was changed");
 	return -EAGAIN;
 }
 
@@ -333,6 +335,30 @@ static int concluded(struct etcd_store *st, const json_t *answer, bool unknown,
 	return 0;
 }
 
+/* What is loaded is of one revision, at which head was as we remember it. */
+static bool pin(struct etcd_store *st)
+{
+	json_t *body = mem_checked(json_object());
+	bool unknown;
+	json_t *answer;
+
+	record_set(body, "key", store_etcd_key(st, "head"));
+	answer = etcd_ask(st->etcd, "kv/range", body, false, &unknown,
+			  st->base.error, sizeof(st->base.error));
+	if (!answer)
+		return false;
+	st->pinned = etcd_int(json_object_get(answer, "header"), "revision");
+	st->seen = st->pinned;
+	st->head_rev = store_etcd_head(answer, st->head);
+	snprintf(st->seen_head, sizeof(st->seen_head), "%.*s", HEAD_NAME,
+		 st->head);
+	st->base.fresh_us = loop_now();
+	st->base.behind = false;
+	st->wanted = 0;
+	json_decref(answer);
+	return true;
+}
+
 static int etcd_commit(struct store *store)
 {
 	struct etcd_store *st = to_etcd(store);
@@ -348,6 +374,9 @@ static int etcd_commit(struct store *store)
 			  error, sizeof(error));
 	err = concluded(st, answer, unknown, error);
 	json_decref(answer);
+	/* What is read from now on has what the others did. */
+	if (err == -EAGAIN && !st->follower && !pin(st))
+		err = -EIO;
 	return err;
 }
 
@@ -442,28 +471,6 @@ static void check_limit(struct etcd_store *st)
 	if (etcd_too_large(error))
 		log_warning("store: etcd takes fewer than %u operations at once (max-txn-ops): reports of many members will be refused",
 			    ETCD_OPS_WANTED);
-}
-
-/* What is loaded is of one revision, at which head was as we remember it. */
-static bool pin(struct etcd_store *st)
-{
-	json_t *body = mem_checked(json_object());
-	bool unknown;
-	json_t *answer;
-
-	record_set(body, "key", store_etcd_key(st, "head"));
-	answer = etcd_ask(st->etcd, "kv/range", body, false, &unknown,
-			  st->base.error, sizeof(st->base.error));
-	if (!answer)
-		return false;
-	st->pinned = etcd_int(json_object_get(answer, "header"), "revision");
-	st->seen = st->pinned;
-	st->head_rev = store_etcd_head(answer, st->head);
-	snprintf(st->seen_head, sizeof(st->seen_head), "%.*s", HEAD_NAME,
-		 st->head);
-	st->base.fresh_us = loop_now();
-	json_decref(answer);
-	return true;
 }
 
 struct store *etcd_store_open(const char *name,
