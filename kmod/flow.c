@@ -156,11 +156,6 @@ static void unchain(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	spin_unlock(&m->flows_lock);
 }
 
-static u32 idle_ms(const struct vnimesh_flow *flow)
-{
-	return jiffies_to_msecs(jiffies - READ_ONCE(flow->last));
-}
-
 static u32 timeout_s(const struct vnimesh_mesh *mesh,
 		     const struct vnimesh_flow *flow)
 {
@@ -186,7 +181,7 @@ u32 vnimesh_flow_expires(const struct vnimesh_mesh *mesh,
 			 const struct vnimesh_flow *flow)
 {
 	u64 limit = (u64)timeout_s(mesh, flow) * MSEC_PER_SEC;
-	u32 idle = idle_ms(flow);
+	u32 idle = jiffies_to_msecs(vnimesh_flow_idle(flow));
 
 	return idle < limit ? limit - idle : 0;
 }
@@ -385,7 +380,7 @@ static void collect(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	 * a dead client's entry lives.
 	 */
 	if (flow->loads && READ_ONCE(flow->state) == VNIMESH_FLOW_NEW &&
-	    idle_ms(flow) > MSEC_PER_SEC) {
+	    vnimesh_flow_idle(flow) > HZ) {
 		vnimesh_flow_unload(flow);
 		/* The answer came just now, and saw that it was counted. */
 		if (READ_ONCE(flow->state) == VNIMESH_FLOW_ESTABLISHED)

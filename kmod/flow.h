@@ -120,6 +120,14 @@ void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client);
 void vnimesh_flow_flush_astray(struct vnimesh_mesh *mesh,
 			       struct vnimesh_vni *client);
 
+/* Jiffies since its last packet, which may have come after the clock was read. */
+static inline unsigned long vnimesh_flow_idle(const struct vnimesh_flow *flow)
+{
+	long idle = jiffies - READ_ONCE(flow->last);
+
+	return max(idle, 0L);
+}
+
 /* BH, RCU. @new, complete and never inserted, takes the forward tuple of @old,
  * which must be its own, and its copy of the SYN; @old stays in the reverse
  * chain as MOVED. If it fails, @old has what it had. -ESTALE:

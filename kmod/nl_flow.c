@@ -57,7 +57,7 @@ static int fill(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 	    put_member(skb, flow) ||
 	    nla_put_u8(skb, VNIMESH_A_FLOW_STATE, READ_ONCE(flow->state)) ||
 	    nla_put_u32(skb, VNIMESH_A_FLOW_IDLE,
-			jiffies_to_msecs(jiffies - READ_ONCE(flow->last))) ||
+			jiffies_to_msecs(vnimesh_flow_idle(flow))) ||
 	    nla_put_u32(skb, VNIMESH_A_FLOW_EXPIRES,
 			vnimesh_flow_expires(mesh, flow)) ||
 	    nla_put_u64_64bit(skb, VNIMESH_A_FLOW_PACKETS,

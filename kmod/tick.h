@@ -20,12 +20,14 @@ static inline u32 vnimesh_tick(void)
 	return (u32)div_u64(get_jiffies_64() * VNIMESH_TICKS, HZ) ?: 1;
 }
 
-/* ms from @then to @now, up to U32_MAX. */
+/* ms from @then to @now, up to U32_MAX. Another CPU may have set @then after @now
+ * was read.
+ */
 static inline u32 vnimesh_tick_age(u32 now, u32 then)
 {
 	u64 ms = div_u64((u64)(now - then) * MSEC_PER_SEC, VNIMESH_TICKS);
 
-	return min_t(u64, ms, U32_MAX);
+	return then - now < VNIMESH_TICKS ? 0 : min_t(u64, ms, U32_MAX);
 }
 
 #endif /* _VNIMESH_TICK_H */

@@ -405,6 +405,9 @@ static void flow_expiry(struct kunit *test)
 	establish(udp);
 	KUNIT_EXPECT_GT(test, left_of(f, udp, VNIMESH_UDP_REPLIED - 1), 0);
 	KUNIT_EXPECT_EQ(test, left_of(f, udp, VNIMESH_UDP_REPLIED), 0);
+	/* A packet that came since the clock was read. */
+	WRITE_ONCE(tcp->last, jiffies + 1 + HZ / 10);
+	KUNIT_EXPECT_GT(test, vnimesh_flow_expires(f->mesh, tcp), 0);
 	/* And the worker takes what is over. */
 	left_of(f, udp, VNIMESH_UDP_REPLIED);
 	left_of(f, tcp, VNIMESH_TCP_CLOSING - 2);

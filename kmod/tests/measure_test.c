@@ -35,6 +35,8 @@ static void measure_ages(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, vnimesh_tick_age(now, now), 0);
 	KUNIT_EXPECT_EQ(test, vnimesh_tick_age(now, now - VNIMESH_TICKS), 1000);
+	/* Set by another CPU since. */
+	KUNIT_EXPECT_EQ(test, vnimesh_tick_age(now, now + 1), 0);
 	for (days = 1; days < 3000; days++) {
 		u64 want = min_t(u64, days * DAY_MS, U32_MAX);
 
