@@ -80,12 +80,16 @@ bool vnimesh_syn_plain(const struct sk_buff *skb,
 	u8 buf[60];
 	u32 len;
 
-	if (pkt->payload || pkt->tcp_flags & odd || !plain_ip(skb, pkt))
+	if (pkt->payload || pkt->fragment || pkt->tcp_flags & odd ||
+	    skb_is_gso(skb) || !plain_ip(skb, pkt))
 		return false;
 	th = skb_header_pointer(skb, pkt->l4, sizeof(*th), buf);
 	if (!th)
 		return false;
 	len = th->doff * 4;
+	/* What lies behind it may make it too large for the way. */
+	if (skb->len != pkt->l4 + len)
+		return false;
 	th = skb_header_pointer(skb, pkt->l4, len, buf);
 	if (!th || !plain_options((const u8 *)(th + 1), len - sizeof(*th)))
 		return false;

@@ -33,8 +33,60 @@ static void syn_options(struct kunit *test)
 				    cases[i].plain, "%s", cases[i].what);
 }
 
+/* A whole one of @len bytes behind the headers that nobody counts. */
+static struct sk_buff *make_syn(struct kunit *test, struct vnimesh_packet *pkt,
+				unsigned int len)
+{
+	u8 data[100] = {};
+	struct iphdr *iph = (struct iphdr *)data;
+	struct tcphdr *th = (struct tcphdr *)(iph + 1);
+	struct sk_buff *skb;
+
+	iph->version = 4;
+	iph->ihl = 5;
+	iph->ttl = 64;
+	iph->protocol = IPPROTO_TCP;
+	iph->tot_len = htons(sizeof(*iph) + sizeof(*th));
+	iph->saddr = htonl(0x0a4d010a);
+	iph->daddr = htonl(0x0a600001);
+	iph->check = ip_fast_csum(iph, iph->ihl);
+	th->source = htons(40000);
+	th->dest = htons(7000);
+	th->doff = 5;
+	th->syn = 1;
+	th->check = csum_tcpudp_magic(iph->saddr, iph->daddr, sizeof(*th),
+				      IPPROTO_TCP,
+				      csum_partial(th, sizeof(*th), 0));
+	len += sizeof(*iph) + sizeof(*th);
+	skb = test_skb(test, data, len, len);
+	skb->protocol = htons(ETH_P_IP);
+	KUNIT_ASSERT_EQ(test, vnimesh_packet_parse(skb, pkt), 0);
+	return skb;
+}
+
+/* Only what surely reaches the listener, if the way is whole: its silence is
+ * evidence.
+ */
+static void syn_whole(struct kunit *test)
+{
+	struct vnimesh_packet pkt;
+	struct sk_buff *skb = make_syn(test, &pkt, 0);
+
+	KUNIT_EXPECT_TRUE(test, vnimesh_syn_plain(skb, &pkt));
+	pkt.fragment = true;	/* it is kept for the rest of it */
+	KUNIT_EXPECT_FALSE(test, vnimesh_syn_plain(skb, &pkt));
+	pkt.fragment = false;
+	skb_shinfo(skb)->gso_size = 1000;
+	KUNIT_EXPECT_FALSE(test, vnimesh_syn_plain(skb, &pkt));
+	kfree_skb(skb);
+	skb = make_syn(test, &pkt, 20);
+	KUNIT_EXPECT_FALSE(test, vnimesh_syn_plain(skb, &pkt));
+	kfree_skb(skb);
+}
+
 static struct kunit_case syn_cases[] = {
 	KUNIT_CASE(syn_options),
+	KUNIT_CASE(syn_whole),
 	{}
 };
 
