@@ -72,18 +72,14 @@ void vnimesh_choose_snapshot(struct vnimesh_mesh *mesh,
 			     const struct vnimesh_member *member,
 			     struct vnimesh_candidate *c)
 {
+	u32 by = args->client ? args->client->id : 0, now = vnimesh_tick();
 	const struct vnimesh_vni *vni = member->vni;
-	u32 now = vnimesh_tick();
 
 	c->path = READ_ONCE(vni->latency) ?: READ_ONCE(vni->node->latency);
 	c->lp = c->path + READ_ONCE(member->latency);
 	c->lp_kind = READ_ONCE(member->latency_kind);
-	c->lk = READ_ONCE(member->klat);
-	c->lk_age = c->lk ? vnimesh_tick_age(now, READ_ONCE(member->kstamp)) :
-			    0;
-	c->lr = READ_ONCE(member->rlat);
-	c->lr_age = c->lr ? vnimesh_tick_age(now, READ_ONCE(member->rstamp)) :
-			    0;
+	c->lk = vnimesh_figure_of(&member->handshake, by, now, &c->lk_age);
+	c->lr = vnimesh_figure_of(&member->response, by, now, &c->lr_age);
 	c->inflight = max(atomic_read(&member->inflight), 0);
 	c->weight = READ_ONCE(member->weight);
 	c->ramp = ramp(mesh, args, member);

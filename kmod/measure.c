@@ -3,7 +3,6 @@
 #include <net/tcp.h>
 
 #include "measure.h"
-#include "score.h"
 #include "tick.h"
 
 /* us. Longer is no work of the server: it waits for something to tell. */
@@ -20,16 +19,6 @@ static u32 clock(void)
 	return (u32)ktime_to_us(ktime_get()) ?: 1;
 }
 
-/* Racy by design: one sample more or less does not matter. */
-static void observe(u32 *lat, u32 *stamp, u32 us)
-{
-	u32 now = vnimesh_tick();
-	u32 age = vnimesh_tick_age(now, READ_ONCE(*stamp));
-
-	WRITE_ONCE(*lat, vnimesh_select_observe(READ_ONCE(*lat), age, us));
-	WRITE_ONCE(*stamp, now);
-}
-
 /* Karn's rule: a SYN that was sent twice (->sent is 0 then) gives no sample. */
 void vnimesh_measure_handshake(struct vnimesh_flow *flow)
 {
@@ -39,7 +28,8 @@ void vnimesh_measure_handshake(struct vnimesh_flow *flow)
 	if (!m)
 		return;
 	if (sent)
-		observe(&m->klat, &m->kstamp, now - sent);
+		vnimesh_figure_observe(&m->handshake, flow->client->id,
+				       now - sent, vnimesh_tick());
 	/* Where the server speaks first, this is what it answers. */
 	WRITE_ONCE(flow->asked, now);
 }
@@ -75,5 +65,6 @@ void vnimesh_measure_response(struct vnimesh_flow *flow)
 
 	WRITE_ONCE(flow->measured, true);
 	if (asked && took <= RESPONSE_MAX)
-		observe(&m->rlat, &m->rstamp, took);
+		vnimesh_figure_observe(&m->response, flow->client->id, took,
+				       vnimesh_tick());
 }

@@ -16,6 +16,7 @@
 #include <linux/refcount.h>
 
 #include "addr.h"
+#include "figure.h"
 #include "row.h"
 
 struct vnimesh_count;
@@ -38,13 +39,11 @@ struct vnimesh_ports {
 };
 
 struct vnimesh_member {
-	/* What the choice reads and flows write, one cache line. */
+	/* What the choice reads and flows write, two cache lines. */
+	struct vnimesh_figure handshake;
+	struct vnimesh_figure response;	/* the first */
 	u32 weight;		/* 0: no new flows; READ_ONCE */
 	u32 latency;		/* us, of the service; READ_ONCE */
-	u32 klat;		/* us, peak-EWMA of handshakes; READ_ONCE */
-	u32 kstamp;		/* tick of klat; READ_ONCE */
-	u32 rlat;		/* us, of first responses; READ_ONCE */
-	u32 rstamp;		/* tick of rlat; READ_ONCE */
 	u32 risen;		/* see vnimesh_rise(); READ_ONCE */
 	atomic_t inflight;	/* flows from this host that load it */
 	atomic_t bound;		/* flows ever bound, wraps */

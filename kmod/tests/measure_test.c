@@ -62,14 +62,13 @@ static void measure_old(struct kunit *test)
 	m = vnimesh_member_alloc(service, test_vni(test, mesh, 210, 0x0a4d020a));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m);
 	vnimesh_rise(&m->risen);
-	m->klat = 1000;
-	m->kstamp = vnimesh_tick();
+	vnimesh_figure_observe(&m->handshake, 110, 1000, vnimesh_tick());
 	rcu_read_lock();
 	vnimesh_choose_snapshot(mesh, &args, m, &c);
 	KUNIT_EXPECT_LT(test, c.ramp, VNIMESH_RAMP_MS);
 	KUNIT_EXPECT_LT(test, c.lk_age, VNIMESH_MEASURED_MS);
 	m->risen -= ago;
-	m->kstamp -= ago;
+	m->handshake.stamp -= ago;
 	vnimesh_choose_snapshot(mesh, &args, m, &c);
 	KUNIT_EXPECT_EQ(test, c.ramp, VNIMESH_RAMP_NONE);
 	KUNIT_EXPECT_GT(test, c.lk_age, VNIMESH_MEASURED_MS);
