@@ -57,13 +57,13 @@ static int expendable_tcp(const struct vnimesh_flow *flow)
 
 static int expendable(const struct vnimesh_flow *flow)
 {
-	unsigned long idle = jiffies - READ_ONCE(flow->last);
-
 	if (flow->link[VNIMESH_FORWARD].tuple.proto == IPPROTO_TCP)
 		return expendable_tcp(flow);
-	if (READ_ONCE(flow->state) == VNIMESH_FLOW_NEW)
+	/* Who sends on without an answer, as to a log, is no scan. */
+	if (READ_ONCE(flow->state) == VNIMESH_FLOW_NEW &&
+	    READ_ONCE(flow->packets) < 2)
 		return HALF_OPEN;
-	return idle > VNIMESH_UDP_IDLE * HZ ? IDLE : NEVER;
+	return vnimesh_flow_idle(flow) > VNIMESH_UDP_IDLE * HZ ? IDLE : NEVER;
 }
 
 /* RCU keeps what is returned; who removes it finds out whether it is there. */

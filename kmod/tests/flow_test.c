@@ -264,6 +264,33 @@ static void flow_early_drop(struct kunit *test)
 			max / 2);
 }
 
+/* Datagrams that nobody answers: the single one goes first, who sends on to a log
+ * stays while it does.
+ */
+static void flow_unanswered(struct kunit *test)
+{
+	struct flow_fixture *f;
+	u32 i, max = 16;
+
+	flow_start(test, max);
+	f = test->priv;
+	for (i = 0; i < max; i++)
+		KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_UDP, 100 + i,
+						  200 + i), 0);
+	for (i = 1; i < max; i++)
+		WRITE_ONCE(find_forward(f, IPPROTO_UDP, 100 + i)->packets, 2);
+	KUNIT_ASSERT_EQ(test, insert_flow(f, IPPROTO_UDP, 300, 400), 0);
+	WRITE_ONCE(find_forward(f, IPPROTO_UDP, 300)->packets, 2);
+	KUNIT_EXPECT_TRUE(test, !find_forward(f, IPPROTO_UDP, 100));
+	KUNIT_EXPECT_LT(test, insert_flow(f, IPPROTO_UDP, 301, 401), 0);
+	WRITE_ONCE(find_forward(f, IPPROTO_UDP, 101)->last,
+		   jiffies - (VNIMESH_UDP_IDLE + 1) * HZ);
+	KUNIT_EXPECT_EQ(test, insert_flow(f, IPPROTO_UDP, 302, 402), 0);
+	KUNIT_EXPECT_TRUE(test, !find_forward(f, IPPROTO_UDP, 101));
+	for (i = 2; i < max; i++)
+		KUNIT_EXPECT_TRUE(test, !!find_forward(f, IPPROTO_UDP, 100 + i));
+}
+
 /* Established ones stay, and the new one is refused: of the VNI that has them
  * all, and of another.
  */
@@ -561,6 +588,7 @@ static struct kunit_case flow_cases[] = {
 	KUNIT_CASE(flow_model),
 	KUNIT_CASE(flow_distinct),
 	KUNIT_CASE(flow_early_drop),
+	KUNIT_CASE(flow_unanswered),
 	KUNIT_CASE(flow_refuse),
 	KUNIT_CASE(flow_share),
 	KUNIT_CASE(flow_half_open),
