@@ -105,16 +105,6 @@ static bool end_flow(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 	return true;
 }
 
-/* RCU. Does @flow go to an address that its member has not any more? */
-static bool astray(const struct vnimesh_flow *flow)
-{
-	const struct vnimesh_tuple *t = &flow->link[VNIMESH_REVERSE].tuple;
-	const union vnimesh_ip *ip = vnimesh_vni_ip(flow->member->vni,
-						    t->family);
-
-	return !ip || !vnimesh_ip_equal(ip, &t->src);
-}
-
 /* All flows, or of those under review the ones that went astray; the others are
  * the member's flows again. RCU keeps what is taken off the chain. *@n: how many
  * were looked at.
@@ -132,7 +122,7 @@ static u32 take(struct vnimesh_member *member, bool all,
 						chain);
 		if (!flow)
 			break;
-		if (all || astray(flow)) {
+		if (all || vnimesh_flow_member_left(flow)) {
 			list_del_init(&flow->chain);
 			batch[taken++] = flow;
 		} else {

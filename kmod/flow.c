@@ -523,27 +523,23 @@ void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client)
 	} while (flow);
 }
 
-static int remove_astray(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
-			 void *data)
+/* RCU. */
+static bool left(const struct vnimesh_vni *vni, const struct vnimesh_tuple *t)
 {
-	const struct vnimesh_tuple *t = &flow->link[VNIMESH_FORWARD].tuple;
-	const struct vnimesh_vni *client = data;
-	const union vnimesh_ip *ip;
+	const union vnimesh_ip *ip = vnimesh_vni_ip(vni, t->family);
 
-	if (flow->client != client)
-		return 0;
-	ip = vnimesh_vni_ip(client, t->family);
-	if (!ip || !vnimesh_ip_equal(ip, &t->src))
-		vnimesh_flow_remove(mesh, flow);
-	return 0;
+	return !ip || !vnimesh_ip_equal(ip, &t->src);
 }
 
-void vnimesh_flow_flush_astray(struct vnimesh_mesh *mesh,
-			       struct vnimesh_vni *client)
+bool vnimesh_flow_client_left(const struct vnimesh_flow *flow)
 {
-	u32 bucket = 0, skip = 0;
+	return left(flow->client, &flow->link[VNIMESH_FORWARD].tuple);
+}
 
-	vnimesh_flow_walk(mesh, &bucket, &skip, remove_astray, client);
+bool vnimesh_flow_member_left(const struct vnimesh_flow *flow)
+{
+	return flow->member &&
+	       left(flow->member->vni, &flow->link[VNIMESH_REVERSE].tuple);
 }
 
 static int remove_one(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,

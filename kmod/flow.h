@@ -114,11 +114,11 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
 /* Process context. @client is going: its flows have nobody left. */
 void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client);
 
-/* Process context. The flows of @client from an address that it has not any more:
- * who has it next must not meet them.
+/* RCU. Is it from an address that its client has not any more, or to one that its
+ * member has not? Who has it next must not meet the flow.
  */
-void vnimesh_flow_flush_astray(struct vnimesh_mesh *mesh,
-			       struct vnimesh_vni *client);
+bool vnimesh_flow_client_left(const struct vnimesh_flow *flow);
+bool vnimesh_flow_member_left(const struct vnimesh_flow *flow);
 
 /* Jiffies since its last packet, which may have come after the clock was read. */
 static inline unsigned long vnimesh_flow_idle(const struct vnimesh_flow *flow)

@@ -31,6 +31,7 @@ struct vnimesh_transitions {
 	struct list_head telling;	/* members by theirs, with ->untold flows;
 					 * a reference of its own
 					 */
+	bool moved;	/* a VNI has another address */
 	bool stopped;
 	struct delayed_work work;
 	struct delayed_work tell;
@@ -121,25 +122,14 @@ void vnimesh_liveness_vni(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 	enqueue(t, &vni->transit, &vni->refs, &t->vnis);
 }
 
-/* RCU. Who was deleted is no member of the VNI any more, but may keep flows. */
-static int set_moved(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
-		     void *data)
+void vnimesh_liveness_moved(struct vnimesh_mesh *mesh)
 {
-	struct vnimesh_member *member = flow->member;
+	struct vnimesh_transitions *t = mesh->transitions;
 
-	if (member && member->vni == data && !READ_ONCE(member->moved)) {
-		WRITE_ONCE(member->moved, true);
-		enqueue_member(mesh, member);
-	}
-	return 0;
-}
-
-void vnimesh_liveness_moved(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
-{
-	u32 bucket = 0, skip = 0;
-
-	lockdep_assert_held(&mesh->lock);
-	vnimesh_flow_walk(mesh, &bucket, &skip, set_moved, vni);
+	spin_lock_bh(&t->lock);
+	t->moved = true;
+	arm(t, 0);
+	spin_unlock_bh(&t->lock);
 }
 
 void vnimesh_liveness_node(struct vnimesh_mesh *mesh,
@@ -363,6 +353,41 @@ static void spread(struct vnimesh_transitions *t)
 	mutex_unlock(&mesh->lock);
 }
 
+/* RCU. The members of the flow table, not of the VNI: who was deleted may keep
+ * flows.
+ */
+static int end_astray(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
+		      void *data)
+{
+	struct vnimesh_member *member = flow->member;
+
+	if (vnimesh_flow_client_left(flow)) {
+		vnimesh_flow_remove(mesh, flow);
+	} else if (vnimesh_flow_member_left(flow) && !READ_ONCE(member->moved)) {
+		WRITE_ONCE(member->moved, true);
+		enqueue_member(mesh, member);
+	}
+	return 0;
+}
+
+/* However many moved, it is one grace period and one walk. */
+static void leave_addrs(struct vnimesh_transitions *t)
+{
+	u32 bucket = 0, skip = 0;
+	bool moved;
+
+	spin_lock_bh(&t->lock);
+	moved = t->moved;
+	t->moved = false;
+	spin_unlock_bh(&t->lock);
+	if (!moved)
+		return;
+	/* Who chose an old address has bound its flow by then. */
+	synchronize_net();
+	if (vnimesh_flow_count(t->mesh))
+		vnimesh_flow_walk(t->mesh, &bucket, &skip, end_astray, NULL);
+}
+
 static void tell(struct vnimesh_mesh *mesh,
 		 const struct vnimesh_member *member, u8 event, u32 count)
 {
@@ -471,7 +496,7 @@ static void check_deadlines(struct vnimesh_transitions *t)
 	while ((member = first_waiting(t)) && n++ < DUE &&
 	       time_after_eq(now, member->deadline))
 		unwait(t, member);
-	if (!list_empty(&t->nodes) || !list_empty(&t->vnis) ||
+	if (t->moved || !list_empty(&t->nodes) || !list_empty(&t->vnis) ||
 	    !list_empty(&t->members))
 		arm(t, 0);
 	else if (member)
@@ -486,9 +511,9 @@ static void run(struct work_struct *work)
 						     work);
 	struct vnimesh_member *member;
 
+	leave_addrs(t);
 	spread(t);
-	while (!READ_ONCE(t->stopped) &&
-	       (member = pop_member(t))) {
+	while (!READ_ONCE(t->stopped) && (member = pop_member(t))) {
 		look_at(t, member);
 		vnimesh_member_put(member);
 		cond_resched();

@@ -53,10 +53,10 @@ void vnimesh_liveness_member(struct vnimesh_mesh *mesh,
 void vnimesh_liveness_vni(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni);
 void vnimesh_liveness_node(struct vnimesh_mesh *mesh,
 			   struct vnimesh_node *node);
-/* mesh->lock. The VNI has another address, and no reader knows the old one: flows
- * of its members to that end.
+/* Any context. A VNI has another address: the flows from and to the old one end
+ * once no reader knows it.
  */
-void vnimesh_liveness_moved(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni);
+void vnimesh_liveness_moved(struct vnimesh_mesh *mesh);
 /* mesh->lock. What becomes of its members' flows was changed. */
 void vnimesh_liveness_service(struct vnimesh_mesh *mesh,
 			      struct vnimesh_service *service);

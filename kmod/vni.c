@@ -160,17 +160,6 @@ static bool other_ip(const struct vnimesh_addr_entry *old,
 		!vnimesh_ip_equal(&old->key.ip, &new->key.ip));
 }
 
-/* Who has the address next must not meet the flows from and to it. */
-static void leave_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
-{
-	/* Who chose the old address has bound its flow by then. */
-	synchronize_net();
-	if (atomic_read(&vni->share.live))
-		vnimesh_flow_flush_astray(mesh, vni);
-	if (vnimesh_flow_count(mesh))
-		vnimesh_liveness_moved(mesh, vni);
-}
-
 /* These addresses and no others. */
 static int replace_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 			 const union vnimesh_ip *ip4,
@@ -193,7 +182,7 @@ static int replace_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	if (err)
 		kfree(new);
 	else if (moved)
-		leave_addrs(mesh, vni);
+		vnimesh_liveness_moved(mesh);
 	return err;
 }
 

@@ -144,7 +144,7 @@ check "it comes back" back
 check "a connection" hold far c110 10.96.0.1
 check_match "... from the client's address" "10.77.1.10" flows_with 10.77.1.10
 check "the client moves" vn vni set 110 address 10.77.1.60
-check "... nobody who is there next meets its flows" gone 10.77.1.10
+check "... nobody who is there next meets its flows" waitfor 2 gone 10.77.1.10
 check "it moves back" vn vni set 110 address 10.77.1.10
 stop far
 # Nobody at an address that is gone can be told.
