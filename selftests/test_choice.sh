@@ -175,3 +175,16 @@ check_is "... with all its inputs" true "$(jq '.[0].candidates[0] |
 	has("inflight") and has("stale") and has("cost") and has("age_ms")' "$work/a")"
 check_is "... and the way to it" "192.0.2.12" "$(jq -r '.[0].underlay' "$work/a")"
 check_is "route get of an address" "2" "$(vnimesh -n h1 -j route get 10.77.2.10 | jq '.[0].node')"
+
+# What one client measures counts for that client, until another one has, too.
+measured() {
+	vnimesh -n h1 -j route get once from "10.77.1.1$1" |
+		jq '.[0].candidates[0].kernel_latency_us // 0 | . > 0'
+}
+check "another service" topo_service 1 once 3
+topo_member 1 once 210
+check "a connection of c110" in_ns c110 peer talk -t 5000 10.96.0.3 7000x1
+check_is "... which knows how long it took" true "$(measured 0)"
+check_is "... c111 goes by its own" false "$(measured 1)"
+check "a connection of c111" in_ns c111 peer talk -t 5000 10.96.0.3 7000x1
+check_is "... it knows, too" true "$(measured 1)"
