@@ -259,18 +259,30 @@ lift c210
 check "... the server is told" waitfor 5 nobody_at c210
 check "it comes back" vn member set far vni 210 state up
 
-# Half-open: the copy of the SYN, or the next one, goes to another member.
+# Half-open: the copy of the SYN goes to another member, as the client's own next
+# one does not get out.
 # The other takes no new connections until there is one that is half-open.
-check "211 is in maintenance" vn member set both vni 211 latency 10s state maint
-in='tcp flags syn drop' check "210 does not see the SYN" block c210
-start opening in_ns c110 peer talk -r 0 -t 20000 10.96.0.3 7000
-check "a half-open flow" waitfor 3 bash -c 'vnimesh -n h1 -j flow show tag both |
-	jq -e ".[] | select(.state == \"new\" and .vni == 210)"'
-check "211 is back" vn member set both vni 211 state up
-check "its member is set down" vn member set both vni 210 state down
-check "it opens at the other" waitfor 4 grep -q "^0 211 " "$work/opening"
+half_open_at() {
+	vnimesh -n h1 -j flow show tag both |
+		jq -e ".[] | select(.state == \"new\" and .vni == $1 and .dst == \"$2\")"
+}
+check "of each connect one SYN gets out" one_syn c110
+in='tcp flags syn drop' check "210 does not see it" block c210
+for addr in $(both_families 3); do
+	check "211 is in maintenance" vn member set both vni 211 latency 10s state maint
+	start opening in_ns c110 peer talk -r 0 -t 60000 "$addr" 7000
+	check "a half-open flow to $addr" waitfor 3 half_open_at 210 "$addr"
+	check "211 is back" vn member set both vni 211 state up
+	count_from 1 resteer_down resteer_silent
+	check "its member is set down" vn member set both vni 210 state down
+	check "it opens at the other" waitfor 4 grep -q "^0 211 " "$work/opening"
+	check_rose "... by the SYN that was kept" 1 resteer_down 1
+	check_rose "... and for no other reason" 1 resteer_silent 0
+	check "210 comes back" vn member set both vni 210 state up
+	stop opening
+done
+any_syn c110
 lift c210
-check "it comes back" vn member set both vni 210 state up
 
 # UDP: a connected socket sees nothing of it but another server.
 chat() {

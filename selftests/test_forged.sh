@@ -60,16 +60,7 @@ say() {
 
 # Of each connect of 110 the first SYN gets out: what is not made up here would move
 # it, too.
-in_ns c110 nft -f - <<-END
-	table inet once {
-		set seen { type inet_service; size 64; flags dynamic; }
-		chain out {
-			type filter hook output priority 0;
-			tcp flags syn tcp sport @seen drop
-			tcp flags syn add @seen { tcp sport }
-		}
-	}
-END
+one_syn c110
 deafen
 waits 31000
 count_from 1 tx_bad_source resteer_refused rst_ignored rx_malformed
@@ -112,7 +103,7 @@ check "a refusal of this SYN moves it" waitfor 5 has_risen 1 resteer_refused 1
 known() { [ -n "$(evidence "$@")" ]; }
 check "... and is believed" waitfor 5 known refused
 hear
-in_ns c110 nft flush ruleset
+any_syn c110
 check "the connect succeeds" waitfor 10 grep -q "^0 21. " "$work/wait"
 
 # A SYN sent again is evidence of silence, if it could have been answered. Members

@@ -21,6 +21,7 @@
 #   in_ns NS CMD...        run CMD there
 #   stat_of HOST NAME      sets REPLY to a counter of the mesh
 #   capture NS DEV FILE FILTER..., captured FILE, capture_end
+#   one_syn NS, any_syn NS  of each connect from NS the first SYN gets out; all of them
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PATH=$here:$PATH
@@ -232,3 +233,17 @@ capture() {
 captured() { [ "$(wc -c <"$1")" -gt 24 ]; }
 
 capture_end() { stop capture; }
+
+one_syn() {
+	in_ns "$1" nft -f - <<-END
+		table inet once {
+			set seen { type inet_service; size 64; flags dynamic; }
+			chain out {
+				type filter hook output priority 0;
+				tcp flags syn tcp sport @seen drop
+				tcp flags syn add @seen { tcp sport }
+			}
+		}
+	END
+}
+any_syn() { in_ns "$1" nft delete table inet once; }
