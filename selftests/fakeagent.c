@@ -3,12 +3,12 @@
  * fakeagent - answers the misses of a mesh as it is told, so that the kernel's
  * half is tested alone.
  *
- *   fakeagent [-d DEV] [-D DELAY_MS] [-a ANSWER] [-t TTL_MS] [-L] [RULE]...
+ *   fakeagent [-d DEV] [-D DELAY_MS] [-a ANSWER] [-t TTL_MS] [-L] [-b] [RULE]...
  *
  * ANSWER to what no RULE is about: no-service (the default), coordinator-away,
  * or never. RULE := TAG,ADDR4,ADDR6,VNI[,VNI]... ("-": no such address): this
  * service exists, with these members. -L: loads it in parts, as the real agent
- * does for a large one.
+ * does for a large one. -b: its socket takes as little as there can be.
  * Says on stdout "bound PORTID", then for each miss "miss ADDR|TAG VNI".
  */
 #define _GNU_SOURCE
@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ static unsigned int n_queue;
 static struct vnm_genl *bound, *setter;
 static const char *answer = "no-service";
 static uint32_t ifindex, ttl;
-static int delay, loading;
+static int delay, loading, tiny;
 
 static double now_ms(void)
 {
@@ -186,8 +187,12 @@ static int bind_mesh(void)
 {
 	struct nl_msg *msg = vnm_genl_msg_new(bound, VNIMESH_CMD_AGENT_BIND, 0);
 	struct vnm_error e;
+	int least = 1;
 
 	if (!msg || nla_put_u32(msg, VNIMESH_A_MISS_IFINDEX, ifindex))
+		abort();
+	if (tiny && setsockopt(vnm_genl_fd(bound), SOL_SOCKET, SO_RCVBUF,
+			       &least, sizeof(least)))
 		abort();
 	if (vnm_genl_request(bound, msg, NULL, NULL, &e))
 		return fail("bind", &e);
@@ -231,7 +236,7 @@ int main(int argc, char **argv)
 	struct vnm_error e;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "d:D:a:t:L")) != -1)
+	while ((opt = getopt(argc, argv, "d:D:a:t:Lb")) != -1)
 		switch (opt) {
 		case 'd':
 			dev = optarg;
@@ -247,6 +252,9 @@ int main(int argc, char **argv)
 			break;
 		case 'L':
 			loading = 1;
+			break;
+		case 'b':
+			tiny = 1;
 			break;
 		default:
 			return 2;

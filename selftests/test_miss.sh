@@ -21,7 +21,7 @@ limit=$((1000 * (VNIMESH_SLOW > 3 ? 3 : VNIMESH_SLOW)))
 # socket both get an error soon, and COUNTER tells of each.
 refused() {
 	local name=$1 addr=$2 counter=$3 out
-	count_from 1 no_agent no_service no_answer no_member coordinator_away
+	count_from 1 no_agent no_service no_answer no_member coordinator_away upcall_lost
 	out=$(in_ns c110 peer talk -r 0 -t 20000 "$addr" 7000)
 	check_is "$name: TCP is refused" "0 error ECONNREFUSED" "${out% *[0-9] ms}"
 	out=${out% ms}
@@ -91,6 +91,44 @@ check_match "a service that is loaded in parts" "^0 (111|210) " in_ns c110 peer 
 check "... deleted" vnimesh -n h1 service del large
 stop agent
 
+# A SYN that comes again while its first copy waits is dropped, and what is known of
+# the member starts when it is let go: nobody was silent, or slow.
+check "the servers count SYNs" bash -c '
+	for ns in c111 c210; do
+		nsenter --net=/run/netns/$ns nft -f - <<-END || exit
+			table inet syns {
+				chain in { type filter hook input priority 0; tcp flags syn counter; }
+			}
+		END
+	done'
+syns_seen() {
+	local ns
+	for ns in c111 c210; do
+		in_ns "$ns" nft -j list table inet syns
+	done | jq -s '[.. | .counter?.packets? // empty] | add'
+}
+again() {
+	local tag=$1 addr=$2 before
+	before=$(syns_seen)
+	count_from 1 hold_repeat release resteer_silent evidence
+	kill -STOP "${pids[agent]}"
+	start again in_ns c110 peer talk -r 0 -t 60000 "$addr" 7000
+	check "$addr: a SYN that comes again while it waits" waitfor 3 has_risen 1 hold_repeat 1
+	kill -CONT "${pids[agent]}"
+	check "... the connect succeeds" waitfor 5 grep -Eq "^0 (111|210) " "$work/again"
+	check_rose "... one SYN was let go" 1 release 1
+	check_is "... one SYN arrived" $((before + 1)) "$(syns_seen)"
+	check_rose "... nobody was silent" 1 resteer_silent 0
+	check_rose "... or is said to have been" 1 evidence 0
+	check "... or is taken for slow" bash -c "vnimesh -n h1 -j route get $tag |
+		jq -e '[.[0].candidates[].kernel_latency_us] | max < 900000'"
+	stop again
+}
+agent once,10.96.0.9,-,210,111 once6,-,fd77:96::a,210,111
+again once 10.96.0.9
+again once6 fd77:96::a
+stop agent
+
 # Verdicts.
 agent -a no-service
 refused "no such service" 10.96.0.21 no_service
@@ -108,6 +146,26 @@ check "a service without members" topo_service 1 hollow 4
 refused "no healthy member, none at all" 10.96.0.4 no_member
 check "a member" topo_member 1 hollow 210 health 0
 refused "no healthy member, health 0" fd77:96::4 no_member
+
+# An agent that does not read: what it cannot be asked is refused, not held.
+check "little patience" vnimesh -n h1 dev set mesh0 miss-timeout 300ms
+agent -b -a never
+kill -STOP "${pids[agent]}"
+count_from 1 upcall_lost
+asked=0
+asks() {
+	asked=$((asked + 1))
+	in_ns c110 bash -c "echo >/dev/udp/10.96.2.$asked/7000"
+	has_risen 1 upcall_lost 1
+}
+nothing_held() { stat_of 1 held && [ "$REPLY" = 0 ]; }
+check "the agent's buffer is full" waitfor 5 asks
+check "... nothing waits any more" waitfor 5 nothing_held
+check "a long patience" vnimesh -n h1 dev set mesh0 miss-timeout 10s
+refused "a question that is lost" 10.96.0.31 upcall_lost
+refused "... IPv6" fd77:96::31 upcall_lost
+kill -CONT "${pids[agent]}"
+stop agent
 
 # A negative entry.
 agent -a no-service -t 60000
