@@ -22,19 +22,7 @@ underlay_is() {
 	done
 }
 
-head -c 2000000 /dev/urandom >"$work/data"
-sum=$(sha256sum <"$work/data")
-port=8000
-transfer() {
-	local from=$1 to=$2 dst=$3
-	port=$((port + 1))
-	: >"$work/recv.err"	# it says that the one before was ready
-	in_ns "$to" peer recv $port 2>"$work/recv.err" | sha256sum >"$work/recv.sum" &
-	waitfor 2 grep -q ready "$work/recv.err" || return
-	in_ns "$from" timeout 120 peer send "$dst" $port <"$work/data" || return
-	wait $!
-	[ "$(<"$work/recv.sum")" = "$sum" ] || { cat "$work/recv.err" && return 1; }
-}
+data 2000000
 
 start iperf in_ns c210 iperf3 -s --forceflush
 waitfor 3 says iperf listening

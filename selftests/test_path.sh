@@ -46,29 +46,17 @@ check_match "ping, another protocol than TCP and UDP" " 0% packet loss" \
 check_match "ping, IPv6" " 0% packet loss" in_ns c110 ping -c 1 -W 5 fd77:0:0:2::10
 
 # 100 MB through each path, while the underlay is watched.
-head -c 100000000 /dev/urandom >"$work/data"
-sum=$(sha256sum <"$work/data")
-port=8000
-transfer() {
-	local ns=$1 dst=$2
-	port=$((port + 1))
-	: >"$work/recv.err"	# it says that the one before was ready
-	in_ns "$ns" peer recv $port 2>"$work/recv.err" | sha256sum >"$work/recv.sum" &
-	waitfor 2 grep -q ready "$work/recv.err" || return
-	in_ns c110 peer send "$dst" $port <"$work/data" || return
-	wait $!
-	[ "$(<"$work/recv.sum")" = "$sum" ] || { cat "$work/recv.err" && return 1; }
-}
+data 100000000
 
 # The first packets are enough for the decoder.
 capture h1 u0 "$work/path.pcap" -c 200 udp port 6081
-check "100 MB, TCP, IPv4, remote, same sha256" transfer c210 10.96.0.1
+check "100 MB, TCP, IPv4, remote, same sha256" transfer c110 c210 10.96.0.1
 capture_end
 capture h1 u0 "$work/path6.pcap" -c 200 udp port 6081
-check "100 MB, TCP, IPv6, remote, same sha256" transfer c210 fd77:96::1
+check "100 MB, TCP, IPv6, remote, same sha256" transfer c110 c210 fd77:96::1
 capture_end
-check "100 MB, TCP, IPv4, local, same sha256" transfer c111 10.96.0.2
-check "100 MB, TCP, IPv6, local, same sha256" transfer c111 fd77:96::2
+check "100 MB, TCP, IPv4, local, same sha256" transfer c110 c111 10.96.0.2
+check "100 MB, TCP, IPv6, local, same sha256" transfer c110 c111 fd77:96::2
 rm -f "$work/data"
 
 # One capture of both, behind one file header: tshark takes long to start.
@@ -89,6 +77,35 @@ check_is "... and nothing else" "" "$(grep -vE \
 largest=$(cut -d , -f 1 "$work/frames" | sort -n | tail -n 1)
 check "GSO is whole on the underlay: the largest packet has $largest bytes" \
 	[ "${largest:-0}" -gt 20000 ]
+
+# What arrives, of one packet of 64 KB: one, or what GRO put together again after a
+# wire, that no offload crosses.
+data 10000000
+arriving "a GSO packet crosses decapsulation whole" 60000 10.77.2.10
+for addr in 10.96.0.2 fd77:96::2; do
+	segments "on this host" c111 $addr
+	check_is "... whole" 1 "$REPLY"
+done
+for addr in 10.96.0.1 fd77:96::1; do
+	segments "across hosts" c210 $addr
+	check_is "... whole" 1 "$REPLY"
+	segments "... to one that takes single ones" c210 $addr -1
+done
+check "the underlay's devices without offloads" offloads off 1 2
+arriving "GRO puts together what came as single packets, IPv4" 4000 10.96.0.1
+arriving "... IPv6" 4000 fd77:96::1
+for addr in 10.96.0.1 fd77:96::1; do
+	segments "across a wire" c210 $addr
+done
+check "... with offloads again" offloads on 1 2
+check "the sender's device segments" in_ns c110 ethtool -K vni110 tx-udp-segmentation off
+for addr in 10.96.0.1 fd77:96::2; do
+	ns=c210
+	[ $addr = 10.96.0.1 ] || ns=c111
+	segments "its stack does" $ns $addr -1
+done
+check "... and it does again" in_ns c110 ethtool -K vni110 tx-udp-segmentation on
+rm -f "$work/data"
 
 # The tools of the system.
 check_match "ip -d link show" "vnimesh" ip -n c110 -d link show vni110
@@ -141,10 +158,9 @@ check_match "IPv4, too big: fragmentation needed, with the MTU" "mtu ?= ?1364" \
 check_match "IPv6, too big: packet too big, with the MTU" "mtu ?= ?1364" \
 	bash -c 'nsenter --net=/run/netns/c110 ping -M do -c 1 -W 5 -s 1380 fd77:0:0:2::10; true'
 check_rose "... both counted" 1 tx_too_big 2
-head -c 3000000 /dev/urandom >"$work/data"
-sum=$(sha256sum <"$work/data")
-check "TCP crosses it, IPv4, by service" transfer c210 10.96.0.1
-check "TCP crosses it, IPv6, by service" transfer c210 fd77:96::1
+data 3000000
+check "TCP crosses it, IPv4, by service" transfer c110 c210 10.96.0.1
+check "TCP crosses it, IPv6, by service" transfer c110 c210 fd77:96::1
 # The first one and the first answer tell the two ends of the path MTU.
 crosses() { in_ns c110 peer burst -u -n 6 -l 4000 -t 2000 "$1" 7000 | grep -q "^[1-6]"; }
 check "fragments cross it, IPv4" waitfor 2 crosses 10.77.2.10

@@ -21,6 +21,12 @@
 #   in_ns NS CMD...        run CMD there
 #   stat_of HOST NAME      sets REPLY to a counter of the mesh
 #   capture NS DEV FILE FILTER..., captured FILE, capture_end
+#   data BYTES             at random, for transfer NS NS ADDR: one TCP stream between
+#                          two namespaces, that must arrive whole
+#   arriving NAME BYTES ADDR  transfer c110 c210; vni210 sees packets above BYTES
+#   segments NAME NS ADDR [-1]  64 KB from c110 in one call, as 46 datagrams; sets REPLY
+#                          to the reads it took
+#   offloads on|off HOST...  of the underlay's devices
 #   one_syn NS, any_syn NS  of each connect from NS the first SYN gets out; all of them
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -233,6 +239,52 @@ capture() {
 captured() { [ "$(wc -c <"$1")" -gt 24 ]; }
 
 capture_end() { stop capture; }
+
+data() {
+	head -c "$1" /dev/urandom >"$work/data" && topo_sum=$(sha256sum <"$work/data")
+}
+topo_port=8000
+transfer() {
+	local from=$1 to=$2 dst=$3
+	topo_port=$((topo_port + 1))
+	: >"$work/recv.err"	# it says that the one before was ready
+	in_ns "$to" peer recv $topo_port 2>"$work/recv.err" | sha256sum >"$work/recv.sum" &
+	waitfor 2 grep -q ready "$work/recv.err" || return
+	in_ns "$from" timeout $((120 * VNIMESH_SLOW)) peer send "$dst" $topo_port <"$work/data" || return
+	wait $!
+	[ "$(<"$work/recv.sum")" = "$topo_sum" ] || { cat "$work/recv.err" && return 1; }
+}
+
+arriving() {
+	local name=$1 least=$2 dst=$3 largest
+	capture c210 vni210 "$work/in.pcap" -c 400 tcp dst portrange 8001-8099
+	check "$name: TCP to $dst, same sha256" transfer c110 c210 "$dst"
+	capture_end
+	largest=$(tcpdump -n -r "$work/in.pcap" 2>/dev/null | sed -n 's/.* length \([0-9]*\).*/\1/p' |
+		sort -n | tail -n 1)
+	check "... a packet of ${largest:-0} bytes" [ "${largest:-0}" -gt "$least" ]
+}
+
+segments() {
+	local name=$1 ns=$2 dst=$3 out
+	start segments in_ns "$ns" segments recv ${4:+"$4"} 1400 46 7900
+	waitfor 5 says segments ready
+	check "$name: 64 KB, UDP, to $dst in one call" in_ns c110 segments send 1400 46 "$dst" 7900
+	check "... 46 datagrams arrive" waitfor 5 says segments "^46 datagrams in "
+	stop segments
+	out=$(<"$work/segments")
+	[ -n "$out" ] && diag "$out"
+	REPLY=${out#46 datagrams in }
+	REPLY=${REPLY%% *}
+}
+
+offloads() {
+	local how=$1 n
+	shift
+	for n; do
+		in_ns "h$n" ethtool -K u0 tso "$how" gso "$how" tx "$how" rx "$how" gro on || return
+	done
+}
 
 one_syn() {
 	in_ns "$1" nft -f - <<-END
