@@ -7,8 +7,9 @@
 # three members of etcd, and A's agent reaches no other than the one that is cut off
 # from the quorum. It goes on by what it knows and by its peers: it loses no member
 # that is healthy and can be reached, and learns of one that dies from the agent of
-# its host. What must be stored is refused until there is a quorum again. Then the
-# coordinator that A's agent talks to dies: it moves over to another one.
+# its host. What must be stored is refused until there is a quorum again. Nor does A
+# lose what came while that one was alone, when its agent comes to it from another. Then
+# the coordinator that A's agent talks to dies: it moves over to another one.
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/mesh.sh"
@@ -98,6 +99,37 @@ done
 
 partition_table
 check "every daemon runs" eval 'mesh_all_run && mesh_runs coord2 && mesh_runs coord3 && mesh_runs m1 && mesh_runs m2 && mesh_runs m3'
+
+# --- an older list --------------------------------------------------------------------
+
+# The third one is alone. Then a server of C comes, A uses it, and A's agent is left
+# with the third one, whose list is without it.
+alone() {
+	drops coord 'ip saddr 192.0.2.3' && drops coord2 'ip saddr 192.0.2.3' &&
+		drops coord3 'ip saddr { 192.0.2.1, 192.0.2.2, 192.0.2.11, 192.0.2.12, 192.0.2.13 }'
+}
+has_aged() { [[ $(minority mesh_api GET /v1/services) =~ store_age_ms ]]; }
+moves_there() {
+	in_ns coord3 nft delete table ip cut && drops coord3 'ip saddr { 192.0.2.1, 192.0.2.2, 192.0.2.12, 192.0.2.13 }' &&
+		drops host1 'ip saddr { 192.0.2.1, 192.0.2.2 }'
+}
+a_has_it() { mesh_member_is host1 newer srv3 state up && mesh_hold_goes_on newer; }
+check "the third coordinator is alone" eval 'alone && waitfor 15 has_aged'
+mesh_serve newer srv3 tcp/7000 tcp
+check "a service comes that it cannot hear of" eval 'mesh_hup host3 && waitfor 20 mesh_is_up newer srv3'
+at[newer]=$(mesh_address newer)
+check "... which A uses" waitfor 15 eval 'mesh_probe client1 connect -l -t $patience "${at[newer]}" 7000'
+check "... and has an open flow to" eval 'mesh_hold newer client1 "${at[newer]}" 7000 && a_has_it'
+mesh_watch_anew
+check "A's agent comes to that coordinator" eval 'moves_there && waitfor 30 grep -q "it only adds" "$work/log/host1"'
+check "... and keeps what it does not know" a_has_it
+mesh_leases 2
+check "... for longer than a lease" a_has_it
+check "... no row was removed" mesh_nothing_deleted
+check "healed: it has a quorum again" eval 'heal; waitfor 30 grep -q "a quorum again" "$work/log/host1"'
+mesh_leases 2
+check "... A has it, as its coordinator has" eval 'waitfor 15 minority mesh_is_up newer srv3 && a_has_it'
+check "... no row was removed" mesh_nothing_deleted
 
 # --- its coordinator dies ------------------------------------------------------------
 

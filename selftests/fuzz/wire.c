@@ -55,7 +55,7 @@ static void take(struct facts *f, json_t *o)
 			json_decref(wire_pack_member("web", members.v[i]));
 	s = facts_service_make(f, "web");
 	if (s)
-		facts_set_members(s, &members, f->index);
+		facts_set_members(f, s, &members, f->index);
 	sorted_clear(&members, member_free);
 }
 

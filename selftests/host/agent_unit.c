@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent_lists.h"
 #include "config.h"
 #include "facts.h"
 #include "health.h"
@@ -531,27 +532,27 @@ static void test_facts(void)
 	s = facts_service(&f, "t");
 	list = members("[{\"vni\":5,\"node\":1,\"address4\":\"10.0.0.1\","
 		       "\"state\":\"up\",\"health\":100,\"epoch\":7,\"seq\":9}]");
-	ok(facts_set_members(s, &list, 10) && s->known && s->members.n == 1,
+	ok(facts_set_members(&f, s, &list, 10) && s->known && s->members.n == 1,
 	   "a list is taken");
 	list = members("[]");
-	ok(!facts_set_members(s, &list, 9) && s->members.n == 1,
+	ok(!facts_set_members(&f, s, &list, 9) && s->members.n == 1,
 	   "an older list is not");
 	list = members("[{\"vni\":5,\"node\":1,\"address4\":\"10.0.0.1\","
 		       "\"state\":\"down\",\"health\":0,\"epoch\":7,\"seq\":8}]");
-	facts_set_members(s, &list, 11);
+	facts_set_members(&f, s, &list, 11);
 	m = sorted_find(&s->members, &id);
 	ok(m && m->seq == 9 && m->state == VNIMESH_STATE_UP,
 	   "no fact goes back in its sequence");
 	list = members("[{\"vni\":5,\"node\":1,\"address4\":\"10.0.0.1\","
 		       "\"state\":\"down\",\"health\":0,\"epoch\":8,\"seq\":1}]");
-	facts_set_members(s, &list, 12);
+	facts_set_members(&f, s, &list, 12);
 	m = sorted_find(&s->members, &id);
 	ok(m && m->seq == 1 && m->state == VNIMESH_STATE_DOWN,
 	   "a new run of the owner begins anew");
 	list = members("[{\"vni\":5,\"node\":1,\"address4\":\"10.0.0.1\","
 		       "\"state\":\"up\",\"health\":100,\"stale\":true,"
 		       "\"epoch\":0,\"seq\":-1}]");
-	facts_set_members(s, &list, 13);
+	facts_set_members(&f, s, &list, 13);
 	m = sorted_find(&s->members, &id);
 	ok(m && m->seq == 1 && m->state == VNIMESH_STATE_DOWN && m->stale,
 	   "a coordinator that lost the figures changes none");
@@ -616,7 +617,7 @@ static void test_figures(void)
 	ok(facts_set_figures(&f, 1, "t", 5, &down) == FACTS_UNKNOWN &&
 	   !s->members.n, "a peer makes no member");
 	list = members(LIST("7", "10", "90", "10.0.0.1"));
-	facts_set_members(s, &list, 2);
+	facts_set_members(&f, s, &list, 2);
 	ok(facts_set_figures(&f, 2, "t", 5, &down) == FACTS_FOREIGN &&
 	   facts_set_figures(&f, 1, "t", 9, &down) == FACTS_FOREIGN,
 	   "nor speaks for another node, or of a VNI that is not its own");
@@ -629,7 +630,7 @@ static void test_figures(void)
 	   "... in place");
 	ok(facts_set_figures(&f, 1, "t", 5, &down) == FACTS_SAME, "once");
 	list = members(LIST("7", "11", "80", "10.0.0.2"));
-	facts_set_members(s, &list, 3);
+	facts_set_members(&f, s, &list, 3);
 	m = s->members.v[0];
 	ok(m->state == VNIMESH_STATE_DOWN && m->seq == 12 && m->peer &&
 	   m->address4.b[3] == 2 && m->stale,
@@ -638,7 +639,7 @@ static void test_figures(void)
 	   m->epoch == 8 && m->state == VNIMESH_STATE_UP,
 	   "another run of the owner");
 	list = members(LIST("7", "13", "70", "10.0.0.2"));
-	facts_set_members(s, &list, 4);
+	facts_set_members(&f, s, &list, 4);
 	m = s->members.v[0];
 	ok(m->epoch == 8 && m->health == 60 && s->withheld,
 	   "what the coordinator still tells of the last run is withheld");
@@ -651,7 +652,7 @@ static void test_figures(void)
 	ok(facts_silent(&f, 1, false, on_silent, &n) && n == 1 && !s->live &&
 	   !m->peer, "a silent owner: what was withheld is asked for");
 	list = members(LIST("9", "1", "50", "10.0.0.2"));
-	facts_set_members(s, &list, 5);
+	facts_set_members(&f, s, &list, 5);
 	m = s->members.v[0];
 	ok(m->epoch == 9 && m->health == 50, "... and taken");
 	m->stale = false;
@@ -725,17 +726,17 @@ static void test_unread(void)
 	s = facts_service(&f, "t");
 	list = members("[" ONE("5", "up") "," ONE("6", "up") ","
 		       ONE("7", "up") "]");
-	facts_set_members(s, &list, 1);
+	facts_set_members(&f, s, &list, 1);
 	list = members("[" ONE("5", "later") "," ONE("7", "down") ","
 		       ONE("9", "later") "]");
-	ok(facts_set_members(s, &list, 2) && s->members.n == 2 &&
+	ok(facts_set_members(&f, s, &list, 2) && s->members.n == 2 &&
 	   read_at(&s->members, 5) && read_at(&s->members, 7),
 	   "a member in an unknown state stays, one not named goes");
 	list = members("[" ONE("7", "up") ",{\"vni\":\"five\"}]");
-	ok(facts_set_members(s, &list, 3) && s->members.n == 2 &&
+	ok(facts_set_members(&f, s, &list, 3) && s->members.n == 2 &&
 	   read_at(&s->members, 5), "a member without a key may be any");
 	list = members("[" ONE("7", "up") "]");
-	facts_set_members(s, &list, 4);
+	facts_set_members(&f, s, &list, 4);
 	ok(s->members.n == 1, "and then it goes");
 	s->used = true;
 	s->live = true;
@@ -984,6 +985,7 @@ int main(void)
 	test_wire();
 	test_resume();
 	test_unread();
+	test_lists();
 	test_config();
 	test_services();
 	test_services_room();

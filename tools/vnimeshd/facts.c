@@ -87,7 +87,7 @@ bool facts_incarnation(struct facts *f, const char *incarnation)
 	uint64_t hash = 0xcbf29ce484222325ULL;	/* FNV-1a */
 	struct service *s;
 	const char *p;
-	size_t i;
+	size_t i, j;
 
 	if (!strcmp(f->incarnation, incarnation))
 		return false;
@@ -102,7 +102,10 @@ bool facts_incarnation(struct facts *f, const char *incarnation)
 		s = f->services.v[i];
 		s->version = 0;
 		s->members_version = 0;
+		s->whole = s->live || (f->older && s->whole);
 		s->live = false;
+		for (j = 0; j < s->members.n; j++)
+			((struct member *)s->members.v[j])->told = false;
 	}
 	return true;
 }
@@ -156,6 +159,16 @@ bool facts_set_node(struct facts *f, struct node *new, uint64_t version)
 	struct node *n = facts_node(f, new->id);
 	struct reach reach;
 
+	/* What we know is newer; how it hears of the node is its own to say. */
+	if (f->older && new->id != f->self && !(n && n->version)) {
+		if (!n)
+			return true;
+		n->stale = new->stale;
+		n->verdict = new->verdict;
+		n->verdict_id = new->verdict_id;
+		n->seen = true;
+		return true;
+	}
 	if (!n) {
 		n = malloc(sizeof(*n));
 		if (!n)
@@ -185,11 +198,18 @@ bool facts_set_node(struct facts *f, struct node *new, uint64_t version)
 bool facts_set_service(struct facts *f, const char *tag,
 		       struct definition *new, uint64_t version)
 {
-	struct service *s = facts_service_make(f, tag);
+	struct service *s = facts_service(f, tag);
 
+	if (f->older && !(s && s->defined && s->version)) {
+		if (s)
+			s->seen = true;
+		return true;
+	}
+	s = facts_service_make(f, tag);
 	if (!s)
 		return false;
 	s->seen = true;
+	s->missing = false;
 	if (s->defined && version < s->version)
 		return true;
 	ports_free(&s->def.ports);
@@ -211,117 +231,15 @@ void facts_undefine(struct service *s, uint64_t version)
 		return;
 	s->version = version;
 	s->defined = false;
+	s->missing = false;
 	ports_free(&s->def.ports);
 	memset(&s->def, 0, sizeof(s->def));
 	sorted_clear(&s->members, member_free);
 	s->members_version = version;
 }
 
-/* Whether @new says less than @old: it is an older fact of the same run of
- * the owner, or one that the coordinator kept without its version, because it
- * was started anew and did not hear of the owner since.
- */
-static bool says_less(const struct member *new, const struct member *old)
-{
-	if (old->node != new->node)
-		return false;
-	/* The run that its owner is in now, its owner says. */
-	if (old->peer && new->epoch != old->epoch)
-		return true;
-	return new->epoch == old->epoch ? new->seq < old->seq : !new->epoch;
-}
-
-static void keep_figures(struct member *new, const struct member *old)
-{
-	new->weight = old->weight;
-	new->state = old->state;
-	new->health = old->health;
-	new->latency_us = old->latency_us;
-	new->latency_kind = old->latency_kind;
-	new->priority = old->priority;
-	new->epoch = old->epoch;
-	new->seq = old->seq;
-	memcpy(new->output, old->output, sizeof(new->output));
-}
-
-/* Such facts do not replace ours (the list may come by another channel), but
- * what a member is and how old its figures are is the coordinator's to say.
- */
-static void keep_newer(struct service *s, struct sorted *list)
-{
-	struct member *old, *new;
-	size_t i;
-
-	for (i = 0; i < list->n; i++) {
-		new = list->v[i];
-		old = sorted_find(&s->members, &new->vni);
-		if (!old || old->node != new->node)
-			continue;
-		if (says_less(new, old)) {
-			s->withheld |= new->epoch && new->epoch != old->epoch;
-			keep_figures(new, old);
-		}
-		new->peer = old->peer;
-		new->asked = old->asked;
-	}
-}
-
-static bool is_read(void *elem, void *data)
-{
-	(void)data;
-	return !((struct member *)elem)->unread;
-}
-
-/* Ours in place of those that were not understood. False without memory. */
-static bool keep_unread(struct service *s, struct sorted *list)
-{
-	uint32_t none = 0;
-	bool any = sorted_find(list, &none);
-	struct member *old, *new, tmp;
-	size_t i;
-
-	for (i = 0; i < s->members.n; i++) {
-		old = s->members.v[i];
-		new = sorted_find(list, &old->vni);
-		if (new ? !new->unread : !any)
-			continue;
-		if (!new) {
-			new = member_new();
-			if (!new)
-				return false;
-			new->vni = old->vni;
-			if (!sorted_add(list, new)) {
-				member_free(new);
-				return false;
-			}
-		}
-		tmp = *old;
-		*old = *new;
-		*new = tmp;
-	}
-	sorted_filter(list, is_read, member_free, NULL);
-	return true;
-}
-
-bool facts_set_members(struct service *s, struct sorted *list,
-		       uint64_t version)
-{
-	bool take = version >= s->members_version && keep_unread(s, list);
-
-	if (take) {
-		keep_newer(s, list);
-		sorted_clear(&s->members, member_free);
-		s->members = *list;
-		s->members_version = version;
-		s->known = true;
-		*list = member_list();
-	}
-	sorted_clear(list, member_free);
-	return take;
-}
-
 /* The node of a member by its number, as the coordinator handed them out. */
-static bool has_vni(const struct node *n, uint32_t vni)
+bool node_has_vni(const struct node *n, uint32_t vni)
 {
 	return n && vni >= n->vni_first && vni - n->vni_first < n->vni_count;
 }
@@ -341,7 +259,7 @@ enum facts_fate facts_set_figures(struct facts *f, uint32_t node,
 	struct service *s = facts_service(f, tag);
 	struct member *m = s ? sorted_find(&s->members, &vni) : NULL;
 
-	if (!has_vni(facts_node(f, node), vni) || (m && m->node != node))
+	if (!node_has_vni(facts_node(f, node), vni) || (m && m->node != node))
 		return FACTS_FOREIGN;
 	if (!figures_valid(figures))
 		return FACTS_WRONG;
@@ -349,6 +267,7 @@ enum facts_fate facts_set_figures(struct facts *f, uint32_t node,
 		return FACTS_UNKNOWN;
 	m->peer = true;
 	m->cached = false;
+	m->gone = !figures->state;
 	if (m->epoch == figures->epoch && m->seq >= figures->seq)
 		return FACTS_SAME;
 	m->epoch = figures->epoch;
@@ -432,36 +351,6 @@ void facts_route(struct facts *f)
 	}
 }
 
-void facts_full_begin(struct facts *f)
-{
-	size_t i;
-
-	for (i = 0; i < f->nodes.n; i++)
-		((struct node *)f->nodes.v[i])->seen = false;
-	for (i = 0; i < f->services.n; i++)
-		((struct service *)f->services.v[i])->seen = false;
-}
-
-static bool node_seen(void *elem, void *data)
-{
-	(void)data;
-	return ((struct node *)elem)->seen;
-}
-
-void facts_full_end(struct facts *f, uint64_t version)
-{
-	struct service *s;
-	size_t i;
-
-	sorted_filter(&f->nodes, node_seen, free, NULL);
-	for (i = 0; i < f->services.n; i++) {
-		s = f->services.v[i];
-		if (!s->seen)
-			facts_undefine(s, version);
-	}
-	facts_prune(f);
-}
-
 void facts_forget(struct facts *f)
 {
 	struct service *s;
@@ -475,6 +364,9 @@ void facts_forget(struct facts *f)
 		s->live = false;
 	}
 	f->index = 0;
+	f->older = false;
+	f->aged = false;
+	f->as_of_us = 0;
 	facts_prune(f);
 }
 

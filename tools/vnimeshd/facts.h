@@ -60,6 +60,7 @@ struct node {
 	bool routed;		/* a service in use has members there */
 	bool answers;		/* its agent does, to ours */
 	bool cached;		/* nobody told this run of it yet */
+	bool missing;		/* see struct member */
 	struct reach reach;	/* ours, survives updates */
 };
 
@@ -78,6 +79,10 @@ struct member {
 	uint64_t epoch, seq;
 	bool peer;		/* its owner answers us, and these are its figures */
 	bool asked;		/* we asked it for them */
+	bool gone;		/* its owner serves it no more, as it says itself */
+	bool told;		/* by this incarnation */
+	bool missing;		/* from its list, and kept all the same */
+	uint64_t missing_us;	/* since when, 0: as of now */
 	uint32_t rival;		/* see struct own; of our own ones */
 	bool cached;		/* nobody told this run of it yet */
 	char output[OUTPUT_MAX + 1];
@@ -103,6 +108,8 @@ struct service {
 	struct sorted members;
 	bool known;		/* a complete list, of whatever age */
 	bool live;		/* told by the watch, which keeps it up to date */
+	bool whole;		/* it was, by who was asked before facts.older */
+	bool missing;		/* see struct member */
 	bool asked;		/* in the question that is under way */
 	bool unwatched;		/* in use, but did not fit into it */
 	uint64_t members_version;
@@ -124,6 +131,9 @@ struct facts {
 	char incarnation[INCARNATION_MAX + 1];
 	uint64_t index;		/* of the watch */
 	uint64_t stamp;		/* incarnation as a number, for the kernel */
+	uint64_t as_of_us;	/* that what is known was the registry's, 0: never */
+	bool aged;		/* who tells has no quorum */
+	bool older;		/* ... and had none before as_of_us already */
 };
 
 void facts_init(struct facts *f);
@@ -151,14 +161,40 @@ void facts_del_node(struct facts *f, uint32_t id);
 /* The definition goes and the members with it; the struct stays in use. */
 void facts_undefine(struct service *s, uint64_t version);
 
+/*
+ * Whoever tells all there is takes away what he has not, but only if it is
+ * his to take. What this incarnation told before, and does not any more, goes
+ * at once. What another one told, this one may not have heard of yet: it runs
+ * on a backup, or has lost its quorum and did not notice. Such a member stays
+ * for one lease if its owner's agent says that it serves, and with it the
+ * node and the service. What was known when this one had lost its quorum
+ * already (older) counts more than all that it tells, until it has one again:
+ * of what we know it changes no more than figures.
+ */
+
+/* Before an answer is taken: it is of @age_us ago (0: of now) and was asked
+ * for at @asked_us. True: all is to be asked for anew, as it has a quorum again
+ * and did not count until then.
+ */
+bool facts_as_of(struct facts *f, bool full, uint64_t age_us,
+		 uint64_t asked_us, uint64_t now_us);
+
 /* A complete list of members told at index @version, elements owned by
  * @list; it is left empty. Ignored if an older one. True if taken.
  *
  * What was told but not understood does not change what is known: for an
  * element that is @unread ours stays; one with VNI 0 may be any.
  */
-bool facts_set_members(struct service *s, struct sorted *list,
-		       uint64_t version);
+bool facts_set_members(const struct facts *f, struct service *s,
+		       struct sorted *list, uint64_t version);
+
+size_t facts_count_missing(const struct facts *f);
+/* Each second: what was missing for @lease_us goes; with @away, nobody could
+ * have registered it. Calls @changed for each service of which something went.
+ * True: nodes went, too.
+ */
+bool facts_missing(struct facts *f, bool away, uint64_t lease_us, uint64_t now_us,
+		   void (*changed)(void *data, const char *tag), void *data);
 
 /* The owner itself tells its member's figures, in its run @epoch. */
 enum facts_fate {
@@ -202,7 +238,9 @@ bool facts_silent(struct facts *f, uint32_t node, bool away,
 /* Sets each node's routed. */
 void facts_route(struct facts *f);
 
-/* A full answer: begin, set what it has, end removes what it has not. */
+/* A full answer: begin, set what it has, end removes what it has not, as
+ * above.
+ */
 void facts_full_begin(struct facts *f);
 void facts_full_end(struct facts *f, uint64_t version);
 
@@ -212,6 +250,8 @@ void facts_forget(struct facts *f);
 /* Forget services without definition, use or members. */
 void facts_prune(struct facts *f);
 
+/* By the block that the coordinator gave it; @n may be NULL. */
+bool node_has_vni(const struct node *n, uint32_t vni);
 struct member *member_new(void);
 void member_free(void *member);
 struct sorted member_list(void);

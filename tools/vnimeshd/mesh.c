@@ -153,6 +153,24 @@ static void go_on(struct mesh *m)
 	watch_restart(m->watch, UINT64_MAX);
 }
 
+static void on_missing(void *data, const char *tag)
+{
+	struct mesh *m = data;
+
+	table_dirty(m->table, tag);
+	table_dirty_vnis(m->table);
+	state_changed(m->state, true);
+}
+
+/* Who was to register these members again has had the time. */
+static void end_missing(struct mesh *m, uint64_t now_us)
+{
+	if (facts_missing(&m->facts, m->away,
+			  m->lease_ms * LOOP_USEC_PER_MSEC, now_us, on_missing,
+			  m))
+		table_dirty_nodes(m->table);
+}
+
 static void on_tick(void *data, uint64_t now_us)
 {
 	struct mesh *m = data;
@@ -181,6 +199,7 @@ static void on_tick(void *data, uint64_t now_us)
 	table_retry(m->table);
 	peer_start(m->peer);
 	peer_refresh(m->peer);
+	end_missing(m, now_us);
 	if (++m->ticks % EXPIRE_TICKS == 0)
 		table_expire(m);
 }

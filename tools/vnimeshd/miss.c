@@ -294,7 +294,7 @@ static enum taken take(struct ask *a, json_t *json)
 	s = facts_service(&m->facts, tag);
 	if (!s || !wire_members(json_object_get(json, "members"), tag, &list))
 		return TAKEN_NOT;
-	facts_set_members(s, &list, index);
+	facts_set_members(&m->facts, s, &list, index);
 	install(a->q, s);
 	state_changed(m->state, true);
 	return TAKEN;

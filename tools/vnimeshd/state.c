@@ -45,7 +45,7 @@ static void load_nodes(struct facts *f, json_t *list)
 	}
 }
 
-static void load_members(struct service *s, json_t *json)
+static void load_members(const struct facts *f, struct service *s, json_t *json)
 {
 	struct sorted list;
 	size_t i;
@@ -54,7 +54,7 @@ static void load_members(struct service *s, json_t *json)
 		return;
 	for (i = 0; i < list.n; i++)
 		((struct member *)list.v[i])->cached = true;
-	facts_set_members(s, &list, 0);
+	facts_set_members(f, s, &list, 0);
 }
 
 static void load_services(struct facts *f, json_t *root)
@@ -76,7 +76,7 @@ static void load_services(struct facts *f, json_t *root)
 	json_object_foreach(members, key, item) {
 		s = facts_service(f, key);
 		if (s)
-			load_members(s, item);
+			load_members(f, s, item);
 	}
 }
 

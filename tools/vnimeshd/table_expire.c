@@ -94,6 +94,7 @@ void table_expire(struct mesh *m)
 		log_debug("%s: unused, dropped", s->tag);
 		s->used = false;
 		s->live = false;
+		s->whole = false;
 		table_dirty(m->table, s->tag);
 		any = true;
 	}

@@ -30,6 +30,7 @@ struct watch {
 	char checks_of[INCARNATION_MAX + 1];
 	bool listing;		/* the question under way has no index */
 	uint32_t failures;
+	uint64_t asked_us;	/* the question under way */
 	bool too_many;		/* tags; the log has it */
 };
 
@@ -321,7 +322,7 @@ static bool take_members(struct mesh *m, json_t *json, uint64_t index,
 			continue;
 		}
 		*news |= members_differ(s, &list);
-		if (facts_set_members(s, &list, index))
+		if (facts_set_members(&m->facts, s, &list, index))
 			s->live = s->asked;
 		table_dirty(m->table, tag);
 		table_dirty_vnis(m->table);
@@ -383,6 +384,9 @@ static void take_full(struct mesh *m, uint64_t index)
 		join_start(m->join);
 	}
 	facts_full_end(&m->facts, index);
+	if (facts_count_missing(&m->facts) && !m->facts.older)
+		log_warn("the coordinator does not know %zu members whose hosts are there; they stay for a lease",
+			 facts_count_missing(&m->facts));
 	m->synced = true;
 	table_dirty_all(m->table);
 }
@@ -421,6 +425,24 @@ static bool well_formed(json_t *json, bool full)
 	return true;
 }
 
+/* Of what time the registry is that this one tells of. True: ask anew. */
+static bool take_age(struct watch *w, json_t *json, bool full)
+{
+	bool aged = json_object_get(json, "store_age_ms");
+	struct facts *f = &w->m->facts;
+	uint64_t ms = wire_u64(json, "store_age_ms", 0);
+	bool older = f->older, again;
+
+	again = facts_as_of(f, full, aged ? (ms + 1) * LOOP_USEC_PER_MSEC : 0,
+			    w->asked_us, loop_now());
+	if (f->older && !older)
+		log_warn("the coordinator at %s had lost its quorum before what is known here: it only adds",
+			 w->m->conf.coordinator);
+	else if (older && !f->older)
+		log_info("the coordinator has a quorum again, or is another one");
+	return again;
+}
+
 /* False: not an answer that can be used. */
 static bool take(struct watch *w, json_t *json, bool *news)
 {
@@ -441,6 +463,10 @@ static bool take(struct watch *w, json_t *json, bool *news)
 	/* Only all of it says anything about another coordinator. */
 	if (facts_incarnation(&m->facts, incarnation) && !full)
 		return true;
+	if (take_age(w, json, full)) {
+		m->facts.index = 0;
+		return true;
+	}
 	if (full)
 		facts_full_begin(&m->facts);
 	if (take_nodes(m, json, index)) {
@@ -522,10 +548,10 @@ static void on_timer(void *data, uint64_t now_us)
 	};
 	char *url;
 
-	(void)now_us;
 	http_cancel(&w->req);
 	url = make_url(w);
 	want.url = url;
+	w->asked_us = now_us;
 	if (!url || http_start(w->m->http, &w->req, &want, on_answer, w))
 		back_off(w);
 	free(url);
