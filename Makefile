@@ -16,7 +16,7 @@
 #                        clients; 30 losses of power; the three below
 #   make check-san, check-valgrind
 #                        the tests of agent, coordinator and tool under sanitizers
-#                        with leak check, under valgrind
+#                        with leak check, under valgrind; then those of whole meshes
 #   make fuzz            each parser of others' input for FUZZ_SECONDS by libFuzzer
 #   make kunit           unit tests, in User Mode Linux
 #   make bench-quick     what a packet costs, beside other ways, likewise
@@ -87,10 +87,12 @@ soak:
 check-san:
 	selftests/vm/build tools
 	selftests/vm/chroot env VNIMESH_LEAKS=1 selftests/host/lane san
+	selftests/check -s
 
 check-valgrind:
 	selftests/vm/build tools
 	selftests/vm/chroot -l selftests/host/lane valgrind
+	selftests/check -g
 
 fuzz:
 	selftests/vm/build tools
