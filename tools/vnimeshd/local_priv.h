@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What local.c and local_told.c share. */
+/* What local.c, local_told.c and local_intent.c share. */
 #ifndef VNIMESHD_LOCAL_PRIV_H
 #define VNIMESHD_LOCAL_PRIV_H
 
@@ -25,6 +25,17 @@ void local_own_free(void *own);
 void local_sweep(struct local *l);
 /* Members that were registered with an earlier run and that no file has. */
 void local_restore(struct local *l);
+
+/* What was told, to disk: NULL, or why not. */
+const char *local_save(struct local *l);
+
+/* What is said about just that, to go back to. */
+struct intent local_intent_about(const struct local *l, const char *tag,
+				 uint32_t vni);
+/* Nobody is to wonder why a new member serves nobody. */
+void local_intent_born(const struct local *l, const struct own *o);
+/* It ended with its member. */
+void local_intent_gone(struct local *l, const struct intent *in);
 
 /* For check_env.rival. */
 const char *local_rival(void *data, const char *tag, uint32_t vni, bool claims,

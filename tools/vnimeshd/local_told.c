@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What this host's members are told at run time: registration and intent. */
+/* Members that are registered at run time, and who of them is the primary. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ void local_load(struct local *l)
 	log_err("%s; what was registered and drained is not known", error);
 }
 
-static const char *save(struct local *l)
+const char *local_save(struct local *l)
 {
 	int err = durable_save(&l->durable);
 
@@ -33,16 +33,6 @@ static const char *save(struct local *l)
 	log_err("cannot write %s/%s: %s", l->durable.dir, DURABLE_FILE,
 		strerror(-err));
 	return "cannot be written to state_dir, see the log of the agent";
-}
-
-uint8_t local_state(const struct local *l, const struct own *o)
-{
-	const struct intent *in;
-
-	if (!o->health.told_up)
-		return VNIMESH_STATE_DOWN;
-	in = durable_intent(&l->durable, o->conf.tag, o->conf.vni);
-	return in ? in->state : VNIMESH_STATE_UP;
 }
 
 /* Members of @tag are asked for, and the others learn of ours. */
@@ -87,21 +77,6 @@ static const char *room(const struct local *l, const struct service_conf *conf)
 	       "more services and ports than fit in a report" : NULL;
 }
 
-/* What there was about just the same, to go back to. */
-static struct intent intent_about(const struct local *l, const char *tag,
-				  uint32_t vni)
-{
-	struct intent none = { .vni = vni, .state = VNIMESH_STATE_UP };
-	size_t i;
-
-	for (i = 0; i < l->durable.n_intents; i++)
-		if (l->durable.intents[i].vni == vni &&
-		    !strcmp(l->durable.intents[i].tag, tag))
-			return l->durable.intents[i];
-	snprintf(none.tag, sizeof(none.tag), "%s", tag);
-	return none;
-}
-
 /* The registration of a member as it is, to go back to; for put_back(). */
 static struct registered keep(struct local *l, const char *tag, uint32_t vni)
 {
@@ -124,24 +99,6 @@ static void put_back(struct local *l, const struct registered *was)
 			    was->uid, was->def);
 	else
 		durable_del(&l->durable, was->tag, was->vni);
-}
-
-static const char *const intent_words[] = {
-	"serves again", "is drained", "is in maintenance"
-};
-
-/* Nobody is to wonder why a new member serves nobody. */
-static void log_born(const struct local *l, const struct own *o)
-{
-	const struct intent *in = durable_intent(&l->durable, o->conf.tag,
-						 o->conf.vni);
-
-	if (in)
-		log_info("%s on VNI %u %s, as uid %u said before it came%s%s",
-			 o->conf.tag, o->conf.vni,
-			 intent_words[in->state - VNIMESH_STATE_UP],
-			 (unsigned int)in->uid, in->reason[0] ? ": " : "",
-			 in->reason);
 }
 
 const char *local_register(struct local *l, struct service_conf *conf,
@@ -174,7 +131,7 @@ const char *local_register(struct local *l, struct service_conf *conf,
 	if (durable_add(&l->durable, tag, v->vni, v->ifindex, uid, def))
 		why = "no memory";
 	else
-		why = save(l);
+		why = local_save(l);
 	o = why ? NULL : local_add(l, conf);
 	if (!o)
 		put_back(l, &was);
@@ -185,7 +142,7 @@ const char *local_register(struct local *l, struct service_conf *conf,
 	log_info("%s on VNI %u is registered by uid %u", tag, v->vni,
 		 (unsigned int)uid);
 	if (!old)
-		log_born(l, o);
+		local_intent_born(l, o);
 	served(l);
 	local_apply(l, o);
 	return NULL;
@@ -196,21 +153,11 @@ const char *local_register(struct local *l, struct service_conf *conf,
  */
 static void forget(struct local *l, const char *tag, uint32_t vni)
 {
-	struct intent in = intent_about(l, tag, vni);
+	struct intent in = local_intent_about(l, tag, vni);
 
 	in.state = VNIMESH_STATE_UP;
 	durable_set_intent(&l->durable, &in);
 	durable_del(&l->durable, tag, vni);
-}
-
-static void log_forgotten(struct local *l, const struct intent *in)
-{
-	if (in->state == VNIMESH_STATE_UP)
-		return;
-	l->forgotten++;
-	log_info("%s on VNI %u goes, and with it that it %s, by uid %u",
-		 in->tag, in->vni, intent_words[in->state - VNIMESH_STATE_UP],
-		 (unsigned int)in->uid);
 }
 
 const char *local_deregister(struct local *l, const char *tag, uint32_t vni,
@@ -229,9 +176,9 @@ const char *local_deregister(struct local *l, const char *tag, uint32_t vni,
 	if (why)
 		return why;
 	was = keep(l, tag, vni);
-	in = intent_about(l, tag, vni);
+	in = local_intent_about(l, tag, vni);
 	forget(l, tag, vni);
-	why = save(l);
+	why = local_save(l);
 	if (why) {
 		put_back(l, &was);
 		durable_set_intent(&l->durable, &in);
@@ -239,7 +186,7 @@ const char *local_deregister(struct local *l, const char *tag, uint32_t vni,
 	json_decref(was.def);
 	if (why)
 		return why;
-	log_forgotten(l, &in);
+	local_intent_gone(l, &in);
 	local_leave(l, o);
 	sorted_take(&l->own, o);
 	local_own_free(o);
@@ -260,9 +207,9 @@ static bool lives(void *elem, void *data)
 	r = durable_find(&l->durable, o->conf.tag, o->conf.vni);
 	if (r && v && v->ifindex == r->ifindex)
 		return true;
-	in = intent_about(l, o->conf.tag, o->conf.vni);
+	in = local_intent_about(l, o->conf.tag, o->conf.vni);
 	forget(l, o->conf.tag, o->conf.vni);
-	log_forgotten(l, &in);
+	local_intent_gone(l, &in);
 	local_leave(l, o);
 	return false;
 }
@@ -275,7 +222,7 @@ void local_sweep(struct local *l)
 	if (l->own.n == n)
 		return;
 	served(l);
-	save(l);
+	local_save(l);
 }
 
 static bool parse(const json_t *def, const struct check_allow *allow,
@@ -313,9 +260,9 @@ void local_restore(struct local *l)
 		if (!parse(r->def, &l->m->conf.allow, &conf)) {
 			log_warn("%s on VNI %u is registered no more: this configuration does not allow it",
 				 r->tag, r->vni);
-			in = intent_about(l, r->tag, r->vni);
+			in = local_intent_about(l, r->tag, r->vni);
 			forget(l, in.tag, in.vni);
-			log_forgotten(l, &in);
+			local_intent_gone(l, &in);
 			continue;
 		}
 		o = local_add(l, &conf);
@@ -324,84 +271,6 @@ void local_restore(struct local *l)
 			o->runtime = true;
 		i++;
 	}
-}
-
-static bool is_about_nobody(const struct local *l, const struct intent *in)
-{
-	size_t i;
-
-	return in->vni ? !local_find(l, in->tag, in->vni) :
-			 !local_of_tag(l, in->tag, &i);
-}
-
-/* The oldest one of @uid about nobody goes; who is root takes that of anybody. */
-static bool make_room(struct local *l, uid_t uid)
-{
-	const struct intent *in, *oldest = NULL;
-	struct intent go;
-	size_t i;
-
-	for (i = 0; i < l->durable.n_intents; i++) {
-		in = &l->durable.intents[i];
-		if ((!uid || in->uid == uid) && is_about_nobody(l, in) &&
-		    (!oldest || in->since < oldest->since))
-			oldest = in;
-	}
-	if (!oldest)
-		return false;
-	go = *oldest;
-	log_info("the intent of uid %u about %s on VNI %u, which is not here, makes room",
-		 (unsigned int)go.uid, go.tag, go.vni);
-	go.state = VNIMESH_STATE_UP;
-	durable_set_intent(&l->durable, &go);
-	l->forgotten++;
-	return true;
-}
-
-static const char *may_intend(struct local *l, const struct intent *in)
-{
-	const char *why = share_intent(&l->shares, &l->durable, in);
-
-	if (why && make_room(l, in->uid))
-		why = share_intent(&l->shares, &l->durable, in);
-	return why ? why : share_change(&l->shares, in->uid, loop_now());
-}
-
-const char *local_intent(struct local *l, const struct intent *in)
-{
-	struct intent old = intent_about(l, in->tag, in->vni);
-	size_t i, n = local_of_tag(l, in->tag, &i);
-	bool any = false;
-	const char *why;
-	struct own *o;
-
-	if (is_about_nobody(l, in) && old.state == VNIMESH_STATE_UP)
-		return "no such member on this host";
-	why = may_intend(l, in);
-	if (why)
-		return why;
-	if (durable_set_intent(&l->durable, in))
-		return "no memory";
-	why = save(l);
-	if (why) {
-		durable_set_intent(&l->durable, &old);
-		return why;
-	}
-	for (; n; n--, i++) {
-		o = l->own.v[i];
-		if (in->vni && o->conf.vni != in->vni)
-			continue;
-		any = true;
-		log_info("%s on VNI %u %s, by uid %u%s%s", in->tag,
-			 o->conf.vni, intent_words[in->state - VNIMESH_STATE_UP],
-			 (unsigned int)in->uid, in->reason[0] ? ": " : "",
-			 in->reason);
-		if (o->seq)
-			local_tell(l, o);
-	}
-	if (!any)
-		log_info("the intent about %s is forgotten", in->tag);
-	return NULL;
 }
 
 /* ---- who is the primary ---- */
