@@ -119,12 +119,17 @@ static bool is_here(const char *tag)
 	return local_find(mesh->local, tag, VNI);
 }
 
-static bool is_drained(const char *tag)
+static uint8_t intent_of(const char *tag)
 {
 	const struct intent *in;
 
 	in = durable_intent(&mesh->local->durable, tag, VNI);
-	return in && in->state == VNIMESH_STATE_DRAIN;
+	return in ? in->state : VNIMESH_STATE_UP;
+}
+
+static bool is_drained(const char *tag)
+{
+	return intent_of(tag) == VNIMESH_STATE_DRAIN;
 }
 
 static uint32_t weight_of(const char *tag)
@@ -134,14 +139,14 @@ static uint32_t weight_of(const char *tag)
 	return o ? o->conf.weight : 0;
 }
 
-/* An intent of a registered member ends with it, and with nothing else. */
+/* A user's intent about a registered member ends with it, and with nothing else. */
 static void test_intent_goes(void)
 {
 	start();
 	devices(10);
-	ok(!*regist(0, "app", 1) && !*intend(0, "app", VNI, "drain") &&
+	ok(!*regist(0, "app", 1) && !*intend(USER, "app", VNI, "drain") &&
 	   is_drained("app"), "told: a registered member that is drained");
-	ok(!*intend(0, "filed", VNI, "drain") && is_drained("filed"),
+	ok(!*intend(USER, "filed", VNI, "drain") && is_drained("filed"),
 	   "told: one of a file, too");
 	ok(!*regist(0, "wide", 1) && !*intend(0, "wide", 0, "drain"),
 	   "told: all of a tag");
@@ -162,11 +167,43 @@ static void test_intent_goes(void)
 	   "told: so it is on disk");
 	ok(!*regist(0, "app", 1) && is_here("app") && !is_drained("app"),
 	   "told: the next one there is not drained");
-	ok(!*intend(0, "app", VNI, "drain") && !*deregister(0, "app") &&
+	ok(!*intend(USER, "app", VNI, "drain") && !*deregister(0, "app") &&
 	   !*regist(0, "app", 1) && !is_drained("app"),
 	   "told: nor after it was taken back");
 	ok(!*regist(0, "wide", 1) && is_drained("wide"),
 	   "told: what is said about a tag counts for who comes later");
+}
+
+/* What root says holds until root takes it back, whoever comes and goes. */
+static void test_root_said(void)
+{
+	ok(!*regist(USER, "job", 1) && !*intend(0, "job", VNI, "drain") &&
+	   is_drained("job"), "root: drains the member of a user");
+	ok(strstr(intend(USER, "job", VNI, "up"), "only root takes it back") &&
+	   is_drained("job"), "root: who cannot take it back");
+	ok(!*intend(USER, "job", VNI, "maint") &&
+	   intent_of("job") == VNIMESH_STATE_MAINT,
+	   "root: but say more; the worst counts");
+	devices(20);
+	ok(!is_here("job") && is_drained("job"),
+	   "root: with the device goes the member and what its user said");
+	ok(!*regist(USER, "job", 1) && is_drained("job"),
+	   "root: when it comes back it is drained as before");
+	ok(!*deregister(USER, "job") && !*regist(USER, "job", 1) &&
+	   is_drained("job"), "root: also when it was taken back");
+	restart();
+	ok(!is_here("job") && !*regist(USER, "job", 1) && is_drained("job"),
+	   "root: also when the agent starts anew");
+	ok(!*intend(USER, "job", VNI, "maint") &&
+	   !*intend(USER, "job", VNI, "up") && is_drained("job"),
+	   "root: what a user takes back is its own");
+	ok(!*intend(USER, "job", VNI, "maint") && !*intend(0, "job", VNI, "up") &&
+	   intent_of("job") == VNIMESH_STATE_UP, "root: takes back all");
+	ok(!*intend(0, "job", VNI, "drain") && !*deregister(USER, "job") &&
+	   !*intend(0, "job", VNI, "up") && !*regist(USER, "job", 1) &&
+	   !is_drained("job") && !*deregister(USER, "job"),
+	   "root: also what is about nobody");
+	ok(!*regist(0, "app", 1) && !*regist(0, "wide", 1), "root: and others");
 }
 
 /* What cannot be written did not happen. */
@@ -175,7 +212,7 @@ static void test_not_written(void)
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/state/local.json.new", dir);
-	ok(!*regist(0, "old", 1) && !*intend(0, "old", VNI, "drain"),
+	ok(!*regist(0, "old", 1) && !*intend(USER, "old", VNI, "drain"),
 	   "not written: a member");
 	if (mkdir(path, 0700))
 		exit(1);
@@ -183,12 +220,14 @@ static void test_not_written(void)
 	   weight_of("old") == 1, "not written: another definition");
 	ok(strstr(regist(0, "new", 2), "cannot be written") &&
 	   !is_here("new"), "not written: another member");
+	ok(strstr(intend(USER, "old", VNI, "up"), "cannot be written") &&
+	   is_drained("old"), "not written: the end of an intent");
 	ok(strstr(intend(0, "old", VNI, "up"), "cannot be written") &&
 	   is_drained("old"), "not written: another intent");
 	ok(strstr(deregister(0, "old"), "cannot be written") &&
 	   is_here("old") && is_drained("old"), "not written: its end");
 	rmdir(path);
-	ok(!*intend(0, "app", VNI, "drain"), "not written: now it can be");
+	ok(!*intend(USER, "app", VNI, "drain"), "not written: now it can be");
 	restart();
 	ok(weight_of("old") == 1 && is_drained("old") && !is_here("new"),
 	   "not written: nothing of it is there");
@@ -196,9 +235,9 @@ static void test_not_written(void)
 	   !*deregister(0, "wide"), "not written: an end");
 }
 
-/* As it is written by an agent of this boot. */
+/* As it is written by an agent of this boot; the latest intent is of @last. */
 static void lay_file(const char *tag, unsigned int registered,
-		     unsigned int intents, uid_t uid)
+		     unsigned int intents, uid_t uid, uid_t last)
 {
 	char path[128], boot[64] = "";
 	unsigned int i;
@@ -216,7 +255,8 @@ static void lay_file(const char *tag, unsigned int registered,
 	fprintf(f, "{\"format\":1,\"boot\":\"%s\",\"intent\":[", boot);
 	for (i = 0; i < intents; i++)
 		fprintf(f, "%s{\"tag\":\"%s%u\",\"vni\":%u,\"state\":\"drain\",\"uid\":%u,\"since\":%u}",
-			i ? "," : "", tag, i, VNI, (unsigned int)uid, 1000 + i);
+			i ? "," : "", tag, i, VNI,
+			(unsigned int)(i + 1 < intents ? uid : last), 1000 + i);
 	fprintf(f, "],\"registered\":[");
 	for (i = 0; i < registered; i++)
 		fprintf(f, "%s{\"ifindex\":10,\"uid\":%u,\"service\":{\"tag\":\"%s%u\",\"vni\":%u,\"check\":{\"type\":\"ttl\",\"ttl_ms\":60000}}}",
@@ -226,26 +266,35 @@ static void lay_file(const char *tag, unsigned int registered,
 		exit(1);
 }
 
+static bool is_intended(const char *tag)
+{
+	return durable_intent(&mesh->local->durable, tag, VNI);
+}
+
 static void test_room(void)
 {
 	const struct durable *d;
+	char last[16];
 
-	lay_file("gone", 0, INTENTS_MAX, 0);
+	lay_file("gone", 0, INTENTS_MAX, 0, USER);
 	restart();
 	d = &mesh->local->durable;
+	snprintf(last, sizeof(last), "gone%u", INTENTS_MAX - 1);
 	ok(d->n_intents == INTENTS_MAX, "room: intents about nobody, and no place");
 	ok(!*intend(0, "filed", VNI, "drain") && is_drained("filed") &&
 	   d->n_intents == INTENTS_MAX && mesh->local->forgotten == 1,
 	   "room: one of them goes for one about somebody");
-	ok(!durable_intent(d, "gone0", VNI) && durable_intent(d, "gone1", VNI),
-	   "room: the oldest");
+	ok(!is_intended(last) && is_intended("gone0"), "room: that of a user");
+	ok(!*intend(0, "filed", 0, "drain") && !is_intended("gone0") &&
+	   is_intended("gone1") && mesh->local->forgotten == 2,
+	   "room: only when there is none, the oldest of root");
 }
 
 static void test_shares(void)
 {
 	char text[128];
 
-	lay_file("its", SHARE_REGISTERED, SHARE_INTENTS, USER);
+	lay_file("its", SHARE_REGISTERED, SHARE_INTENTS, USER, USER);
 	restart();
 	ok(is_here("its0") && is_drained("its0"), "share: a user has all it may");
 	ok(strstr(regist(USER, "more", 1), "this user has as many registrations"),
@@ -257,11 +306,13 @@ static void test_shares(void)
 	   "share: no intent more");
 	ok(!*intend(USER, "its0", VNI, "maint") &&
 	   !*intend(0, "more", VNI, "drain"), "share: another one, and of others");
+	ok(strstr(intend(USER, "more", VNI, "drain"), "this user has as many intents"),
+	   "share: root's has no place for a user's");
 	ok(!*intend(USER, "its0", VNI, "up") &&
 	   !*intend(USER, "more", VNI, "drain"), "share: one ended, one begun");
 	ok(!*deregister(USER, "its1") && !*regist(USER, "its1", 1),
 	   "share: one less, one more");
-	ok(mesh->local->shares.refused_share == 2, "share: what was refused counts");
+	ok(mesh->local->shares.refused_share == 3, "share: what was refused counts");
 	snprintf(text, sizeof(text), "VNI %u is not granted", VNI);
 	ok(strstr(regist(USER + 1, "x", 1), text), "share: nobody without a grant");
 }
@@ -331,6 +382,7 @@ int main(int argc, char **argv)
 		   "\"grants\":[{\"uid\":%u,\"vnis\":[%u]}]}", dir, dir, USER,
 		   VNI);
 	test_intent_goes();
+	test_root_said();
 	test_not_written();
 	test_room();
 	test_shares();

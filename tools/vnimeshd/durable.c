@@ -234,30 +234,41 @@ const struct intent *durable_intent(const struct durable *d, const char *tag,
 	return worst;
 }
 
-int durable_set_intent(struct durable *d, const struct intent *intent)
+const struct intent *durable_said(const struct durable *d, const char *tag,
+				  uint32_t vni, bool by_root)
 {
-	struct intent *v;
+	const struct intent *in;
 	size_t i;
 
-	for (i = 0; i < d->n_intents; i++)
-		if (d->intents[i].vni == intent->vni &&
-		    !strcmp(d->intents[i].tag, intent->tag))
-			break;
+	for (i = 0; i < d->n_intents; i++) {
+		in = &d->intents[i];
+		if (in->vni == vni && !in->uid == by_root &&
+		    !strcmp(in->tag, tag))
+			return in;
+	}
+	return NULL;
+}
+
+int durable_set_intent(struct durable *d, const struct intent *intent)
+{
+	struct intent *v = (struct intent *)
+		durable_said(d, intent->tag, intent->vni, !intent->uid);
+
 	if (intent->state == VNIMESH_STATE_UP) {
-		if (i < d->n_intents)
-			d->intents[i] = d->intents[--d->n_intents];
+		if (v)
+			*v = d->intents[--d->n_intents];
 		return 0;
 	}
-	if (i == d->n_intents) {
-		if (i == INTENTS_MAX)
+	if (!v) {
+		if (d->n_intents == INTENTS_MAX)
 			return -ENOSPC;
-		v = realloc(d->intents, (i + 1) * sizeof(*v));
+		v = realloc(d->intents, (d->n_intents + 1) * sizeof(*v));
 		if (!v)
 			return -ENOMEM;
 		d->intents = v;
-		d->n_intents++;
+		v += d->n_intents++;
 	}
-	d->intents[i] = *intent;
+	*v = *intent;
 	return 0;
 }
 

@@ -4,8 +4,9 @@
  * state_dir/local.json: members registered at run time, and the intent to
  * drain members or to keep them in maintenance.
  *
- * A registration lives as long as its VNI's device. The file is written as a
- * whole before the answer is given; what is not durable did not happen.
+ * A registration lives as long as its VNI's device; what root intends lives until
+ * root takes it back. The file is written as a whole before the answer is given;
+ * what is not durable did not happen.
  */
 #ifndef VNIMESHD_DURABLE_H
 #define VNIMESHD_DURABLE_H
@@ -25,6 +26,7 @@
 #define INTENTS_MAX	4096
 #define REGISTERED_MAX	1024
 
+/* Of root or of users, who may say another thing about the same. */
 struct intent {
 	char tag[TAG_MAX + 1];
 	uint32_t vni;		/* 0: all members of the tag on this host */
@@ -63,8 +65,11 @@ int durable_save(const struct durable *d);
 /* The worst intent about a member, or NULL. */
 const struct intent *durable_intent(const struct durable *d, const char *tag,
 				    uint32_t vni);
-/* Replaces what was about just the same; state VNIMESH_STATE_UP removes it.
- * 0 or a negative errno; durable_save() is the caller's.
+/* What root, or users, say about just that, or NULL. */
+const struct intent *durable_said(const struct durable *d, const char *tag,
+				  uint32_t vni, bool by_root);
+/* Replaces what root, or users, said about just the same; state VNIMESH_STATE_UP
+ * removes it. 0 or a negative errno; durable_save() is the caller's.
  */
 int durable_set_intent(struct durable *d, const struct intent *intent);
 

@@ -22,15 +22,15 @@ uint8_t local_state(const struct local *l, const struct own *o)
 }
 
 struct intent local_intent_about(const struct local *l, const char *tag,
-				 uint32_t vni)
+				 uint32_t vni, bool by_root)
 {
-	struct intent none = { .vni = vni, .state = VNIMESH_STATE_UP };
-	size_t i;
+	const struct intent *in = durable_said(&l->durable, tag, vni, by_root);
+	struct intent none = {
+		.vni = vni, .state = VNIMESH_STATE_UP, .uid = !by_root,
+	};
 
-	for (i = 0; i < l->durable.n_intents; i++)
-		if (l->durable.intents[i].vni == vni &&
-		    !strcmp(l->durable.intents[i].tag, tag))
-			return l->durable.intents[i];
+	if (in)
+		return *in;
 	snprintf(none.tag, sizeof(none.tag), "%s", tag);
 	return none;
 }
@@ -66,6 +66,14 @@ static bool is_about_nobody(const struct local *l, const struct intent *in)
 			 !local_of_tag(l, in->tag, &i);
 }
 
+/* What users said goes first. */
+static bool goes_before(const struct intent *a, const struct intent *b)
+{
+	if (!a->uid != !b->uid)
+		return a->uid;
+	return a->since < b->since;
+}
+
 /* The oldest one of @uid about nobody goes; who is root takes that of anybody. */
 static bool make_room(struct local *l, uid_t uid)
 {
@@ -76,7 +84,7 @@ static bool make_room(struct local *l, uid_t uid)
 	for (i = 0; i < l->durable.n_intents; i++) {
 		in = &l->durable.intents[i];
 		if ((!uid || in->uid == uid) && is_about_nobody(l, in) &&
-		    (!oldest || in->since < oldest->since))
+		    (!oldest || goes_before(in, oldest)))
 			oldest = in;
 	}
 	if (!oldest)
@@ -99,39 +107,85 @@ static const char *may_intend(struct local *l, const struct intent *in)
 	return why ? why : share_change(&l->shares, in->uid, loop_now());
 }
 
-const char *local_intent(struct local *l, const struct intent *in)
+/* What root said is for root to take back; users may say more than that. */
+static const char *refusal(const struct local *l, const struct intent *in)
 {
-	struct intent old = local_intent_about(l, in->tag, in->vni);
+	const struct durable *d = &l->durable;
+	bool users = durable_said(d, in->tag, in->vni, false);
+	bool root = durable_said(d, in->tag, in->vni, true);
+
+	if (is_about_nobody(l, in) && !users && (in->uid || !root))
+		return "no such member on this host";
+	if (in->uid && in->state == VNIMESH_STATE_UP && !users &&
+	    durable_intent(d, in->tag, in->vni))
+		return "root said so, and only root takes it back";
+	return NULL;
+}
+
+/* What root takes back is taken back, whoever said it. */
+static int set(struct local *l, const struct intent *in)
+{
+	struct intent users = *in;
+
+	users.uid = 1;
+	if (!in->uid && in->state == VNIMESH_STATE_UP)
+		durable_set_intent(&l->durable, &users);
+	return durable_set_intent(&l->durable, in);
+}
+
+static void log_set(const struct local *l, const struct own *o,
+		    const struct intent *in)
+{
+	const struct intent *left = durable_intent(&l->durable, o->conf.tag,
+						   o->conf.vni);
+
+	if (in->state == VNIMESH_STATE_UP && left)
+		log_info("%s on VNI %u still %s, by uid %u, whatever uid %u takes back",
+			 o->conf.tag, o->conf.vni,
+			 intent_words[left->state - VNIMESH_STATE_UP],
+			 (unsigned int)left->uid, (unsigned int)in->uid);
+	else
+		log_info("%s on VNI %u %s, by uid %u%s%s", o->conf.tag,
+			 o->conf.vni, intent_words[in->state - VNIMESH_STATE_UP],
+			 (unsigned int)in->uid, in->reason[0] ? ": " : "",
+			 in->reason);
+}
+
+static void tell(struct local *l, const struct intent *in)
+{
 	size_t i, n = local_of_tag(l, in->tag, &i);
 	bool any = false;
-	const char *why;
 	struct own *o;
 
-	if (is_about_nobody(l, in) && old.state == VNIMESH_STATE_UP)
-		return "no such member on this host";
-	why = may_intend(l, in);
-	if (why)
-		return why;
-	if (durable_set_intent(&l->durable, in))
-		return "no memory";
-	why = local_save(l);
-	if (why) {
-		durable_set_intent(&l->durable, &old);
-		return why;
-	}
 	for (; n; n--, i++) {
 		o = l->own.v[i];
 		if (in->vni && o->conf.vni != in->vni)
 			continue;
 		any = true;
-		log_info("%s on VNI %u %s, by uid %u%s%s", in->tag,
-			 o->conf.vni, intent_words[in->state - VNIMESH_STATE_UP],
-			 (unsigned int)in->uid, in->reason[0] ? ": " : "",
-			 in->reason);
+		log_set(l, o, in);
 		if (o->seq)
 			local_tell(l, o);
 	}
 	if (!any)
 		log_info("the intent about %s is forgotten", in->tag);
+}
+
+const char *local_intent(struct local *l, const struct intent *in)
+{
+	struct intent root = local_intent_about(l, in->tag, in->vni, true);
+	struct intent users = local_intent_about(l, in->tag, in->vni, false);
+	const char *why = refusal(l, in);
+
+	if (!why)
+		why = may_intend(l, in);
+	if (why)
+		return why;
+	why = set(l, in) ? "no memory" : local_save(l);
+	if (why) {
+		durable_set_intent(&l->durable, &root);
+		durable_set_intent(&l->durable, &users);
+		return why;
+	}
+	tell(l, in);
 	return NULL;
 }

@@ -29,9 +29,9 @@ void local_restore(struct local *l);
 /* What was told, to disk: NULL, or why not. */
 const char *local_save(struct local *l);
 
-/* What is said about just that, to go back to. */
+/* What root, or users, say about just that, to go back to. */
 struct intent local_intent_about(const struct local *l, const char *tag,
-				 uint32_t vni);
+				 uint32_t vni, bool by_root);
 /* Nobody is to wonder why a new member serves nobody. */
 void local_intent_born(const struct local *l, const struct own *o);
 /* It ended with its member. */

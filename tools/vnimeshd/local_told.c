@@ -148,16 +148,19 @@ const char *local_register(struct local *l, struct service_conf *conf,
 	return NULL;
 }
 
-/* With a registration goes what was said about just that member: the next one on
- * this VNI is another.
+/* With a registration goes what users said about just that member: the next one
+ * on this VNI is another. What root said is of whoever runs this host. The former
+ * is returned, to go back to.
  */
-static void forget(struct local *l, const char *tag, uint32_t vni)
+static struct intent forget(struct local *l, const char *tag, uint32_t vni)
 {
-	struct intent in = local_intent_about(l, tag, vni);
+	struct intent in = local_intent_about(l, tag, vni, false);
+	struct intent end = in;
 
-	in.state = VNIMESH_STATE_UP;
-	durable_set_intent(&l->durable, &in);
+	end.state = VNIMESH_STATE_UP;
+	durable_set_intent(&l->durable, &end);
 	durable_del(&l->durable, tag, vni);
+	return in;
 }
 
 const char *local_deregister(struct local *l, const char *tag, uint32_t vni,
@@ -176,8 +179,7 @@ const char *local_deregister(struct local *l, const char *tag, uint32_t vni,
 	if (why)
 		return why;
 	was = keep(l, tag, vni);
-	in = local_intent_about(l, tag, vni);
-	forget(l, tag, vni);
+	in = forget(l, tag, vni);
 	why = local_save(l);
 	if (why) {
 		put_back(l, &was);
@@ -207,8 +209,7 @@ static bool lives(void *elem, void *data)
 	r = durable_find(&l->durable, o->conf.tag, o->conf.vni);
 	if (r && v && v->ifindex == r->ifindex)
 		return true;
-	in = local_intent_about(l, o->conf.tag, o->conf.vni);
-	forget(l, o->conf.tag, o->conf.vni);
+	in = forget(l, o->conf.tag, o->conf.vni);
 	local_intent_gone(l, &in);
 	local_leave(l, o);
 	return false;
@@ -260,7 +261,8 @@ void local_restore(struct local *l)
 		if (!parse(r->def, &l->m->conf.allow, &conf)) {
 			log_warn("%s on VNI %u is registered no more: this configuration does not allow it",
 				 r->tag, r->vni);
-			in = local_intent_about(l, r->tag, r->vni);
+			in = local_intent_about(l, r->tag, r->vni, false);
+			/* *r goes with it. */
 			forget(l, in.tag, in.vni);
 			local_intent_gone(l, &in);
 			continue;

@@ -75,7 +75,8 @@ const char *share_intent(struct shares *s, const struct durable *d,
 		return NULL;
 	for (i = 0; i < d->n_intents; i++) {
 		v = &d->intents[i];
-		if (v->vni == in->vni && !strcmp(v->tag, in->tag)) {
+		if (v->vni == in->vni && !v->uid == !in->uid &&
+		    !strcmp(v->tag, in->tag)) {
 			if (v->uid == in->uid)
 				return NULL;
 			continue;
