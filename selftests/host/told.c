@@ -288,6 +288,43 @@ static void test_room(void)
 	ok(!*intend(0, "filed", 0, "drain") && !is_intended("gone0") &&
 	   is_intended("gone1") && mesh->local->forgotten == 2,
 	   "room: only when there is none, the oldest of root");
+	ok(mesh->local->shares.refused_full == 0, "room: nothing was refused");
+}
+
+/* Who is refused takes nobody's place. */
+static void test_room_is_kept(void)
+{
+	const struct durable *d;
+	unsigned int i, n = 0;
+	char path[128];
+	bool kept = false;
+
+	snprintf(path, sizeof(path), "%s/state/local.json.new", dir);
+	lay_file("gone", 0, INTENTS_MAX, 0, 0);
+	restart();
+	d = &mesh->local->durable;
+	if (mkdir(path, 0700))
+		exit(1);
+	ok(strstr(intend(0, "filed", VNI, "drain"), "cannot be written") &&
+	   d->n_intents == INTENTS_MAX && !is_drained("filed") &&
+	   is_intended("gone0") && mesh->local->forgotten == 0,
+	   "room: what cannot be written takes none");
+	rmdir(path);
+	ok(!*intend(0, "filed", VNI, "drain") && !is_intended("gone0"),
+	   "room: what can be does");
+	lay_file("gone", 0, SHARE_INTENTS, USER, USER);
+	restart();
+	d = &mesh->local->durable;
+	/* A slow machine may let the next one pass. */
+	for (i = 0; !n && i < 20; i++) {
+		while (!share_change(&mesh->local->shares, USER, loop_now()))
+			;
+		n = strstr(intend(USER, "filed", VNI, i % 2 ? "drain" : "maint"),
+			   "changes more than it may") != NULL;
+		kept = is_intended("gone0") == !is_intended("filed");
+	}
+	ok(n && kept && d->n_intents == SHARE_INTENTS,
+	   "room: who asks too often takes none");
 }
 
 static void test_shares(void)
@@ -385,6 +422,7 @@ int main(int argc, char **argv)
 	test_root_said();
 	test_not_written();
 	test_room();
+	test_room_is_kept();
 	test_shares();
 	test_rate();
 	mesh_free(mesh);

@@ -74,11 +74,10 @@ static bool goes_before(const struct intent *a, const struct intent *b)
 	return a->since < b->since;
 }
 
-/* The oldest one of @uid about nobody goes; who is root takes that of anybody. */
-static bool make_room(struct local *l, uid_t uid)
+/* The oldest one of @uid about nobody, or for root of anybody. */
+static const struct intent *dispensable(const struct local *l, uid_t uid)
 {
 	const struct intent *in, *oldest = NULL;
-	struct intent go;
 	size_t i;
 
 	for (i = 0; i < l->durable.n_intents; i++) {
@@ -87,25 +86,14 @@ static bool make_room(struct local *l, uid_t uid)
 		    (!oldest || goes_before(in, oldest)))
 			oldest = in;
 	}
-	if (!oldest)
-		return false;
-	go = *oldest;
-	log_info("the intent of uid %u about %s on VNI %u, which is not here, makes room",
-		 (unsigned int)go.uid, go.tag, go.vni);
-	go.state = VNIMESH_STATE_UP;
-	durable_set_intent(&l->durable, &go);
-	l->forgotten++;
-	return true;
+	return oldest;
 }
 
-static const char *may_intend(struct local *l, const struct intent *in)
-{
-	const char *why = share_intent(&l->shares, &l->durable, in);
-
-	if (why && make_room(l, in->uid))
-		why = share_intent(&l->shares, &l->durable, in);
-	return why ? why : share_change(&l->shares, in->uid, loop_now());
-}
+/* A change that is not on disk yet: what there was, and who made room for it. */
+struct change {
+	struct intent root, users;	/* about just that */
+	struct intent gone;		/* state up: nobody */
+};
 
 /* What root said is for root to take back; users may say more than that. */
 static const char *refusal(const struct local *l, const struct intent *in)
@@ -122,15 +110,45 @@ static const char *refusal(const struct local *l, const struct intent *in)
 	return NULL;
 }
 
-/* What root takes back is taken back, whoever said it. */
-static int set(struct local *l, const struct intent *in)
+static const char *make_room(struct local *l, const struct intent *in,
+			     struct intent *gone)
 {
+	const struct intent *go = NULL;
+	struct intent end;
+
+	if (!share_has_intent(&l->durable, in))
+		go = dispensable(l, in->uid);
+	if (go) {
+		*gone = *go;
+		end = *go;
+		end.state = VNIMESH_STATE_UP;
+		durable_set_intent(&l->durable, &end);
+	}
+	return share_intent(&l->shares, &l->durable, in);
+}
+
+/* What root takes back is taken back, whoever said it. */
+static const char *change(struct local *l, const struct intent *in,
+			  struct change *c)
+{
+	const char *why = make_room(l, in, &c->gone);
 	struct intent users = *in;
 
+	if (why)
+		return why;
 	users.uid = 1;
 	if (!in->uid && in->state == VNIMESH_STATE_UP)
 		durable_set_intent(&l->durable, &users);
-	return durable_set_intent(&l->durable, in);
+	return durable_set_intent(&l->durable, in) ? "no memory" : local_save(l);
+}
+
+/* There is room: it was there. */
+static void go_back(struct local *l, const struct change *c)
+{
+	durable_set_intent(&l->durable, &c->root);
+	durable_set_intent(&l->durable, &c->users);
+	if (c->gone.state != VNIMESH_STATE_UP)
+		durable_set_intent(&l->durable, &c->gone);
 }
 
 static void log_set(const struct local *l, const struct own *o,
@@ -172,19 +190,27 @@ static void tell(struct local *l, const struct intent *in)
 
 const char *local_intent(struct local *l, const struct intent *in)
 {
-	struct intent root = local_intent_about(l, in->tag, in->vni, true);
-	struct intent users = local_intent_about(l, in->tag, in->vni, false);
+	struct change c = {
+		.root = local_intent_about(l, in->tag, in->vni, true),
+		.users = local_intent_about(l, in->tag, in->vni, false),
+		.gone = { .state = VNIMESH_STATE_UP },
+	};
 	const char *why = refusal(l, in);
 
+	/* Who asks too often costs nobody a place. */
 	if (!why)
-		why = may_intend(l, in);
+		why = share_change(&l->shares, in->uid, loop_now());
 	if (why)
 		return why;
-	why = set(l, in) ? "no memory" : local_save(l);
+	why = change(l, in, &c);
 	if (why) {
-		durable_set_intent(&l->durable, &root);
-		durable_set_intent(&l->durable, &users);
+		go_back(l, &c);
 		return why;
+	}
+	if (c.gone.state != VNIMESH_STATE_UP) {
+		l->forgotten++;
+		log_info("the intent of uid %u about %s on VNI %u, which is not here, made room",
+			 (unsigned int)c.gone.uid, c.gone.tag, c.gone.vni);
 	}
 	tell(l, in);
 	return NULL;

@@ -65,33 +65,51 @@ const char *share_register(struct shares *s, const struct durable *d, uid_t uid,
 		     "more registrations than are kept";
 }
 
-const char *share_intent(struct shares *s, const struct durable *d,
-			 const struct intent *in)
+enum fit { FITS, SHARE_USED, ALL_USED };
+
+static enum fit fit_of(const struct durable *d, const struct intent *in)
 {
 	const struct intent *v;
 	size_t i, its = 0, all = 0, others = 0;
 
 	if (in->state == VNIMESH_STATE_UP)
-		return NULL;
+		return FITS;
 	for (i = 0; i < d->n_intents; i++) {
 		v = &d->intents[i];
 		if (v->vni == in->vni && !v->uid == !in->uid &&
 		    !strcmp(v->tag, in->tag)) {
 			if (v->uid == in->uid)
-				return NULL;
+				return FITS;
 			continue;
 		}
 		its += v->uid == in->uid;
 		all += v->uid != 0;
 		others++;
 	}
-	if (in->uid && its >= SHARE_INTENTS) {
+	if (in->uid && its >= SHARE_INTENTS)
+		return SHARE_USED;
+	return (in->uid ? all < SHARE_INTENTS_ALL : others < INTENTS_MAX) ?
+	       FITS : ALL_USED;
+}
+
+bool share_has_intent(const struct durable *d, const struct intent *in)
+{
+	return fit_of(d, in) == FITS;
+}
+
+const char *share_intent(struct shares *s, const struct durable *d,
+			 const struct intent *in)
+{
+	switch (fit_of(d, in)) {
+	case FITS:
+		return NULL;
+	case SHARE_USED:
 		s->refused_share++;
 		return "this user has as many intents as it may, 128";
+	default:
+		s->refused_full++;
+		return in->uid ?
+		       "all users but root have as many intents as they may" :
+		       "more intents than are kept";
 	}
-	if (in->uid ? all < SHARE_INTENTS_ALL : others < INTENTS_MAX)
-		return NULL;
-	s->refused_full++;
-	return in->uid ? "all users but root have as many intents as they may" :
-			 "more intents than are kept";
 }

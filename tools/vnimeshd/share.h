@@ -38,7 +38,8 @@ const char *share_change(struct shares *s, uid_t uid, uint64_t now_us);
 /* ... keep one registration more, of the member @tag and @vni, */
 const char *share_register(struct shares *s, const struct durable *d, uid_t uid,
 			   const char *tag, uint32_t vni);
-/* ... or one intent more. */
+/* ... or one intent more; the former asks without counting a refusal. */
+bool share_has_intent(const struct durable *d, const struct intent *in);
 const char *share_intent(struct shares *s, const struct durable *d,
 			 const struct intent *in);
 
