@@ -1,32 +1,32 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What is said about bounds in several places is the same: kmod/limits.h and
-# Documentation/defaults.md; the counters of the uapi header, of the module's
+# What is said about bounds in several places is the same: kmod/limits.h,
+# tools/vnimeshd/limits.h and Documentation/defaults.md; the counters of the uapi header, of the module's
 # table (name, drop reason), of the tool, and Documentation/tracing.md.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=selftests/lib.sh
 . selftests/lib.sh
 
-limits=kmod/limits.h
+limits=kmod/limits.h prefix=VNIMESH_
 defaults=Documentation/defaults.md
 header=uapi/linux/vnimesh.h
 
-# value MACRO: of limits.h, by the compiler's own arithmetic.
+# value MACRO: of $limits, without its prefix, by the compiler's own arithmetic.
 value() {
 	local text
-	text=$(echo "VNIMESH_$1" | ${CC:-cc} -DHZ=1 -E -P -include $limits -x c - | tail -n 1)
+	text=$(echo "$prefix$1" | ${CC:-cc} -DHZ=1 -E -P -include $limits -x c - | tail -n 1)
 	echo $((text))
 }
 
 # numbers LABEL UNIT: of the row's second and third column, times in UNIT.
 numbers() {
 	grep -F "| $1 |" $defaults | awk -F'|' -v unit="$2" '
-	BEGIN { ms["ms"] = 1; ms["s"] = 1000; ms["min"] = 60000; ms["h"] = 3600000 }
+	BEGIN { ms["us"] = 0.001; ms["ms"] = 1; ms["s"] = 1000; ms["min"] = 60000; ms["h"] = 3600000 }
 	{
 		gsub(/`[^`]*`/, "", $4)
-		n = split($3 ", " $4, parts, /, | to /)
+		n = split($3 ", " $4, parts, /, |; | to /)
 		for (i = 1; i <= n; i++) {
 			words = split(parts[i], w, " ")
 			sum = 0; found = 0
@@ -53,7 +53,7 @@ row() {
 	shift 2
 	for name; do
 		want="$want${want:+ }$(value "$name")"
-		documented[VNIMESH_$name]=1
+		documented[$prefix$name]=1
 	done
 	check_is "$defaults: $label" "$want" "$(numbers "$label" "$unit")"
 }
@@ -87,9 +87,27 @@ check_is "$defaults: drain-time, up to 24 h" "$(value DRAIN_TIME_MAX)" "$((24 * 
 documented[VNIMESH_DRAIN_TIME_MAX]=1
 row "encapsulations inside each other" "" DEPTH_MAX
 
-missing=$(awk '/^#define VNIMESH_[A-Z0-9_]+[ \t]+[^ \t]/ { print $2 }' $limits |
-	while read -r name; do [ "${documented[$name]-}" ] || echo "$name"; done)
-check_is "every bound of $limits has its row in $defaults (or is missing here)" "" "$missing"
+all_documented() {
+	local missing
+	missing=$(awk -v name="^$prefix[A-Z0-9_]+\$" '$1 == "#define" && $2 ~ name && NF > 2 { print $2 }' $limits |
+		while read -r name; do [ "${documented[$name]-}" ] || echo "$name"; done)
+	check_is "every bound of $limits has its row in $defaults (or is missing here)" "" "$missing"
+}
+all_documented
+
+limits=tools/vnimeshd/limits.h prefix=
+row "grants" "" GRANTS_MAX
+row "registrations, intents kept" "" REGISTERED_MAX INTENTS_MAX
+row "... of one user but root; of all of them" "" SHARE_REGISTERED SHARE_INTENTS SHARE_REGISTERED_ALL SHARE_INTENTS_ALL
+row "... changes of one user but root: at once, a second" "" SHARE_BURST SHARE_RATE
+row "control socket: connections of root, of users with a grant, of all others" "" \
+	CONTROL_CONNECTIONS CONTROL_CONNECTIONS CONTROL_STRANGERS
+row "... of one user but root" "" CONTROL_UID
+row "... a line, time without a whole one" ms CONTROL_LINE_MAX CONTROL_IDLE_MS
+row "... answers in a turn, its time" us CONTROL_TURN CONTROL_TURN_US
+check "a user has a registration and an intent for each grant" \
+	test "$(value SHARE_REGISTERED)" -ge "$(value GRANTS_MAX)" -a "$(value SHARE_INTENTS)" -ge "$(value GRANTS_MAX)"
+all_documented
 
 # Counters: NAME NAME-AS-SHOWN, without the gauges.
 counters() {

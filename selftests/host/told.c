@@ -331,6 +331,10 @@ static void test_shares(void)
 {
 	char text[128];
 
+	lay_file("its", GRANTS_MAX - 1, GRANTS_MAX - 1, USER, USER);
+	restart();
+	ok(!*regist(USER, "filed2", 1) && !*intend(USER, "filed2", VNI, "drain"),
+	   "share: a member and an intent for each VNI that can be granted");
 	lay_file("its", SHARE_REGISTERED, SHARE_INTENTS, USER, USER);
 	restart();
 	ok(is_here("its0") && is_drained("its0"), "share: a user has all it may");

@@ -19,6 +19,7 @@
 #include "check_conf.h"
 #include "defaults.h"
 #include "facts.h"
+#include "limits.h"
 
 #define CONFIG_FILE		"/etc/vnimesh/vnimeshd.json"
 #define CONFIG_DEVICE		"mesh0"
@@ -40,7 +41,6 @@
 
 #define CONFIG_CONTROL		VNM_CONTROL_SOCKET
 #define CONFIG_CONTROL_MAX	107	/* what a socket's address holds */
-#define GRANTS_MAX		256
 
 /* A user of this host may act on this VNI. */
 struct grant {

@@ -8,26 +8,8 @@
 #ifndef VNIMESHD_CONTROL_H
 #define VNIMESHD_CONTROL_H
 
+#include "limits.h"
 #include "mesh.h"
-
-/* Places of root, of users with a grant, and of all others together, who can
- * be many by a range of uids of their own; none takes those of another kind.
- */
-#define CONTROL_CONNECTIONS	64
-#define CONTROL_STRANGERS	16
-/* ... and of one user but root. */
-#define CONTROL_UID		8
-#define CONTROL_LINE_MAX	65536
-/* A connection that asks nothing for so long makes room for others; half a
- * line is no question.
- */
-#define CONTROL_IDLE_MS		10000
-/* Answers in one turn of the loop, of all connections together. A turn that
- * took CONTROL_TURN_US is over as well, and as long as it took, all else has
- * the loop.
- */
-#define CONTROL_TURN		16
-#define CONTROL_TURN_US		2000
 
 struct control_stats {
 	unsigned int connections;	/* now */

@@ -18,13 +18,11 @@
 
 #include <jansson.h>
 
+#include "limits.h"
 #include "tag.h"
 
 #define DURABLE_FILE	"local.json"
 #define INTENT_REASON	200
-/* More would be a mistake, or an attack of one that was let in. */
-#define INTENTS_MAX	4096
-#define REGISTERED_MAX	1024
 
 /* Of root or of users, who may say another thing about the same. */
 struct intent {

@@ -7,6 +7,9 @@
 
 #include "share.h"
 
+#define STRING(n)	#n
+#define DIGITS(n)	STRING(n)
+
 /* One that has not been asked for longest has filled up since, or the users are
  * more than those with a grant can be.
  */
@@ -33,7 +36,8 @@ const char *share_change(struct shares *s, uid_t uid, uint64_t now_us)
 	if (!uid || peer_bucket_take(&share_of(s, uid, now_us)->changes, now_us))
 		return NULL;
 	s->refused_rate++;
-	return "this user changes more than it may, 64 times at once and 10 times a second";
+	return "this user changes more than it may, " DIGITS(SHARE_BURST)
+	       " times at once and " DIGITS(SHARE_RATE) " times a second";
 }
 
 const char *share_register(struct shares *s, const struct durable *d, uid_t uid,
@@ -56,7 +60,8 @@ const char *share_register(struct shares *s, const struct durable *d, uid_t uid,
 	}
 	if (uid && its >= SHARE_REGISTERED) {
 		s->refused_share++;
-		return "this user has as many registrations as it may, 128";
+		return "this user has as many registrations as it may, "
+		       DIGITS(SHARE_REGISTERED);
 	}
 	if (uid ? all < SHARE_REGISTERED_ALL : others < REGISTERED_MAX)
 		return NULL;
@@ -105,7 +110,8 @@ const char *share_intent(struct shares *s, const struct durable *d,
 		return NULL;
 	case SHARE_USED:
 		s->refused_share++;
-		return "this user has as many intents as it may, 128";
+		return "this user has as many intents as it may, "
+		       DIGITS(SHARE_INTENTS);
 	default:
 		s->refused_full++;
 		return in->uid ?

@@ -7,18 +7,9 @@
 #ifndef VNIMESHD_SHARE_H
 #define VNIMESHD_SHARE_H
 
-#include "config.h"
 #include "durable.h"
+#include "limits.h"
 #include "peer_session.h"
-
-/* Of REGISTERED_MAX and INTENTS_MAX: of one user, and of all users but root. */
-#define SHARE_REGISTERED	128
-#define SHARE_INTENTS		128
-#define SHARE_REGISTERED_ALL	(REGISTERED_MAX / 4 * 3)
-#define SHARE_INTENTS_ALL	(INTENTS_MAX / 4 * 3)
-/* Changes a second of one user, and so many at once. */
-#define SHARE_RATE		10
-#define SHARE_BURST		64
 
 struct share {
 	uid_t uid;
