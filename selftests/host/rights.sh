@@ -14,6 +14,7 @@ for tool in curl jq openssl sqlite3; do
 done
 
 config=$work/coordinator.json
+preload=$(cd "$(dirname "$0")/../preload" && pwd)/nodirsync.so
 db=$work/state.db
 tls=$work/tls
 pid=''
@@ -140,7 +141,17 @@ check_match "a further token, with its tags" "^vnimesh join $url vnm1" cat "$wor
 second=$(awk '{ print $4 }' "$work/join")
 check_match "a name that is taken" 'node 1 is "host1" already' bash -c '! "$@" 2>&1' bash \
 	vnimesh join "$url" "$second" name host1 underlay 192.0.2.12 config "$work/y.json" state-dir "$work/y"
-check_match "leaves the token as it is" '^node 2 "host2"' join_host host2 "$second" underlay 192.0.2.12
+# A state directory that cannot be synced, for good or by a failing disk.
+join_unsynced() {
+	local -x LD_PRELOAD=$preload NODIRSYNC=$1 ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
+	shift
+	join_host "$@" 2>&1
+}
+check_match "a disk that fails as well" 'ca.pem: Input/output error' \
+	eval "! join_unsynced 5 host2 '$second' underlay 192.0.2.12"
+check_match "leaves the token as it is" '^node 2 "host2"' join_unsynced 22 host2 "$second" underlay 192.0.2.12
+check_is "a file system that cannot sync directories is said to be one, once" 1 \
+	"$(grep -c 'cannot sync a directory' "$work/.output")"
 is "a request for a certificate that is none" '400 csr' "$(req "$admin" POST /v1/tokens '{"role": "join"}'; j .secret)" \
 	POST /v1/join '{"name": "z", "underlay": "192.0.2.13", "csr": "x"}'
 is "an administrator's token is none to join by" 403 "$admin" POST /v1/join \

@@ -5,11 +5,13 @@
  * control socket. Prints TAP.
  */
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "control_ops.h"
@@ -21,8 +23,21 @@
 #define USER	4242
 
 static char dir[64], file[128];
+static int dir_errno;	/* what syncing a directory ends with, 0: well */
 static struct loop *loop;
 static struct mesh *mesh;
+
+/* The agent's. */
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (dir_errno && !fstat(fd, &st) && S_ISDIR(st.st_mode)) {
+		errno = dir_errno;
+		return -1;
+	}
+	return syscall(SYS_fsync, fd);
+}
 
 /* VNI and VNI + 1 have devices, from @ifindex on. */
 static void devices(uint32_t ifindex)
@@ -227,7 +242,13 @@ static void test_not_written(void)
 	ok(strstr(deregister(0, "old"), "cannot be written") &&
 	   is_here("old") && is_drained("old"), "not written: its end");
 	rmdir(path);
-	ok(!*intend(USER, "app", VNI, "drain"), "not written: now it can be");
+	dir_errno = EIO;
+	ok(strstr(regist(0, "old", 2), "cannot be written") &&
+	   weight_of("old") == 1, "not written: the name of the file");
+	dir_errno = EINVAL;
+	ok(!*intend(USER, "app", VNI, "drain"),
+	   "not written: now it can be, if not the directory");
+	dir_errno = 0;
 	restart();
 	ok(weight_of("old") == 1 && is_drained("old") && !is_here("new"),
 	   "not written: nothing of it is there");

@@ -11,6 +11,7 @@
 #include <gnutls/x509.h>
 
 #include "cert.h"
+#include "dirsync.h"
 
 #define FILE_MAX	(1 << 20)
 
@@ -140,20 +141,6 @@ static void free_secret(char *text)
 	free(text);
 }
 
-/* A rename is durable only with the directory. */
-static int sync_dir(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 int cert_write(const char *dir, const char *name, const char *text,
 	       unsigned int mode)
 {
@@ -177,7 +164,7 @@ int cert_write(const char *dir, const char *name, const char *text,
 		err = -errno;
 	if (err)
 		unlink(tmp);
-	return err ? err : sync_dir(dir);
+	return err ? err : dir_sync(dir);
 }
 
 char *cert_read(const char *dir, const char *name)
@@ -252,7 +239,7 @@ static int settle(const char *dir, const struct pairs *p)
 		return -EKEYREJECTED;
 	}
 	if (!err)
-		err = sync_dir(dir);
+		err = dir_sync(dir);
 	return err ? err : 1;
 }
 

@@ -11,6 +11,7 @@
 
 #include <linux/vnimesh.h>
 
+#include "dirsync.h"
 #include "durable.h"
 #include "json.h"
 
@@ -196,15 +197,7 @@ static int replace(const struct durable *d, const char *text)
 	close(fd);
 	if (!err && rename(tmp, file))
 		err = -errno;
-	if (err)
-		return err;
-	/* The rename itself is durable only with the directory. */
-	fd = open(d->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-	return 0;
+	return err ? err : dir_sync(d->dir);
 }
 
 int durable_save(const struct durable *d)

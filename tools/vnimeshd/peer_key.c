@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dirsync.h"
 #include "peer_key.h"
 
 #define DIGITS	(2 * crypto_box_SECRETKEYBYTES)
@@ -77,14 +78,10 @@ static int write_key(const char *dir, const char *file, const uint8_t *secret)
 	if (!err && link(tmp, file))
 		err = -errno;
 	unlink(tmp);
-	if (err)
-		return err;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-	return 0;
+	/* Where it fails the key is there, if not for ever. */
+	if (!err)
+		dir_sync(dir);
+	return err;
 }
 
 enum peer_key_fate peer_key_load(const char *dir,

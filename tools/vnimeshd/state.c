@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dirsync.h"
 #include "local.h"
 #include "log.h"
 #include "next.h"
@@ -248,17 +249,6 @@ static int write_all(int fd, const char *text, size_t len)
 	return fsync(fd) ? -errno : 0;
 }
 
-/* The rename itself is durable only with the directory. */
-static void sync_dir(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	fsync(fd);
-	close(fd);
-}
-
 static int save(struct state *s, const char *text)
 {
 	char file[1024], tmp[1024];
@@ -274,9 +264,7 @@ static int save(struct state *s, const char *text)
 	close(fd);
 	if (!err && rename(tmp, file))
 		err = -errno;
-	if (!err)
-		sync_dir(s->m->conf.state_dir);
-	return err;
+	return err ? err : dir_sync(s->m->conf.state_dir);
 }
 
 int state_save(struct state *s)
