@@ -104,6 +104,7 @@ row "control socket: connections of root, of users with a grant, of all others" 
 	CONTROL_CONNECTIONS CONTROL_CONNECTIONS CONTROL_STRANGERS
 row "... of one user but root" "" CONTROL_UID
 row "... a line, time without a whole one" ms CONTROL_LINE_MAX CONTROL_IDLE_MS
+row "... wait for a descriptor for one" ms CONTROL_PAUSE_MS
 row "... answers in a turn, its time" us CONTROL_TURN CONTROL_TURN_US
 check "a user has a registration and an intent for each grant" \
 	test "$(value SHARE_REGISTERED)" -ge "$(value GRANTS_MAX)" -a "$(value SHARE_INTENTS)" -ge "$(value GRANTS_MAX)"

@@ -230,6 +230,30 @@ flood() { for ((i = 0; i < 200; i++)); do echo '{"op":"list"}'; done | nc -U -N 
 check_is "200 questions at once have their answers" 200 "$(flood)"
 check "not in one turn of the loop" test "$(counted put_off)" -ge 10
 
+# No descriptor is left: who connects waits, and the agent does not spin on it.
+now_ms
+began=$REPLY
+ticks() { awk '{ print $14 + $15 }' "/proc/$agent/stat"; }
+full() { grep -q 'cannot take a connection: Too many open files' "$work/log"; }
+check "no descriptors for the agent any more" prlimit --pid "$agent" --nofile=3:
+raw '{"op":"list"}' >"$work/waits" &
+check "that nobody can be let in is said" waitfor 20 full
+now_ms
+from=$REPLY used=$(ticks)
+nap 1
+used=$(($(ticks) - used))
+now_ms
+lasted=$((REPLY - from))
+check_fails "who connected waits" test -s "$work/waits"
+prlimit --pid "$agent" --nofile=256:
+check "and has an answer once there are some" waitfor 20 grep -q '"ok":true' "$work/waits"
+pauses=$(counted pauses)
+now_ms
+diag "$pauses pauses in $((REPLY - began)) ms, $((used * 1000 / $(getconf CLK_TCK))) ms of CPU time in $lasted ms"
+check "until then the agent looked seldom" test "$pauses" -ge 1 -a "$pauses" -le $(((REPLY - began) / 100 + 1))
+check "and did not spin" test $((used * 1000 / $(getconf CLK_TCK))) -lt $((lasted / 4))
+check_is "said once" 1 "$(grep -c 'cannot take a connection' "$work/log")"
+
 agent_up
 check "a second agent of the same state ends" waitfor 10 eval "! kill -0 $agent 2>/dev/null"
 check "and leaves the first its socket" v service status

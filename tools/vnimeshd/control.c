@@ -46,7 +46,9 @@ struct control {
 	struct mesh *m;
 	struct source *io;
 	struct source *turn;	/* set while somebody asks */
+	struct source *pause;	/* set while nobody is let in */
 	int fd;
+	bool told_pause;	/* that is in the log */
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	struct conns all;
 	struct conns asking;	/* whose turn is next comes first */
@@ -308,20 +310,14 @@ static void refuse(int conn, const char *why)
 	close(conn);
 }
 
-static void on_accept(void *data, int fd, uint32_t events)
+static void take(struct control *c, int conn)
 {
-	struct control *c = data;
 	struct ucred who;
 	socklen_t len = sizeof(who);
 	const char *why;
 	enum conn_kind kind;
 	struct conn *k;
-	int conn;
 
-	(void)events;
-	conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (conn < 0)
-		return;
 	if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len)) {
 		close(conn);
 		return;
@@ -347,6 +343,38 @@ static void on_accept(void *data, int fd, uint32_t events)
 		return;
 	}
 	touch(k);
+}
+
+/* Who waits goes on to wait, and would be told of again at once. */
+static void pause_accept(struct control *c, int err)
+{
+	c->stats.pauses++;
+	source_io_events(c->io, 0);
+	source_timer_set(c->pause, loop_now() +
+			 CONTROL_PAUSE_MS * LOOP_USEC_PER_MSEC);
+	if (!c->told_pause)
+		log_warn("%s: cannot take a connection: %s; it waits", c->path,
+			 strerror(err));
+	c->told_pause = true;
+}
+
+static void on_pause(void *data, uint64_t now_us)
+{
+	struct control *c = data;
+
+	(void)now_us;
+	source_io_events(c->io, EPOLLIN);
+}
+
+static void on_accept(void *data, int fd, uint32_t events)
+{
+	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (conn >= 0)
+		take(data, conn);
+	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		pause_accept(data, errno);
 }
 
 /* Whether somebody listens there; a path left behind may be taken. */
@@ -417,9 +445,10 @@ struct control *control_new(struct mesh *m)
 	c->fd = -1;
 	TAILQ_INIT(&c->all);
 	TAILQ_INIT(&c->asking);
-	if (!loop_timer(m->loop, &c->turn, on_turn, c))
+	if (!loop_timer(m->loop, &c->turn, on_turn, c) &&
+	    !loop_timer(m->loop, &c->pause, on_pause, c))
 		return c;
-	free(c);
+	control_free(c);
 	return NULL;
 }
 
@@ -435,6 +464,7 @@ void control_free(struct control *c)
 	while (!TAILQ_EMPTY(&c->all))
 		conn_free(TAILQ_FIRST(&c->all));
 	source_free(&c->turn);
+	source_free(&c->pause);
 	source_free(&c->io);
 	if (c->fd >= 0) {
 		close(c->fd);

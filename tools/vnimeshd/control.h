@@ -18,6 +18,7 @@ struct control_stats {
 	uint64_t refused_full;	/* all of a kind were */
 	uint64_t crowded_out;	/* of who had most, for one who had less */
 	uint64_t idle;		/* cut for their silence */
+	uint64_t pauses;	/* for want of descriptors for a connection */
 	uint64_t put_off;	/* turns that left questions to the next */
 };
 

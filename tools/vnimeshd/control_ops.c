@@ -259,13 +259,14 @@ static void op_checks(struct ask *a)
 		"refused_rate", (json_int_t)l->shares.refused_rate,
 		"forgotten", (json_int_t)l->forgotten));
 	json_object_set_new(a->ret, "control", json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 		"connections", (json_int_t)c->connections,
 		"answered", (json_int_t)c->answered,
 		"refused_uid", (json_int_t)c->refused_uid,
 		"refused_full", (json_int_t)c->refused_full,
 		"crowded_out", (json_int_t)c->crowded_out,
 		"idle", (json_int_t)c->idle,
+		"pauses", (json_int_t)c->pauses,
 		"put_off", (json_int_t)c->put_off));
 	json_object_set_new(a->ret, "inside", json_pack(
 		"{s:I, s:I, s:I, s:I, s:I}",

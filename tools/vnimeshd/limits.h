@@ -35,6 +35,10 @@
 /* ... and of one user but root. */
 #define CONTROL_UID		8
 #define CONTROL_LINE_MAX	65536
+/* Who waits for a connection that there is no descriptor for is looked after again
+ * so much later.
+ */
+#define CONTROL_PAUSE_MS	100
 /* A connection that asks nothing for so long makes room for others; half a
  * line is no question.
  */
