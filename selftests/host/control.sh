@@ -98,6 +98,11 @@ check_match "nor by pushing" "not granted" eval "! as ttl fail db vni 257 2>&1"
 check_match "nor with root's files" "only root" \
 	eval "! echo '{\"tag\":\"x\",\"vni\":258,\"check\":{\"type\":\"redis\",\"port\":1,\"password_file\":\"/etc/shadow\"}}' | as service register file - 2>&1"
 
+check "root sees the other hosts" v peers
+check "a user with a grant as well" as peers
+check_match "nobody else" 'field "op": peers are shown to root and to users with a grant, not to uid 5555' \
+	eval "! of_uid 5555 '$work/vnimesh' peers 2>&1"
+
 check_match "no JSON" '"ok": ?false' raw 'hello'
 check_match "an empty line" '"ok": ?false' raw ''
 check_match "an unknown question" 'field .*op.*unknown' raw '{"op":"fly"}'

@@ -212,6 +212,16 @@ static void get_grants(struct jobj *root, struct config *c)
 		get_grant(&arr, i, c);
 }
 
+bool config_has_grant(const struct config *c, uid_t uid)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->n_grants; i++)
+		if (c->grants[i].uid == uid)
+			return true;
+	return false;
+}
+
 bool config_read(const char *file, struct config *ret, char *error, size_t len)
 {
 	static const char *const words[] = {

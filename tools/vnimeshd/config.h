@@ -94,6 +94,9 @@ struct services_conf {
 /* Use the next coordinator. False: there is one only. */
 bool config_next(struct config *c);
 
+/* Whether that user may act on any VNI. */
+bool config_has_grant(const struct config *c, uid_t uid);
+
 /* On false, @error is one line for the log. */
 bool config_read(const char *file, struct config *ret, char *error,
 		 size_t len);

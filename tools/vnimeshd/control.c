@@ -231,15 +231,9 @@ static void on_conn(void *data, int fd, uint32_t events)
 
 static enum conn_kind kind_of(const struct control *c, uid_t uid)
 {
-	const struct config *conf = &c->m->conf;
-	unsigned int i;
-
 	if (!uid)
 		return KIND_ROOT;
-	for (i = 0; i < conf->n_grants; i++)
-		if (conf->grants[i].uid == uid)
-			return KIND_GRANTED;
-	return KIND_STRANGER;
+	return config_has_grant(&c->m->conf, uid) ? KIND_GRANTED : KIND_STRANGER;
 }
 
 /* What @uid has, and the one of them that asked nothing for longest. */

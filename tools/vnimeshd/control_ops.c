@@ -286,9 +286,14 @@ static void op_checks(struct ask *a)
 		"late_worst_us", (json_int_t)e->late.worst_us));
 }
 
+/* Which hosts there are, and how they are, is for who has to do with them. */
 static void op_peers(struct ask *a)
 {
-	if (jobj_end(&a->o))
+	if (a->uid && !config_has_grant(&a->m->conf, a->uid))
+		jread_fail(&a->o, "op",
+			   "peers are shown to root and to users with a grant, not to uid %u",
+			   (unsigned int)a->uid);
+	else if (jobj_end(&a->o))
 		json_object_set_new(a->ret, "peers", peer_list(a->m->peer));
 }
 
