@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "echo.h"
+#include "echo_packet.h"
 #include "log.h"
 #include "table.h"
 #include "vantage.h"
@@ -29,18 +30,6 @@
 #define RAW_LEVEL	255	/* SOL_RAW */
 #define RAW_ICMP_FILTER	1	/* a mask of types to drop */
 
-/* ICMP and ICMPv6 echoes look alike. */
-struct packet {
-	uint8_t type;
-	uint8_t code;
-	uint16_t checksum;
-	uint16_t id;
-	uint16_t seq;
-	uint32_t node;
-	uint32_t pad;
-	uint64_t cookie;	/* whoever answers without having asked is lying */
-};
-
 struct echo {
 	struct mesh *m;
 	int fd4, fd6;
@@ -54,22 +43,10 @@ struct echo {
 	size_t next;		/* place in the list of nodes */
 	bool news;		/* a latency moved in this round */
 	uint32_t mtu;		/* of the device */
-	uint8_t buf[FULL_MAX] __attribute__((aligned(8)));	/* zeros behind */
+	uint8_t buf[FULL_MAX];	/* zeros behind */
 	bool told;		/* that sending fails is in the log */
 	bool told_open;		/* that there are no sockets is */
 };
-
-static uint16_t checksum(const void *data, size_t len)
-{
-	const uint16_t *p = data;
-	uint32_t sum = 0;
-
-	for (; len > 1; len -= 2)
-		sum += *p++;
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum += sum >> 16;
-	return ~sum;
-}
 
 static const struct ip_addr *address_of(const struct node *n)
 {
@@ -84,28 +61,22 @@ static int send_echo(struct echo *e, const struct node *n, uint16_t seq,
 	bool six = addr->family == AF_INET6;
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_in in = { .sin_family = AF_INET };
-	struct packet *p = (struct packet *)e->buf;
-	size_t size = sizeof(*p);
+	struct echo_says says = {
+		.id = e->id, .seq = seq, .node = n->id, .cookie = e->cookie,
+	};
+	size_t size = ECHO_PACKET;
 	ssize_t len;
 
-	if (full && e->mtu > sizeof(*p) + (six ? 40 : 20))
+	if (full && e->mtu > ECHO_PACKET + (six ? 40 : 20))
 		size = e->mtu - (six ? 40 : 20);
-	*p = (struct packet){
-		.type = six ? ICMP6_ECHO_REQUEST : ICMP_ECHO,
-		.id = htons(e->id),
-		.seq = htons(seq),
-		.node = htonl(n->id),
-		.cookie = e->cookie,
-	};
+	echo_write(six, &says, e->buf);
 	if (six) {
 		memcpy(&in6.sin6_addr, addr->b, 16);
-		len = sendto(e->fd6, p, size, MSG_DONTWAIT,
+		len = sendto(e->fd6, e->buf, size, MSG_DONTWAIT,
 			     (struct sockaddr *)&in6, sizeof(in6));
 	} else {
 		memcpy(&in.sin_addr, addr->b, 4);
-		/* Zeros add nothing. */
-		p->checksum = checksum(p, sizeof(*p));
-		len = sendto(e->fd4, p, size, MSG_DONTWAIT,
+		len = sendto(e->fd4, e->buf, size, MSG_DONTWAIT,
 			     (struct sockaddr *)&in, sizeof(in));
 	}
 	return len == (ssize_t)size ? 0 : -errno;
@@ -216,17 +187,17 @@ static void begin(struct echo *e, uint64_t now_us)
 	e->news = false;
 }
 
-static void answered(struct echo *e, const struct packet *p,
+static void answered(struct echo *e, const struct echo_says *says,
 		     const struct ip_addr *from, uint64_t at_us)
 {
-	struct node *n = facts_node(&e->m->facts, ntohl(p->node));
+	struct node *n = facts_node(&e->m->facts, says->node);
 	enum reach_state was;
 
-	if (ntohs(p->id) != e->id || p->cookie != e->cookie || !n ||
+	if (says->id != e->id || says->cookie != e->cookie || !n ||
 	    !ip_equal(address_of(n), from))
 		return;
 	was = n->reach.state;
-	if (reach_answer(&n->reach, ntohs(p->seq), at_us)) {
+	if (reach_answer(&n->reach, says->seq, at_us)) {
 		if (was == REACH_DOWN) {
 			log_info("node %s answers again", n->name);
 			vantage_reached(e->m->vantage, n);
@@ -270,34 +241,25 @@ static bool read_one(struct echo *e, int fd)
 		char space[256];
 		struct cmsghdr align;
 	} control;
-	char buf[256];
+	uint8_t buf[256];
 	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
 	struct msghdr msg = {
 		.msg_name = &ss, .msg_namelen = sizeof(ss),
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = &control, .msg_controllen = sizeof(control),
 	};
-	struct packet p;
 	ssize_t len = recvmsg(fd, &msg, MSG_DONTWAIT);
-	size_t skip = 0;
-	uint8_t type = ICMP6_ECHO_REPLY;
+	struct echo_says says;
 
 	if (len < 0)
 		return errno == EINTR;
 	from.family = ss.ss_family;
-	if (fd == e->fd4) {
-		/* A raw IPv4 socket gives the header too. */
-		skip = len ? (buf[0] & 0xf) * 4 : 0;
-		type = ICMP_ECHOREPLY;
+	if (fd == e->fd4)
 		memcpy(from.b, &in->sin_addr, 4);
-	} else {
+	else
 		memcpy(from.b, &in6->sin6_addr, 16);
-	}
-	if (len < (ssize_t)(skip + sizeof(p)))
-		return true;
-	memcpy(&p, buf + skip, sizeof(p));
-	if (p.type == type)
-		answered(e, &p, &from, arrival_us(&msg));
+	if (echo_read(fd == e->fd6, buf, len, &says))
+		answered(e, &says, &from, arrival_us(&msg));
 	return true;
 }
 
