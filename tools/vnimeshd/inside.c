@@ -11,6 +11,9 @@
 #include "inside.h"
 #include "log.h"
 
+/* As the kernel's. */
+#define ERRNO_MAX	4095
+
 struct inside_ask {
 	struct inside *in;
 	struct inside_ask *next;
@@ -91,16 +94,29 @@ static void on_timer(void *data, uint64_t now_us)
 	arm(in);
 }
 
-/* -1: none came with it. */
+/* The one that came with it; -1: none, or more than one, and those are closed. */
 static int take_fd(struct msghdr *msg)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-	int fd = -1;
+	size_t i, n;
+	int fd;
 
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(fd)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+	for (i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+		if (n == 1)
+			return fd;
+		close(fd);
+	}
+	return -1;
+}
+
+/* The helper may say anything. */
+static int error_of(const struct inside_reply *r)
+{
+	return r->err < 0 && r->err >= -ERRNO_MAX ? r->err : -EPROTO;
 }
 
 static void answered(struct inside *in, const struct inside_reply *r, int fd)
@@ -119,7 +135,7 @@ static void answered(struct inside *in, const struct inside_reply *r, int fd)
 		return;
 	}
 	if (fd < 0)
-		finish(a, r->err < 0 ? r->err : -EPROTO);
+		finish(a, error_of(r));
 	else
 		finish(a, fd);
 }
@@ -149,11 +165,14 @@ static void on_io(void *data, int fd, uint32_t events)
 	};
 	struct inside *in = data;
 	ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	int with = n < 0 ? -1 : take_fd(&msg);
 
 	(void)events;
 	if (n == sizeof(r))
-		answered(in, &r, take_fd(&msg));
-	else if (!n || (n < 0 && errno != EAGAIN && errno != EINTR))
+		answered(in, &r, with);
+	else if (with >= 0)
+		close(with);
+	if (!n || (n < 0 && errno != EAGAIN && errno != EINTR))
 		lost(in);
 	arm(in);
 }

@@ -181,6 +181,7 @@ void inside_serve(int sock, inside_match_fn match)
 	struct inside_request r;
 	ssize_t n;
 
+	memset(&h, 0, sizeof(h));
 	h.match = match;
 	h.sock = sock;
 	h.home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -191,8 +192,9 @@ void inside_serve(int sock, inside_match_fn match)
 		if (n == sizeof(r))
 			reply(&h, r.id, look_for(&h, &r));
 		else if (!n || (n < 0 && errno != EINTR))
-			return;
+			break;
 	}
+	close(h.home);
 }
 
 static void __attribute__((noreturn)) work(int sock, inside_match_fn match)
