@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* This host's own VNIs and members. */
+/* This host's own members: what is declared, their checks, what is told. */
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel.h"
 #include "local_priv.h"
 #include "log.h"
 #include "peer.h"
 #include "report.h"
 #include "state.h"
 #include "table.h"
-#include "watch.h"
 
 static int own_cmp(const void *a, const void *b)
 {
@@ -59,16 +56,6 @@ void local_tell(struct local *l, struct own *o)
 	report_changed(l->m->report);
 	peer_changed(l->m->peer);
 	state_changed(l->m->state, !soft);
-}
-
-const struct local_vni *local_vni(const struct local *l, uint32_t vni)
-{
-	size_t i;
-
-	for (i = 0; i < l->n_vnis; i++)
-		if (l->vnis[i].vni == vni)
-			return &l->vnis[i];
-	return NULL;
 }
 
 /* It can be checked, and was not yet. */
@@ -159,11 +146,6 @@ static bool on_other(void *data, const char *tag, uint32_t vni,
 	return true;
 }
 
-bool local_has_vni(const struct local *l, uint32_t vni)
-{
-	return local_vni(l, vni);
-}
-
 static void lost(struct local *l, struct own *o, const char *why)
 {
 	o->device = false;
@@ -211,84 +193,12 @@ void local_apply(struct local *l, struct own *o)
 	tell_news(l, o);
 }
 
-static void apply_all(struct local *l)
+void local_apply_all(struct local *l)
 {
 	size_t i;
 
 	for (i = 0; l->known && i < l->own.n; i++)
 		local_apply(l, l->own.v[i]);
-}
-
-struct vnis {
-	struct local_vni *v;
-	size_t n;
-};
-
-static int on_vni(const struct vnm_genl_msg *msg, void *data)
-{
-	struct vnis *vnis = data;
-	struct local_vni *v;
-	struct vnm_vni vni;
-
-	if (vnm_record_parse(&vnm_vni_type, &vni, msg->attrs, msg->attrlen) ||
-	    !vni.local)
-		return 0;
-	v = realloc(vnis->v, (vnis->n + 1) * sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	vnis->v = v;
-	v += vnis->n++;
-	memset(v, 0, sizeof(*v));
-	v->vni = vni.vni;
-	/* No device: the record outlived it. */
-	v->up = VNM_HAS(&vni, VNIMESH_A_VNI_DEV_UP) && vni.dev_up;
-	if (VNM_HAS(&vni, VNIMESH_A_VNI_DEV_IFINDEX))
-		v->ifindex = vni.dev_ifindex;
-	v->address4 = vni.address4;
-	v->address6 = vni.address6;
-	snprintf(v->name, sizeof(v->name), "%s",
-		 VNM_HAS(&vni, VNIMESH_A_VNI_DEV_NAME) ? vni.dev_name : "?");
-	return 0;
-}
-
-void local_refresh(struct local *l)
-{
-	struct kernel *k = l->m->kernel;
-	struct vnm_error e = { 0 };
-	struct vnm_vni key = { 0 };
-	struct vnis vnis = { 0 };
-	struct nl_msg *msg;
-	char text[400];
-
-	l->retry = true;
-	if (!kernel_genl(k))
-		return;
-	VNM_SET(&key, ifindex, VNIMESH_A_VNI_IFINDEX, kernel_ifindex(k));
-	msg = kernel_msg(k, VNIMESH_CMD_VNI_GET, 0, &vnm_vni_type, &key);
-	if (!msg)
-		return;
-	if (vnm_genl_dump(kernel_genl(k), msg, on_vni, &vnis, &e)) {
-		free(vnis.v);
-		vnm_error_text(&e, text, sizeof(text));
-		/* The device is gone: the next tick sees to it. */
-		log_line(e.err == -ENODEV ? LOG_DEBUG : LOG_ERR,
-			 "cannot read the VNIs: %s", text);
-		return;
-	}
-	free(l->vnis);
-	l->vnis = vnis.v;
-	l->n_vnis = vnis.n;
-	l->known = true;
-	l->retry = false;
-	l->read_us = loop_now();
-	apply_all(l);
-	local_sweep(l);
-}
-
-void local_retry(struct local *l)
-{
-	if (l->retry)
-		local_refresh(l);
 }
 
 bool local_settled(const struct local *l)
@@ -322,23 +232,6 @@ const struct own *local_find(const struct local *l, const char *tag,
 	return sorted_find(&l->own, &key);
 }
 
-/* Whoever is left serves the tag on. */
-static void mark_served(struct local *l)
-{
-	const struct own *o;
-	struct service *svc;
-	size_t i;
-
-	for (i = 0; i < l->own.n; i++) {
-		o = l->own.v[i];
-		svc = facts_service_make(&l->m->facts, o->conf.tag);
-		if (!svc)
-			continue;
-		svc->used = true;
-		svc->served |= o->granted;
-	}
-}
-
 void local_resume(struct local *l, const char *tag, uint32_t vni, bool up,
 		  uint32_t health, uint32_t latency_us)
 {
@@ -347,7 +240,7 @@ void local_resume(struct local *l, const char *tag, uint32_t vni, bool up,
 	/* An earlier run would not have written it. */
 	if (o && !o->decided && !o->granted) {
 		o->granted = true;
-		mark_served(l);
+		local_mark_served(l);
 	}
 	if (!o || o->checked_us || o->health.told)
 		return;
@@ -446,59 +339,11 @@ static void own_change(struct local *l, struct own *o,
 		local_tell(l, o);
 }
 
-static void forget_gone(struct local *l, const struct service_conf *conf)
-{
-	size_t i;
-
-	for (i = 0; i < l->n_gone; i++) {
-		if (l->gone[i].vni != conf->vni ||
-		    strcmp(l->gone[i].tag, conf->tag))
-			continue;
-		l->gone[i] = l->gone[--l->n_gone];
-		return;
-	}
-}
-
-/* The coordinator is to hear that it went. */
-static void add_gone(struct local *l, const struct service_conf *conf)
-{
-	struct gone *g = NULL;
-
-	if (l->n_gone < SERVICES_MAX)
-		g = realloc(l->gone, (l->n_gone + 1) * sizeof(*g));
-	if (!g) {
-		/* By a full report, which names none of them. */
-		l->n_gone = 0;
-		report_full(l->m->report);
-		return;
-	}
-	l->gone = g;
-	g += l->n_gone++;
-	g->vni = conf->vni;
-	g->sent = false;
-	strcpy(g->tag, conf->tag);
-}
-
-void local_leave(struct local *l, struct own *o)
-{
-	struct service *svc = facts_service(&l->m->facts, o->conf.tag);
-
-	if (svc) {
-		svc->served = false;
-		svc->used_us = loop_now();
-	}
-	/* Of what it never took, nor may be taking now, it need not hear. */
-	if (o->granted || o->place >= 0)
-		add_gone(l, &o->conf);
-	log_info("%s on VNI %u is no more", o->conf.tag, o->conf.vni);
-	table_dirty(l->m->table, o->conf.tag);
-}
-
 struct own *local_add(struct local *l, struct service_conf *conf)
 {
 	struct own *o = sorted_find(&l->own, conf);
 
-	forget_gone(l, conf);
+	local_stays(l, conf);
 	if (o)
 		own_change(l, o, conf);
 	else
@@ -506,12 +351,6 @@ struct own *local_add(struct local *l, struct service_conf *conf)
 	if (!o)
 		log_err("no memory for %s", conf->tag);
 	return o;
-}
-
-void local_serve(struct local *l)
-{
-	mark_served(l);
-	report_changed(l->m->report);
 }
 
 struct keep {
@@ -554,7 +393,7 @@ void local_configure(struct local *l, struct services_conf *s)
 		durable_del(&l->durable, o->conf.tag, o->conf.vni);
 	}
 	local_restore(l);
-	mark_served(l);
+	local_mark_served(l);
 	services_free(s);
 	/* Once only: later members are new ones. */
 	free(l->past);
@@ -565,7 +404,7 @@ void local_configure(struct local *l, struct services_conf *s)
 	local_refresh(l);
 	/* Changed checks start again, whether that worked or not. */
 	if (l->retry)
-		apply_all(l);
+		local_apply_all(l);
 }
 
 void local_check_now(struct local *l, const char *tag, uint32_t vni)
@@ -633,92 +472,6 @@ size_t local_of_tag(const struct local *l, const char *tag, size_t *first)
 	return n;
 }
 
-static void grant(struct local *l, struct own *o)
-{
-	const struct service *svc = facts_service(&l->m->facts, o->conf.tag);
-	bool used = svc && svc->used;
-
-	o->decided = true;
-	o->refusal[0] = '\0';
-	if (o->granted)
-		return;
-	o->granted = true;
-	log_info("%s on VNI %u is taken by the coordinator", o->conf.tag,
-		 o->conf.vni);
-	mark_served(l);
-	table_dirty(l->m->table, o->conf.tag);
-	state_changed(l->m->state, true);
-	if (!used && l->m->running)
-		watch_restart(l->m->watch, UINT64_MAX);
-}
-
-void local_refused(struct local *l, struct own *o, const char *why)
-{
-	struct service *svc;
-
-	if (strcmp(o->refusal, why))
-		log_err("the coordinator refuses %s on VNI %u: %s",
-			o->conf.tag, o->conf.vni, why);
-	snprintf(o->refusal, sizeof(o->refusal), "%s", why);
-	o->refused = o->sent;
-	o->decided = true;
-	if (!o->granted)
-		return;
-	o->granted = false;
-	svc = facts_service(&l->m->facts, o->conf.tag);
-	if (svc) {
-		svc->served = false;
-		svc->used_us = loop_now();
-	}
-	mark_served(l);
-	table_dirty(l->m->table, o->conf.tag);
-	/* No run that follows takes it for granted. */
-	state_save(l->m->state);
-}
-
-void local_ask_again(struct local *l)
-{
-	struct own *o;
-	size_t i;
-
-	for (i = 0; i < l->own.n; i++) {
-		o = l->own.v[i];
-		o->refused = 0;
-	}
-}
-
-void local_reported(struct local *l)
-{
-	struct own *o;
-	size_t i, n = 0;
-
-	for (i = 0; i < l->own.n; i++) {
-		o = l->own.v[i];
-		if (o->place < 0)
-			continue;
-		o->reported = o->sent;
-		grant(l, o);
-	}
-	for (i = 0; i < l->n_gone; i++)
-		if (!l->gone[i].sent)
-			l->gone[n++] = l->gone[i];
-	l->n_gone = n;
-}
-
-/* For checks from inside: the device of a VNI. */
-static bool on_find(void *data, uint32_t vni, struct inside_device *ret)
-{
-	const struct local *l = data;
-	const struct local_vni *v = local_vni(l, vni);
-
-	if (!v || !v->ifindex)
-		return false;
-	*ret = (struct inside_device) {
-		.mesh = l->m->facts.mesh.id, .vni = vni, .ifindex = v->ifindex,
-	};
-	return true;
-}
-
 struct local *local_new(struct mesh *m, int helper)
 {
 	struct local *l = calloc(1, sizeof(*l));
@@ -728,7 +481,7 @@ struct local *local_new(struct mesh *m, int helper)
 	l->m = m;
 	l->own.cmp = own_cmp;
 	if (check_env_init(&l->env, m->loop, mesh_random) ||
-	    inside_new(&l->env.inside, m->loop, helper, on_find, l)) {
+	    inside_new(&l->env.inside, m->loop, helper, local_find_device, l)) {
 		check_env_free(&l->env);
 		free(l);
 		return NULL;

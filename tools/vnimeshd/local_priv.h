@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What local.c, local_told.c and local_intent.c share. */
+/* What local.c and the files local_*.c share. */
 #ifndef VNIMESHD_LOCAL_PRIV_H
 #define VNIMESHD_LOCAL_PRIV_H
 
@@ -7,14 +7,23 @@
 
 /* A new version of the fact: into the kernel now, to the others soon. */
 void local_tell(struct local *l, struct own *o);
+
+/* NULL: it is not on this host. */
 const struct local_vni *local_vni(const struct local *l, uint32_t vni);
+/* For checks from inside: the device of a VNI; @data is the struct local. */
+bool local_find_device(void *data, uint32_t vni, struct inside_device *ret);
 
 /* Add a member, or bring one in line; takes the contents of *conf over. */
 struct own *local_add(struct local *l, struct service_conf *conf);
 /* Bring it in line with the devices. */
 void local_apply(struct local *l, struct own *o);
+void local_apply_all(struct local *l);
+/* The tags of all members are asked for. */
+void local_mark_served(struct local *l);
 /* Members came or went: ask for their tags, and report. */
 void local_serve(struct local *l);
+/* One is declared that another one like it made way for, which needs no telling. */
+void local_stays(struct local *l, const struct service_conf *conf);
 /* A member goes: the coordinator and the kernel will know. It is freed by
  * local_own_free().
  */
