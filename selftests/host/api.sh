@@ -13,7 +13,7 @@ set -u
 coordinator=${COORDINATOR:-vnimesh-coordinator}
 read -r -a coordinator <<<"$coordinator"
 command -v "${coordinator[0]}" >/dev/null || skip_all "no ${coordinator[0]}"
-for tool in curl jq python3; do
+for tool in curl jq python3 sqlite3; do
 	command -v "$tool" >/dev/null || skip_all "no $tool"
 done
 slow=${API_SLOW:-2000}
@@ -210,6 +210,18 @@ check_is "with numbers that rise by one" true "$(jq '[.entries[].seq] | . == [ra
 last=$(jq .last "$body")
 say "$admin" GET "/v1/audit?after=$((last - 2))&limit=1"
 check_is "by pages" "1 $((last - 1))" "$(jq -r '"\(.entries | length) \(.entries[0].seq)"' "$body")"
+time=$(jq -r '.entries[-1].time' "$body")
+# goes_on AFTER [TIME]: status, field, entries
+goes_on() {
+	say "$admin" GET "/v1/audit?after=$1${2:+&time=$2}"
+	echo "$status $(jq -r '.field // "-"' "$body") $(jq -r '.entries | length' "$body")"
+}
+check_is "on from one that is there" '200 - 2' "$(goes_on $((last - 2)))"
+check_is "and is the one that was read" '200 - 1' "$(goes_on $((last - 1)) "$time")"
+check_is "on from the last one there is nothing yet" '200 - 0' "$(goes_on "$last")"
+check_is "from one that is not there yet: of another log" '410 after 0' "$(goes_on $((last + 1)))"
+check_is "from one that is another by its time" '410 time 0' "$(goes_on $((last - 1)) 2001-02-03T04:05:06Z)"
+check_is "from one that is far from there" '410 after 0' "$(goes_on 9007199254740991)"
 say "$admin" GET '/v1/audit?limit=0'
 check_is "a bad page" '400 limit' "$status $(jq -r .field "$body")"
 
@@ -245,6 +257,15 @@ start
 url=https://127.0.0.1:$port
 say "$admin" GET /v1/audit
 check_is "it survives kill -9" "$last" "$(jq .last "$body")"
+stop KILL
+time=$(jq -r '.entries[-1].time' "$body")
+sqlite3 "$work/state.db" "DELETE FROM records WHERE key LIKE 'audit/%' AND key < 'audit/$(printf %016d "$last")'"
+check "all but the last one are too old by now" start
+url=https://127.0.0.1:$port
+check_is "on from one of these: those between would be missing" '410 after 0' "$(goes_on 1)"
+check_is "from the one that is kept" '200 - 0' "$(goes_on "$last" "$time")"
+say "$admin" GET /v1/audit
+check_is "from the beginning" "200 $last" "$status $(jq '.entries[0].seq' "$body")"
 
 # --- who may send much ------------------------------------------------------------------
 

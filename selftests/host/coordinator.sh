@@ -964,7 +964,8 @@ join host2 12
 ok PUT /v1/services/newer '{}'
 ok DELETE /v1/services/kept
 report 2 1 true "$(member newer 513 1)"
-inc=$(get /v1/status .incarnation) index=$(get /v1/status .index)
+inc=$(get /v1/status .incarnation) index=$(get /v1/status .index) seq=$(get /v1/audit .last)
+check_is "who reads the log reads on" 200 "$(req GET "/v1/audit?after=$seq"; echo "$status")"
 curl -s -o "$work/woken" "$url/v1/watch?incarnation=$inc&index=$index&wait_ms=50000&tags=newer" &
 waiter=$!
 waitfor 10 waiting 1
@@ -975,6 +976,7 @@ cp "$work/old.db" "$db"
 check "an old backup is restored" start
 check_is "who watched lists anew" '410 incarnation' \
 	"$(req GET "/v1/watch?incarnation=$inc&index=$index&tags=newer"; echo "$status $(j .field)")"
+check_is "who read the log does, too" '410 after' "$(req GET "/v1/audit?after=$seq"; echo "$status $(j .field)")"
 check_is "and sees what there is" 'true host1 kept' \
 	"$(get '/v1/watch?tags=newer' '"\(.full) \(.nodes | map(.name) | join(" ")) \(.services | map(.tag) | join(" "))"')"
 report 2 2 false ''

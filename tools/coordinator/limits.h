@@ -123,10 +123,11 @@
  */
 #define ETCD_ASK_MS		2000
 /* What is loaded at the start comes in pages; who is waited for then may be
- * as busy as the start of everything makes it. An AUDIT_PAGE fits in one.
+ * as busy as the start of everything makes it. An AUDIT_PAGE, and the entry before
+ * it, fit in one.
  */
 #define ETCD_LOAD_MS		20000
-#define ETCD_PAGE		1000
+#define ETCD_PAGE		(AUDIT_PAGE + 1)
 #define ETCD_CONNECT_MS		500
 #define ETCD_TICK_MS		1000
 #define ETCD_AWAY_MS		3000
