@@ -766,6 +766,15 @@ check_is "free again: taken" 200 "$(req PUT /v1/services/unstored '{}'; echo "$s
 
 check_match "a second coordinator on the same store" 'in use by another coordinator' \
 	bash -c '! timeout 20 "$@" 2>&1' bash "${coordinator[@]}" --config "$config"
+ln -s "$db" "$work/alias.db"
+mkdir "$work/elsewhere"
+ln "$db" "$work/elsewhere/hard.db"
+for name in alias.db elsewhere/hard.db; do
+	check_match "... that it finds by another name: $name" 'in use by another coordinator' \
+		bash -c '! timeout 20 "$@" 2>&1' bash "${coordinator[@]}" --config "$config" --store "$work/$name"
+done
+check_is "the first one goes on" 200 "$(req PUT /v1/services/unstored '{}'; echo "$status")"
+rm -r "$work/alias.db" "$work/elsewhere"
 stop
 check_is "SIGTERM: a clean exit" 0 "$stopped"
 start

@@ -33,11 +33,14 @@ enum {
 	NR_SQL,
 };
 
+/* Of its name, and of the file. */
+#define NR_LOCKS	2
+
 struct sqlite_store {
 	struct store base;
 	sqlite3 *db;
 	sqlite3_stmt *stmt[NR_SQL];
-	int lock;			/* held as long as the store is open */
+	int locks[NR_LOCKS];		/* held as long as the store is open */
 	bool failed;			/* the transaction at hand */
 	char *name;			/* of the file, and which it is */
 	struct stat file;
@@ -211,8 +214,10 @@ static void sqlite_close_store(struct store *store)
 		sqlite3_finalize(st->stmt[i]);
 	sqlite3_close(st->db);
 	free(st->name);
-	if (st->lock >= 0)
-		close(st->lock);
+	/* Not before: closing the file ends all locks on it, SQLite's too. */
+	for (i = 0; i < NR_LOCKS; i++)
+		if (st->locks[i] >= 0)
+			close(st->locks[i]);
 	free(st);
 }
 
@@ -224,24 +229,34 @@ static const struct store_ops sqlite_ops = {
 	.close = sqlite_close_store,
 };
 
-/* SQLite's own locks would let two coordinators take turns on one file, and
- * hand the same id to two nodes from what each remembers.
- */
-static bool lock_store(struct sqlite_store *st, const char *name)
+static bool lock_file(struct sqlite_store *st, int *fd, const char *name,
+		      mode_t mode)
 {
-	char lock[600];
-
-	snprintf(lock, sizeof(lock), "%s.lock", name);
-	st->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (st->lock >= 0 && !flock(st->lock, LOCK_EX | LOCK_NB))
+	*fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, mode);
+	if (*fd >= 0 && !flock(*fd, LOCK_EX | LOCK_NB))
 		return true;
 	if (errno == EWOULDBLOCK)
 		snprintf(st->base.error, sizeof(st->base.error),
 			 "in use by another coordinator");
 	else
 		snprintf(st->base.error, sizeof(st->base.error), "%.200s: %s",
-			 lock, strerror(errno));
+			 name, strerror(errno));
 	return false;
+}
+
+/* SQLite's own locks would let two coordinators take turns on one file, and
+ * hand the same id to two nodes from what each remembers. The name's lock keeps
+ * out who finds a backup put in its place; the file's who comes to it by another
+ * name, a link or a mount. SQLite's are of another kind (fcntl) and do not meet
+ * it.
+ */
+static bool lock_store(struct sqlite_store *st, const char *name)
+{
+	char lock[600];
+
+	snprintf(lock, sizeof(lock), "%s.lock", name);
+	return lock_file(st, &st->locks[0], lock, 0600) &&
+	       lock_file(st, &st->locks[1], name, 0644);
 }
 
 /* The first column of the first row of @text, or "". */
@@ -335,9 +350,11 @@ static bool open_file(struct sqlite_store *st, const char *name)
 struct store *sqlite_open(const char *name, char *err, size_t len)
 {
 	struct sqlite_store *st = mem_zero(1, sizeof(*st));
+	int i;
 
 	st->base.ops = &sqlite_ops;
-	st->lock = -1;
+	for (i = 0; i < NR_LOCKS; i++)
+		st->locks[i] = -1;
 	if (open_file(st, name))
 		return &st->base;
 	snprintf(err, len, "%s: %s", name, st->base.error);
