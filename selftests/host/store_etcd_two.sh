@@ -27,8 +27,8 @@ member() {
 }
 healthy() { curl -s -m 5 http://127.0.0.1:2379/health | grep -q true; }
 # configure NAME [JQ]
-declare -A port=([A]=7901 [B]=7902 [C]=7903 [D]=7904 [E]=7905 [F]=7906 [G]=7907 [H]=7908)
-declare -A at=([A]=2379/mesh [B]=2379/mesh [C]=2378/mesh [D]=2379/empty [E]=2379/empty [F]=2379/empty [G]=2378/late [H]=2378/init)
+declare -A port=([A]=7901 [B]=7902 [C]=7903 [D]=7904 [E]=7905 [F]=7906 [G]=7907 [H]=7908 [I]=7909 [J]=7910)
+declare -A at=([A]=2379/mesh [B]=2379/mesh [C]=2378/mesh [D]=2379/empty [E]=2379/empty [F]=2379/empty [G]=2378/late [H]=2378/init [I]=2378/slow [J]=2379/slow)
 configure() {
 	jq -n --arg listen "127.0.0.1:${port[$1]}" --arg store "etcd://127.0.0.1:${at[$1]}" '{listen: $listen, store: $store,
 		etcd: {history_ms: 1000}, lease_ms: 600000, requests_per_second: 100000,
@@ -36,13 +36,13 @@ configure() {
 		service_prefix6: "fd77:0:0:ffff::/64"}}' | jq "${2:-.}" >"$work/$1.json"
 }
 launch() {
-	configure "$1"
+	configure "$@"
 	"${coordinator[@]}" --config "$work/$1.json" 2>>"$work/$1.log" &
 	pid[$1]=$!
 	disown
 }
 answers() { waitfor 20 curl -s -m 5 -o /dev/null "http://127.0.0.1:${port[$1]}/v1/status"; }
-coordinate() { launch "$1"; answers "$1"; }
+coordinate() { launch "$@"; answers "$1"; }
 ended() { ! kill -0 "${pid[$1]}" 2>/dev/null; }
 # Its port is free then.
 end() { kill -KILL "${pid[$1]}" 2>/dev/null; waitfor 20 ended "$1"; pid[$1]=''; }
@@ -189,9 +189,9 @@ check_is "and changes go on" 200 "$(req B PUT /v1/services/more41)"
 
 # What is asked for at 2378 goes on to etcd; a commit's answer is the next one
 # of those in the file, if it has any. "late": somebody else does the same just
-# before.
+# before. What a watch tells waits while there is a file ".hold".
 cat >"$work/between.py" <<'PY'
-import asyncio, sys
+import asyncio, os, sys
 answers = sys.argv[1]
 
 def next_answer(body):
@@ -220,7 +220,9 @@ async def serve(reader, writer):
 	if text:
 		await back.read()
 		writer.write(b'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: %d\r\n\r\n' % len(text) + text)
+	watch = b'/watch ' in head.split(b'\r\n')[0]
 	while not text and (data := await back.read(65536)):
+		while watch and os.path.exists(answers + '.hold'): await asyncio.sleep(.02)
 		writer.write(data)
 		await writer.drain()
 	to.close()
@@ -265,4 +267,21 @@ printf '%s\n' late late >"$work/answers"
 configure H ".tls_dir = \"$work/tls\""
 check_match "init, too, and its tokens" '^vnimesh join https://127.0.0.1:7908 ' "${coordinator[@]}" init --config "$work/H.json"
 check_is "it was so" '' "$(cat "$work/answers")"
-[ "$tap_failed" = 0 ] || for c in A B C D E F G; do tail -n 15 "$work/$c.log" | sed "s/^/# $c: /"; done
+
+# --- what is told when it is not so any more -------------------------------------------------
+
+# Nobody compacts what the watch is late to tell.
+for c in A B C G; do end $c; done
+check "coordinators I and J" eval "coordinate I '.lease_ms = $((1000 * VNIMESH_SLOW)) | .etcd = {}' && coordinate J '.etcd = {}'"
+touch "$work/answers.hold"
+check_is "a node at I, to which etcd's watch tells nothing" 200 "$(join I host1 11)"
+told() { [ -n "$(etcdctl get --print-value-only slow/live/1)" ] || is_stale I 1 true; }
+check "is heard there, as etcd knows" waitfor 20 told
+check "its lease lapses" waitfor 20 is_stale I 1 true
+check_is "and J changes something" 200 "$(req J PUT /v1/services/after)"
+rm "$work/answers.hold"
+knows() { [ "$(get I /v1/services/after .service.tag)" = after ]; }
+check "I is told all that came, to its own word" waitfor 30 knows
+check_is "which does not make the node fresh" true "$(get I /v1/nodes '.nodes[] | select(.node == 1) | .stale')"
+check "nor at J" waitfor 20 is_stale J 1 true
+[ "$tap_failed" = 0 ] || for c in A B C D E F G I J; do tail -n 15 "$work/$c.log" | sed "s/^/# $c: /"; done

@@ -186,7 +186,8 @@ static bool heard(void *data, uint32_t id, enum store_heard where)
 	if (where == STORE_HEARD_NOWHERE && node->here)
 		store_presence(reg->store, id, true);
 	else
-		node->here = where == STORE_HEARD_HERE;
+		/* Our own word may be told when its lease is long over. */
+		node->here = where == STORE_HEARD_HERE && node->held;
 	if (node->elsewhere != (where == STORE_HEARD_ELSEWHERE)) {
 		node->elsewhere = !node->elsewhere;
 		/* Who held it may still do, for a lease. */
