@@ -169,17 +169,19 @@ report 4 100
 req POST /v1/nodes '{"name": "host1", "underlay": "192.0.2.11", "epoch": 5}'
 cat >"$work/many.py" <<'PY'
 # usage: many.py PORT: as many streams as there may be, then one more; then
-# those that never read while much happens.
+# those that never read while much happens; then clients that take all they get,
+# before another one comes.
 import http.client, json, socket, sys, time
 port = int(sys.argv[1])
-def stream(i, query='tag=a', rcvbuf=None):
+def send(address, path, rcvbuf=None):
 	s = socket.socket()
 	if rcvbuf: s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
-	s.bind(('127.0.1.%d' % (1 + i // 256), 0))
+	s.bind((address, 0))
 	s.settimeout(60)
 	s.connect(('127.0.0.1', port))
-	s.sendall(b'GET /v1/events?%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n' % query.encode())
+	s.sendall(b'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n' % path.encode())
 	return s
+def stream(i, query='tag=a', rcvbuf=None): return send('127.0.1.%d' % (1 + i // 256), '/v1/events?' + query, rcvbuf)
 def first(s): return s.recv(4096).split(b'\r\n')[0].decode()
 def ask(method, path, body=None):
 	c = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
@@ -191,9 +193,11 @@ print(first(stream(1024)))
 print(len(ask('GET', '/v1/services/a')['members']))
 status = ask('GET', '/v1/status')
 print(status['streams'], status['streams_refused'])
-for s in all: s.close()
-end = time.time() + 60
-while ask('GET', '/v1/status')['streams'] and time.time() < end: time.sleep(.1)
+def close(all):
+	for s in all: s.close()
+	end = time.time() + 60
+	while ask('GET', '/v1/status')['streams'] and time.time() < end: time.sleep(.1)
+close(all)
 before = ask('GET', '/v1/status')
 print(before['streams'])
 slow = [stream(i, 'tag=big', 2048) for i in range(8)]
@@ -213,6 +217,21 @@ while time.time() < end:
 status = ask('GET', '/v1/status')
 print(status['cut_off'] - before['cut_off'], status['streams_unread'] - before['streams_unread'], status['streams'])
 print(status['pending_bytes'] < 1000000)
+close(slow + [fast])
+greedy = [send('127.0.2.1', '/v1/events?tag=a') for i in range(1000)]
+print([first(s) for s in greedy].count('HTTP/1.1 200 OK'), first(send('127.0.2.2', '/v1/events?tag=a')))
+close(greedy)
+status = ask('GET', '/v1/status')
+path = '/v1/watch?incarnation=%s&index=%d&wait_ms=' % (status['incarnation'], status['index'])
+waiting, before = [], status['watchers_refused']
+for address, n in ('127.0.2.1', 1000), ('127.0.2.2', 1000), ('127.0.2.3', 48):
+	waiting += [send(address, path + '60000') for i in range(n)]
+	end = time.time() + 60
+	while time.time() < end:
+		status = ask('GET', '/v1/status')
+		if status['watchers'] + status['watchers_refused'] - before >= len(waiting): break
+		time.sleep(.1)
+print(status['watchers'], status['watchers_refused'] - before, first(send('127.0.2.4', path + '1')))
 PY
 timeout 300 python3 "$work/many.py" "$port" >"$work/many.out" 2>&1 || diag "$(cat "$work/many.out")"
 mapfile -t out <"$work/many.out"
@@ -223,6 +242,8 @@ check_is "and is counted" '1024 1' "${out[3]}"
 check_is "who goes makes room" 0 "${out[4]}"
 check_is "who does not read is cut off, counted; who reads stays" '8 8 1' "${out[5]}"
 check_is "and what waits to be read is bounded" True "${out[6]}"
+check_is "one client has three quarters of the streams, and the next one has one" '768 HTTP/1.1 200 OK' "${out[7]}"
+check_is "two have no more than that of the watchers, and another one waits" '1584 464 HTTP/1.1 200 OK' "${out[8]}"
 stop
 
 # --- rights ---------------------------------------------------------------------------

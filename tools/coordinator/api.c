@@ -237,6 +237,8 @@ int api_get_status(struct request *rq)
 	record_set(obj, "services", json_integer(reg->nr_services));
 	record_set(obj, "members", json_integer(reg->nr_members));
 	record_set(obj, "watchers", json_integer(watches_count(watches)));
+	record_set(obj, "watchers_refused",
+		   json_integer(watches_refused(watches)));
 	record_set(obj, "store_away", json_boolean(reg->store->away));
 	record_set(obj, "store_writes", json_integer(reg->store->nr_writes));
 	record_set(obj, "store_conflicts",

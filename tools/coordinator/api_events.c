@@ -22,7 +22,11 @@ struct events {
 	uint64_t index;
 	uint64_t beat_us;
 	uint64_t quiet_us;		/* when the next beat is due */
+	const struct request *rq;	/* whose it is */
+	TAILQ_ENTRY(events) list;
 };
+
+static TAILQ_HEAD(, events) streams = TAILQ_HEAD_INITIALIZER(streams);
 
 static struct {
 	unsigned int open;
@@ -148,6 +152,7 @@ static void done(struct http_stream *stream, bool unread)
 {
 	struct events *ev = (struct events *)stream;
 
+	TAILQ_REMOVE(&streams, ev, list);
 	stats.open--;
 	stats.unread += unread;
 	free(ev->in.tags);
@@ -182,6 +187,29 @@ static int read_last_id(struct request *rq, struct events *ev)
 	return watch_known(rq, "Last-Event-ID", incarnation, ev->index);
 }
 
+/* 0, or the status of a problem: one client leaves room for the others. */
+static int check_room(struct request *rq)
+{
+	const struct events *ev;
+	unsigned int n = 0;
+
+	if (stats.open >= STREAMS_MAX) {
+		stats.refused++;
+		return problem(rq, 503, NULL, "%u event streams are open",
+			       stats.open);
+	}
+	if (stats.open < CLIENT_TIGHT(STREAMS_MAX))
+		return 0;
+	TAILQ_FOREACH(ev, &streams, list)
+		n += http_same_client(ev->rq, rq);
+	if (n < CLIENT_SHARE(STREAMS_MAX))
+		return 0;
+	stats.refused++;
+	return problem(rq, 503, NULL,
+		       "%u event streams are open, and %u of them are this client's",
+		       stats.open, n);
+}
+
 static int prepare(struct request *rq, struct events *ev)
 {
 	int64_t beat_ms = BEAT_DEFAULT_MS;
@@ -197,11 +225,8 @@ static int prepare(struct request *rq, struct events *ev)
 		status = 400;
 	if (!status)
 		status = read_last_id(rq, ev);
-	if (!status && stats.open >= STREAMS_MAX) {
-		stats.refused++;
-		status = problem(rq, 503, NULL, "%u event streams are open",
-				 stats.open);
-	}
+	if (!status)
+		status = check_room(rq);
 	ev->in.nr_tags = watch_sort_tags(ev->in.tags, ev->in.nr_tags);
 	ev->beat_us = beat_ms * LOOP_USEC_PER_MSEC;
 	ev->quiet_us = loop_now() + ev->beat_us;
@@ -223,7 +248,9 @@ int api_get_events(struct request *rq)
 	ev->stream.done = done;
 	ev->in.definitions = true;
 	ev->in.lent = true;
+	ev->rq = rq;
 	rq->stream = &ev->stream;
+	TAILQ_INSERT_TAIL(&streams, ev, list);
 	stats.open++;
 	return 200;
 }

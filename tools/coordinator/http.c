@@ -266,7 +266,7 @@ static void give_time(struct request *rq, uint64_t ms)
 					    ms * LOOP_USEC_PER_MSEC : 0;
 }
 
-static bool peer_address(struct request *rq, struct ip_addr *addr)
+static bool peer_address(const struct request *rq, struct ip_addr *addr)
 {
 	const union MHD_ConnectionInfo *info;
 	const struct sockaddr_in6 *in6;
@@ -285,6 +285,16 @@ static bool peer_address(struct request *rq, struct ip_addr *addr)
 	else
 		memcpy(addr->b, &in->sin_addr, 4);
 	return true;
+}
+
+bool http_same_client(const struct request *a, const struct request *b)
+{
+	struct ip_addr of_a, of_b;
+
+	if (a->who.node || b->who.node)
+		return a->who.node == b->who.node;
+	return peer_address(a, &of_a) && peer_address(b, &of_b) &&
+	       ip_equal(&of_a, &of_b);
 }
 
 static int check_rate(struct request *rq)

@@ -126,6 +126,8 @@ const struct tls *http_tls(const struct http *http);
 bool http_peer(const struct request *rq, char *name, size_t len,
 	       char serial[33]);
 const char *http_header(const struct request *rq, const char *name);
+/* Whether one client asks both: a node by its certificate, else an address. */
+bool http_same_client(const struct request *a, const struct request *b);
 
 /* A query argument, or NULL. */
 const char *http_arg(const struct request *rq, const char *name);

@@ -79,6 +79,9 @@
 #define WATCHERS_MAX		2048
 /* Event streams stay; they leave connections to agents. */
 #define STREAMS_MAX		1024
+/* Of either, once three quarters are taken, one client has no more than that. */
+#define CLIENT_SHARE(max)	((max) / 4)
+#define CLIENT_TIGHT(max)	((max) / 4 * 3)
 #define BEAT_MIN_MS		100
 #define BEAT_MAX_MS		60000
 /* Below the idle limits of proxies and address translators. */

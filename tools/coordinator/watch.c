@@ -23,6 +23,7 @@ struct watches {
 	uint64_t published_us;		/* the last one */
 	bool closed;
 	unsigned int nr;
+	uint64_t refused;
 	TAILQ_HEAD(, watcher) list;
 };
 
@@ -217,6 +218,11 @@ unsigned int watches_count(const struct watches *w)
 	return w->nr;
 }
 
+uint64_t watches_refused(const struct watches *w)
+{
+	return w->refused;
+}
+
 int watch_known(struct request *rq, const char *field, const char *incarnation,
 		uint64_t index)
 {
@@ -313,19 +319,43 @@ static bool add(struct watches *w, struct request *rq,
 	return true;
 }
 
+/* 0, or the status of a problem: one client leaves room for the others. */
+static int check_room(struct watches *w, struct request *rq)
+{
+	const struct watcher *watcher;
+	unsigned int n = 0;
+
+	if (w->nr >= WATCHERS_MAX) {
+		w->refused++;
+		return problem(rq, 503, NULL, "%u watchers are waiting already",
+			       w->nr);
+	}
+	if (w->nr < CLIENT_TIGHT(WATCHERS_MAX))
+		return 0;
+	TAILQ_FOREACH(watcher, &w->list, list)
+		n += !watcher->interest.lent &&
+		     http_same_client(watcher->rq, rq);
+	if (n < CLIENT_SHARE(WATCHERS_MAX))
+		return 0;
+	w->refused++;
+	return problem(rq, 503, NULL,
+		       "%u watchers are waiting, and %u of them are this client's",
+		       w->nr, n);
+}
+
 int watch_wait(struct watches *w, struct request *rq,
 	       struct interest *interest, const struct since *since)
 {
 	struct registry *reg = w->reg;
+	int status;
 
 	if (rq->waited || !since->given || !since->wait_ms || w->closed ||
 	    lists_changed(reg, interest, since->index) ||
 	    tags_changed(reg, interest, since->index))
 		return 1;
-	if (w->nr >= WATCHERS_MAX)
-		return problem(rq, 503, NULL, "%u watchers are waiting already",
-			       w->nr);
-
+	status = check_room(w, rq);
+	if (status)
+		return status;
 	if (!add(w, rq, interest, since->index,
 		 loop_now() + since->wait_ms * LOOP_USEC_PER_MSEC))
 		return 1;

@@ -39,6 +39,8 @@ int watches_new(struct watches **ret, struct loop *loop, struct registry *reg);
 void watches_close(struct watches *w);
 void watches_free(struct watches *w);
 unsigned int watches_count(const struct watches *w);
+/* Requests that were not let wait: there were too many, of all or of theirs. */
+uint64_t watches_refused(const struct watches *w);
 
 /* Reads incarnation, index and wait_ms. 0, or the status of a problem. */
 int watch_since(struct request *rq, struct since *since);
