@@ -13,7 +13,8 @@
 #   make soak            100,000 flows of a member that dies, 10,000 past one that
 #                        fails; a million hostile datagrams to an agent; ten deaths
 #                        of each coordinator and etcd member, and of the leader; 10,000 slow
-#                        clients; 30 losses of power; the three below
+#                        clients; MariaDB's primary, too; 30 losses of power; the
+#                        three below
 #   make check-san, check-valgrind
 #                        the tests of agent, coordinator and tool under sanitizers
 #                        with leak check, under valgrind; then those of whole meshes
@@ -80,6 +81,7 @@ soak:
 	selftests/vm/run -t 3000 -e EJECT_FLOWS=10000 -- selftests/test_eject.sh
 	selftests/vm/chroot env STORE_ROUNDS=10 STORE_RATE=50 selftests/host/store_etcd.sh
 	selftests/vm/chroot env API_SLOW=10000 selftests/host/api.sh
+	selftests/vm/run -m 2048 -t 3000 -e VNIMESH_FULL=1 -- selftests/test_primary.sh
 	selftests/vm/powerfail -n 30
 	selftests/vm/powerfail -n 5 -o
 	+$(MAKE) check-san check-valgrind fuzz FUZZ_SECONDS=600
