@@ -271,14 +271,14 @@ everyone STOP
 fails "hangs" "$late" "${server_tags[@]}"
 everyone CONT
 back "hanging" "${server_tags[@]}"
-if nft add table inet t 2>/dev/null && nft add chain inet t in '{ type filter hook input priority 0; }' 2>/dev/null; then
-	nft add rule inet t in ip daddr $at drop
-	fails "firewall drop" "$late" "${outside[@]}"
-	nft delete table inet t
-	back "a firewall that drops" "${outside[@]}"
-else
-	tap_skip "a firewall that drops" "no nftables here"
-fi
+drop() {
+	nft add table inet t && nft add chain inet t in '{ type filter hook input priority 0; }' &&
+		nft add rule inet t in ip daddr $at drop
+}
+check "a firewall that drops" drop
+fails "firewall drop" "$late" "${outside[@]}"
+nft delete table inet t
+back "a firewall that drops" "${outside[@]}"
 ip link set lo down
 fails "link down" "" "${outside[@]}" "${within[@]}"
 ip link set lo up
