@@ -113,7 +113,8 @@ struct vnimesh_flow *vnimesh_bind_find(struct vnimesh_dev *from,
 	    !vnimesh_packet_is_syn(pkt))
 		return flow;
 	if (flow->isn != pkt->seq) {
-		vnimesh_flow_remove(mesh, flow);
+		if (vnimesh_flow_remove(mesh, flow))
+			vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_REUSED);
 		return NULL;
 	}
 	WRITE_ONCE(flow->sent, 0);	/* sent twice: Karn, no sample */

@@ -89,6 +89,7 @@ static const struct {
 	DROP(PORT_MALFORMED, "port-malformed", IP_INHDR),
 	DROP(PORT_FOREIGN, "port-foreign", UNHANDLED_PROTO),
 	COUNTER(NEGATIVE_FULL, "negative-full"),
+	COUNTER(FLOW_REUSED, "flow-reused"),
 #undef COUNTER
 #undef DROP
 };

@@ -85,6 +85,7 @@ static const struct vnm_field stats_fields[] = {
 	STAT(PORT_MALFORMED, "port-malformed"),
 	STAT(PORT_FOREIGN, "port-foreign"),
 	STAT(NEGATIVE_FULL, "negative-full"),
+	STAT(FLOW_REUSED, "flow-reused"),
 };
 
 const struct vnm_type vnm_stats_type = {
