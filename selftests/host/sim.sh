@@ -9,5 +9,5 @@ bin=$(mktemp)
 trap 'rm -f "$bin"' EXIT
 kmod=../../kmod
 ${CC:-cc} -std=gnu11 -O2 -Wall -Wextra -Werror -I../../uapi -o "$bin" ../sim/sim.c \
-	$kmod/{score,aggregate,select,maglev}.c -lm 2>&1 | sed 's/^/# /'
+	$kmod/{aggregate,select,maglev}.c -lm 2>&1 | sed 's/^/# /'
 "$bin" -c
