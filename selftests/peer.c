@@ -2,11 +2,12 @@
 /*
  * peer - servers and clients of the tests, small enough for a slow guest.
  *
- *   peer serve [-n NAME] [-v] PORT...
+ *   peer serve [-n NAME] [-v] [-w MS] PORT...
  *	TCP and UDP, IPv4 and IPv6, on each PORT. Greets a connection with
  *	"NAME CLIENT-ADDRESS CLIENT-PORT PORT", then echoes; "quit" closes it.
  *	A datagram is answered by the same line with the payload behind it; with
  *	-v it is also told on stdout: "udp NAME ADDRESS PORT PORT TOS LENGTH".
+ *	-w: it waits so long before it greets or answers, one after the other.
  *   peer talk [-u] [-z] [-f] [-s] [-i] [-b ADDR] [-p PORT] [-r ROUNDS] [-t MS]
  *		ADDR PORT[xN] [ADDR PORT[xN]]...
  *	Connects to each in turn, N times, and says for each "NR ANSWER MS ms" or
@@ -47,6 +48,7 @@
 
 static const char *name = "peer";
 static bool verbose;
+static useconds_t slowness;
 
 static void die(const char *what)
 {
@@ -151,6 +153,7 @@ static void serve_datagram(int fd, int port)
 		       ntohs(sa.sin6_port), port, tos_of(&mh), n);
 		fflush(stdout);
 	}
+	usleep(slowness);
 	len = snprintf(out, sizeof(out), "%s %s %d %d %s", name, addr_text(&sa),
 		       ntohs(sa.sin6_port), port, buf);
 	sendto(fd, out, (size_t)len, 0, (struct sockaddr *)&sa, sizeof(sa));
@@ -167,6 +170,7 @@ static int serve_accept(int fd, int port)
 	if (c < 0)
 		return -1;
 	setsockopt(c, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	usleep(slowness);
 	n = snprintf(line, sizeof(line), "%s %s %d %d\n", name, addr_text(&sa),
 		     ntohs(sa.sin6_port), port);
 	if (send(c, line, (size_t)n, MSG_NOSIGNAL) != n) {
@@ -575,7 +579,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	setrlimit(RLIMIT_NOFILE, &rl);
 	optind = 2;
-	while ((opt = getopt(argc, argv, "+uvsizfn:l:b:p:r:t:")) != -1)
+	while ((opt = getopt(argc, argv, "+uvsizfn:l:b:p:r:t:w:")) != -1)
 		switch (opt) {
 		case 'u':
 			udp = true;
@@ -613,6 +617,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			timeout = atoi(optarg);
+			break;
+		case 'w':
+			slowness = (useconds_t)atoi(optarg) * 1000;
 			break;
 		default:
 			return 2;

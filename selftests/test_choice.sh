@@ -188,3 +188,52 @@ check_is "... which knows how long it took" true "$(measured 0)"
 check_is "... c111 goes by its own" false "$(measured 1)"
 check "a connection of c111" in_ns c111 peer talk -t 5000 10.96.0.3 7000x1
 check_is "... it knows, too" true "$(measured 1)"
+
+# What is measured decides, where nobody has published anything. 600 ms: more than a
+# machine that is slow adds to a handshake, less than the client waits for it.
+pair() { topo_service 1 "$1" "$2" && topo_member 1 "$1" 210 && topo_member 1 "$1" 211; }
+# figure TAG VNI NAME: what route get says of a member
+figure() {
+	vnimesh -n h1 -j route get "$1" |
+		jq ".[0].candidates[] | select(.vni == $2) | .$3 // 0"
+}
+above() { [ "$(figure "$1" "$2" "$3")" -gt "$4" ]; }
+# avoided NAME TAG ADDR PORT: 211 is, by who measured it, but for exploration.
+avoided() {
+	local name=$1 tag=$2 addr=$3 port=$4 out
+	out=$(in_ns c110 peer talk -s -t 20000 "$addr" "${port}x50")
+	REPLY=$(awk '$2 == 211 { n++ } END { print n + 0 }' <<<"$out")
+	check "$name: $REPLY of 50 flows go there" [ "$REPLY" -lt 5 ]
+	check_is "... and none fails" 0 "$(grep -c error <<<"$out")"
+}
+# once_at TAG ADDR PORT: the first one of 110 goes to 211.
+once_at() {
+	vnimesh -n h1 member set "$1" vni 210 weight 0 &&
+		in_ns c110 peer talk -s -t 20000 "$2" "$3" | grep -q "^0 211 " &&
+		vnimesh -n h1 member set "$1" vni 210 weight 100
+}
+check "two members without a latency" pair near 4
+check "one of them is far away" in_ns c211 tc qdisc add dev vni211 root netem delay 600ms
+check "a connection to it" once_at near 10.96.0.4 7000
+check "... its handshake was measured" above near 211 kernel_latency_us 500000
+avoided "far by its handshake" near 10.96.0.4 7000
+check "... the other was measured, too" above near 210 kernel_latency_us 0
+check "it is near again" in_ns c211 tc qdisc del dev vni211 root
+
+check "two members of another one" pair busy 5
+start quick in_ns c210 peer serve -n 210 7100
+start slow in_ns c211 peer serve -n 211 -w 600 7100
+waitfor 5 says slow ready
+check "a connection to the slow one" once_at busy 10.96.0.5 7100
+check "... its response was measured" above busy 211 response_us 500000
+check_fails "... which is not its handshake" above busy 211 kernel_latency_us 500000
+was=$(figure busy 211 counted_latency_us)
+avoided "slow by its response" busy 10.96.0.5 7100
+fades() { [ "$(figure busy 211 counted_latency_us)" -lt $((was * 4 / 5)) ]; }
+diag "$(vnimesh -n h1 -d route get busy)"
+check "... that fades" waitfor 20 fades
+
+check "one member for datagrams" topo_service 1 datagrams 6
+topo_member 1 datagrams 211
+check "a datagram and its answer" in_ns c110 peer talk -u -r 0 -t 20000 10.96.0.6 7100
+check "... its response was measured" above datagrams 211 response_us 500000
