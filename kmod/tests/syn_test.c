@@ -84,7 +84,54 @@ static void syn_whole(struct kunit *test)
 	kfree_skb(skb);
 }
 
+/* Of the places for kept SYNs, with so many taken by all and by one VNI. */
+static const struct {
+	u32 all;
+	u32 own;
+	bool kept;
+} rooms[] = {
+	{ 0, 0, true },
+	{ VNIMESH_SYN_MAX / 2 - 1, VNIMESH_SYN_MAX / 2 - 1, true },
+	{ VNIMESH_SYN_MAX / 2, VNIMESH_SYN_MAX / 2, false },
+	{ VNIMESH_SYN_MAX / 2, VNIMESH_SYN_MAX / 4 - 1, true },
+	{ VNIMESH_SYN_MAX / 2, VNIMESH_SYN_MAX / 4, false },
+	{ VNIMESH_SYN_MAX - 1, 0, true },
+	{ VNIMESH_SYN_MAX, 0, false },
+};
+
+/* The mesh has a bound, and who takes much has one before. */
+static void syn_room(struct kunit *test)
+{
+	struct vnimesh_mesh *mesh = kunit_kzalloc(test, sizeof(*mesh), GFP_KERNEL);
+	struct vnimesh_flow *flow = kunit_kzalloc(test, sizeof(*flow), GFP_KERNEL);
+	struct vnimesh_vni *vni = kunit_kzalloc(test, sizeof(*vni), GFP_KERNEL);
+	struct vnimesh_packet pkt;
+	struct sk_buff *skb = make_syn(test, &pkt, 0);
+	u64 lost = 0;
+	int i;
+
+	KUNIT_ASSERT_TRUE(test, mesh && flow && vni);
+	mesh->stats = alloc_percpu(struct vnimesh_stats);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mesh->stats);
+	flow->client = vni;
+	for (i = 0; i < ARRAY_SIZE(rooms); i++) {
+		atomic_set(&mesh->syns, rooms[i].all);
+		atomic_set(&vni->syns, rooms[i].own);
+		vnimesh_syn_keep(mesh, flow, skb, &pkt);
+		KUNIT_EXPECT_EQ_MSG(test, !!flow->syn, rooms[i].kept, "%d", i);
+		lost += !rooms[i].kept;
+		KUNIT_EXPECT_EQ(test, vnimesh_stats_read(mesh, VNIMESH_A_STATS_SYN_LOST),
+				lost);
+		vnimesh_syn_drop(mesh, flow);
+		KUNIT_EXPECT_EQ(test, (u32)atomic_read(&mesh->syns), rooms[i].all);
+		KUNIT_EXPECT_EQ(test, (u32)atomic_read(&vni->syns), rooms[i].own);
+	}
+	kfree_skb(skb);
+	free_percpu(mesh->stats);
+}
+
 static struct kunit_case syn_cases[] = {
+	KUNIT_CASE(syn_room),
 	KUNIT_CASE(syn_options),
 	KUNIT_CASE(syn_whole),
 	{}
