@@ -883,7 +883,7 @@ clock=$work/clock
 preload=$work/coordinator_time.so
 if [ -n "${COORDINATOR_SAN:-}" ]; then
 	tap_skip "the end of a rest" "a sanitizer wants to be loaded first"
-elif ! ${CC:-cc} -shared -fPIC -O1 -o "$preload" "$(dirname "$0")/coordinator_time.c" 2>/dev/null; then
+elif ! ${CC:-cc} -shared -fPIC -O1 -o "$preload" "$(dirname "$0")/../preload/clock.c" 2>/dev/null; then
 	tap_skip "the end of a rest" "no compiler"
 else
 	word() { od -An -td8 -j $(($1 * 8)) -N8 "$clock" | tr -d ' '; }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * An agent without a kernel that reports to a coordinator, from the objects that
- * vnimeshd is built of. Says "ok NAME" or "fail NAME" for each step.
+ * vnimeshd is built of. Says "ok NAME" or "fail NAME" for each step, and "told TAG
+ * NUMBER" of members whose applications flap. Its clock is preload/clock.c's.
  *
  *	reports DIRECTORY COORDINATOR_URL COORDINATOR_PID
  */
+
+#include <fcntl.h>
 
 #include <signal.h>
 #include <stdarg.h>
@@ -12,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "control_ops.h"
 #include "local_priv.h"
 #include "log.h"
 #include "report.h"
@@ -20,12 +25,16 @@
 #define POLL_US		(20 * LOOP_USEC_PER_MSEC)
 #define PATIENCE_US	(60 * LOOP_USEC_PER_SEC)
 #define ASTRAY		70000	/* a VNI of nobody's block */
+/* 1 Hz for a minute. */
+#define HALVES		120
+#define HALF_US		(LOOP_USEC_PER_SEC / 2)
 
 static char dir[128], file[160];
 static pid_t coordinator;
 static struct loop *loop;
 static struct mesh *mesh;
 static struct source *timer;
+static uint64_t since_us;	/* of the step, or what it does last */
 
 /* Members TAG0 to TAGn-1, and then the words, each on our first VNI. */
 static void declare(const char *tag, unsigned int n, const char *word,
@@ -142,6 +151,120 @@ static bool is_last(void)
 	return granted("last") && !mesh->local->n_gone;
 }
 
+/* Flaps as its checks say, and is damped as agents do; or not. */
+static struct flapping {
+	const char *tag, *damping;
+	uint64_t seq;
+	unsigned int told;
+} flapping[] = {
+	{ .tag = "damped", .damping = "true" },
+	{ .tag = "wild", .damping = "false" },
+};
+
+static void come_flapping(void)
+{
+	char path[192];
+	unsigned int i;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/d/b.json", dir);
+	f = fopen(path, "we");
+	if (!f)
+		exit(1);
+	for (i = 0; i < 2; i++)
+		fprintf(f, "%c{\"tag\":\"%s\",\"vni\":%u,\"check\":{\"type\":\"ttl\","
+			"\"ttl_ms\":3600000,\"damping\":%s}}",
+			i ? ',' : '[', flapping[i].tag,
+			mesh->local->vnis[0].vni, flapping[i].damping);
+	fputc(']', f);
+	if (fclose(f))
+		exit(1);
+	mesh_reload(mesh);
+}
+
+/* As their applications do, on the control socket. */
+static void say_all(const char *status)
+{
+	char line[256];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(line, sizeof(line), "{\"op\":\"ttl\",\"tag\":\"%s\",\"vni\":%u,\"status\":\"%s\"}",
+			 flapping[i].tag, mesh->local->vnis[0].vni, status);
+		json_decref(control_answer(mesh, 0, line, strlen(line)));
+	}
+}
+
+/* The coordinator has all that there is to tell; counts what was. */
+static bool all_told(bool up)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct flapping *fl = &flapping[i];
+		const struct own *o;
+
+		o = local_find(mesh->local, fl->tag, mesh->local->vnis[0].vni);
+		if (!o || !o->seq || o->reported != o->seq)
+			return false;
+		if (up && !(o->granted && o->health.up))
+			return false;
+		fl->told += fl->seq && fl->seq != o->seq;
+		fl->seq = o->seq;
+	}
+	return true;
+}
+
+static bool are_well(void)
+{
+	unsigned int i;
+
+	say_all("pass");
+	if (!all_told(true))
+		return false;
+	for (i = 0; i < 2; i++)
+		flapping[i].told = 0;
+	return true;
+}
+
+static void pass_time(uint64_t us)
+{
+	static int64_t passed_us;
+	int fd = open(getenv("CLOCK_FILE"), O_WRONLY | O_CLOEXEC);
+
+	passed_us += us;
+	if (fd < 0 ||
+	    pwrite(fd, &passed_us, sizeof(passed_us), 0) != sizeof(passed_us))
+		exit(1);
+	close(fd);
+}
+
+static bool have_flapped(void)
+{
+	static uint64_t due_us;
+	static unsigned int n;
+	uint64_t now_us = loop_now();
+
+	if (!all_told(false))
+		return false;
+	if (n == HALVES)
+		return true;
+	if (due_us > now_us)
+		pass_time(due_us - now_us);
+	since_us = loop_now();
+	due_us = since_us + HALF_US;
+	say_all(n++ % 2 ? "pass" : "fail");
+	return false;
+}
+
+static void count_told(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		printf("told %s %u\n", flapping[i].tag, flapping[i].told);
+}
+
 static void nothing(void)
 {
 }
@@ -159,12 +282,14 @@ static const struct step {
 	{ "they go, others are told to a coordinator that is silent", are_sent,
 	  go_more },
 	{ "those go, too, and once it answers another is taken", is_last,
+	  come_flapping },
+	{ "two come whose applications say that they are well", are_well,
 	  nothing },
+	{ "and are not, and are, at 1 Hz for 60 s", have_flapped, count_told },
 };
 
 static void on_timer(void *data, uint64_t now_us)
 {
-	static uint64_t since_us;
 	static size_t at;
 	const struct step *s = &steps[at];
 

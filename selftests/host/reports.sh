@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Reports of an agent, under the sanitizers, to a coordinator: what is refused, or
-# went in numbers, keeps nothing back.
+# went in numbers, keeps nothing back; what flaps is told a few times.
 set -u
 . "$(dirname "$0")/../lib.sh"
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -12,7 +12,7 @@ for tool in curl jq; do
 	command -v "$tool" >/dev/null || skip_all "no $tool"
 done
 mapfile -t objects < <(san_agent)
-{ san_build vnimeshd && san_link "$work/reports" selftests/host/reports.c "${objects[@]}"; } >"$work/build" 2>&1 ||
+{ san_build vnimeshd && san_link "$work/reports" selftests/host/reports.c selftests/preload/clock.c "${objects[@]}"; } >"$work/build" 2>&1 ||
 	{ diag "$(cat "$work/build")"; exit 1; }
 
 jq -n --arg db "$work/state.db" '{listen: "127.0.0.1:0", store: $db, mesh: {id: 77, prefix4: "10.0.0.0/8",
@@ -25,16 +25,35 @@ url=http://127.0.0.1:$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$work/coor
 
 san_options
 mkdir "$work/agent"
+head -c 16 /dev/zero >"$work/clock"
+declare -A told=([damped]=0 [wild]=0)
 # It says each step as it comes; the coordinator's process is stopped in between.
 while IFS=' ' read -r word name; do
 	case $word in
 	ok) tap_ok "$name" ;;
 	fail) tap_fail "$name" ;;
+	told) told[${name% *}]=${name#* } ;;
 	esac
-done < <("$work/reports" "$work/agent" "$url" "$pid" 2>"$work/log")
+done < <(CLOCK_FILE=$work/clock "$work/reports" "$work/agent" "$url" "$pid" 2>"$work/log")
 members() { curl -sf "$url/v1/services/$1" | jq -r '[.members[].tag] | join(" ")'; }
 check_is "the coordinator has the last one" last "$(members last)"
 for tag in m0 m1000 m2047 x0 x9 refused; do
 	check_is "... and not $tag" '' "$(members $tag)"
 done
+
+# turns TAG: how often the log has that it went down or came up
+log() {
+	local after=0 page
+	while page=$(curl -sf "$url/v1/audit?after=$after") && [ "$(jq '.entries | length' <<<"$page")" != 0 ]; do
+		jq -c '.entries[]' <<<"$page"
+		after=$(jq .last <<<"$page")
+	done
+}
+log >"$work/audit"
+turns() { jq -r "select((.object | startswith(\"member $1/\")) and (.what == \"up\" or .what == \"down\")) | .what" "$work/audit" | wc -l; }
+few() { [ "$1" -ge 1 ] && [ "$1" -le 5 ]; }
+diag "up and down 120 times: told the others ${told[damped]} times, in the coordinator's log $(turns damped) times"
+check "one that flaps is told the others 5 times at most" few "${told[damped]}"
+check "and is as often in the coordinator's log" few "$(turns damped)"
+check_is "without damping each time" '120 120' "${told[wild]} $(turns wild)"
 [ "$tap_failed" = 0 ] || tail -n 20 "$work/log" | sed 's/^/# /'

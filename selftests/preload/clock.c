@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * For LD_PRELOAD: a monotonic clock that can be moved on, and a count of the
+ * For LD_PRELOAD, or linked in: a monotonic clock that can be moved on, and a count of the
  * writes that were waited for. Both are int64_t in $CLOCK_FILE: microseconds
  * to add, the count.
  */
