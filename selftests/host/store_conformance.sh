@@ -9,7 +9,7 @@ cc=${CC:-cc}
 command -v "$cc" >/dev/null || skip_all "no compiler"
 check "the suite compiles" "$cc" -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror \
 	-I"$here/../../uapi" -I"$tools/lib" -I"$tools/coordinator" -o "$work/suite" "$here/store_conformance.c" \
-	"$tools"/coordinator/{store,store_sqlite,store_etcd,store_etcd_follow,store_etcd_live,store_etcd_history,etcd,record,record_stored,grant,uuid}.c \
+	"$tools"/coordinator/{store,store_sqlite,store_etcd,store_etcd_follow,store_etcd_gap,store_etcd_live,store_etcd_history,etcd,record,record_stored,grant,uuid}.c \
 	"$tools"/lib/{json,json_place,ip,tag,loop,curl_loop}.c \
 	$(pkg-config --cflags --libs sqlite3 jansson libcurl nettle libsystemd)
 

@@ -148,6 +148,8 @@
 /* Nobody reads how it was; who is that far behind begins anew. */
 #define ETCD_HISTORY_MS		300000
 #define ETCD_HISTORY_MAX_MS	86400000
+/* A second apart, while there is a quorum: then who asks begins anew. */
+#define ETCD_GAP_TRIES		10
 #define ETCD_ANSWER_MAX		(256 << 20)
 /* Checks that agents of other coordinators are to make: that wait, and that are
  * passed on at once; a member is among them once.

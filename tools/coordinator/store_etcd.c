@@ -64,10 +64,9 @@ static json_t *range_body(struct etcd_store *st, const char *prefix,
 	return body;
 }
 
-/* False: it is enough. */
-static bool visit_all(struct etcd_store *st, const json_t *answer,
-		      bool (*fn)(void *data, const char *key,
-				 const char *value), void *data)
+bool store_etcd_visit_all(struct etcd_store *st, const json_t *answer,
+			  bool (*fn)(void *data, const char *key,
+				     const char *value), void *data)
 {
 	const json_t *kv;
 	size_t i;
@@ -116,7 +115,7 @@ static int etcd_range(struct store *store, const char *prefix,
 				  store->error, sizeof(store->error));
 		if (!answer)
 			return -EIO;
-		more = visit_all(st, answer, fn, data) &&
+		more = store_etcd_visit_all(st, answer, fn, data) &&
 		       page_ends(st, answer, last);
 		json_decref(answer);
 	} while (more);
@@ -138,7 +137,7 @@ static void on_read(void *data, json_t *answer, bool unknown, const char *error)
 	if (error)
 		snprintf(r->st->base.error, sizeof(r->st->base.error), "%s",
 			 error);
-	visit_all(r->st, answer, r->fn, r->data);
+	store_etcd_visit_all(r->st, answer, r->fn, r->data);
 	r->done(r->data, error ? -EIO : 0);
 	free(r);
 }

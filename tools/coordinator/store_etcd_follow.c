@@ -66,23 +66,6 @@ static bool take_head(struct etcd_store *st, int64_t revision,
 	return true;
 }
 
-/* @value NULL: deleted. */
-static void take_live(struct etcd_store *st, const char *name,
-		      const char *value)
-{
-	if (value && !strcmp(value, st->live.id))
-		value = "";
-	st->follower->change(st->data, name, value);
-}
-
-/* What another one asks for; our own agents were asked at once. */
-static void take_trigger(struct etcd_store *st, const char *name,
-			 const char *value)
-{
-	if (value && strcmp(strchr(name, '/') + 1, st->live.id))
-		st->follower->change(st->data, name, value);
-}
-
 static bool apply_event(struct etcd_store *st, const json_t *event)
 {
 	const char *type = json_string_value(json_object_get(event, "type"));
@@ -100,9 +83,9 @@ static bool apply_event(struct etcd_store *st, const json_t *event)
 	if (!strcmp(name, "head"))
 		fits = take_head(st, revision, del || !value ? "" : value, own);
 	else if (!strncmp(name, "live/", 5))
-		take_live(st, name, del ? NULL : value);
+		store_etcd_live_take(st, name, del ? NULL : value);
 	else if (!strncmp(name, "trigger/", 8))
-		take_trigger(st, name, del ? NULL : value);
+		store_etcd_trigger_take(st, name, del ? NULL : value);
 	/* Our own changes we made ourselves. */
 	else if (!own &&
 		 !st->follower->change(st->data, name, del ? NULL : value))
@@ -120,13 +103,14 @@ static void take_cancel(struct etcd_store *st, const json_t *result)
 {
 	const char *why = json_string_value(json_object_get(result,
 							    "cancel_reason"));
+	int64_t compacted = etcd_int(result, "compact_revision");
 
-	if (etcd_int(result, "compact_revision")) {
-		/* What came between is not to be had any more. */
-		store_etcd_misfit(st, "it was compacted beyond that");
-		return;
-	}
-	log_warning("store: the watch is canceled: %s", why ? why : "?");
+	/* What came between is not to be had any more. */
+	if (compacted)
+		store_etcd_gap_close(st, compacted);
+	else
+		log_warning("store: the watch is canceled: %s",
+			    why ? why : "?");
 	/* The next tick begins it anew: not at once, and perhaps again. */
 	st->canceled = true;
 }
@@ -260,6 +244,10 @@ static void on_probe(void *data, json_t *answer, bool unknown,
 	head = store_etcd_head(answer, text);
 	if (!still_fits(st, answer, head))
 		return;
+	if (head == st->head_rev && !strcmp(text, st->head))
+		store_etcd_gap_probe(st, etcd_int(json_object_get(answer,
+								  "header"),
+						  "revision"));
 	st->base.fresh_us = loop_now();
 	if (st->base.away)
 		log_info("store: there is a quorum again");
@@ -283,14 +271,15 @@ static void on_tick(void *data, uint64_t now_us)
 	if (!st->probe) {
 		body = mem_checked(json_object());
 		record_set(body, "key", store_etcd_key(st, "head"));
-		st->probe_seen = st->seen;
+		st->probe_seen = st->gap.upto > st->seen ? st->gap.upto :
+							   st->seen;
 		st->probe_head = st->head_rev;
 		st->probe = etcd_post(st->etcd, "kv/range", body, false,
 				      on_probe, st);
 	}
 	if (st->watch && st->canceled)
 		end_watch(st);
-	if (!st->watch)
+	if (!st->watch && !st->gap.call)
 		start_watch(st);
 	store_etcd_live_tick(st);
 	store_etcd_history_tick(st, now_us);
@@ -298,9 +287,7 @@ static void on_tick(void *data, uint64_t now_us)
 
 static bool on_live(void *data, const char *key, const char *value)
 {
-	struct etcd_store *st = data;
-
-	st->follower->change(st->data, key, value);
+	store_etcd_live_take(data, key, value);
 	return true;
 }
 
@@ -334,6 +321,7 @@ void store_etcd_unfollow(struct etcd_store *st)
 	etcd_cancel(&st->watch);
 	etcd_cancel(&st->probe);
 	etcd_cancel(&st->history.call);
+	etcd_cancel(&st->gap.call);
 	store_etcd_live_end(st);
 	source_free(&st->timer);
 	json_decref(st->held);

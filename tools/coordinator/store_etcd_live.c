@@ -188,6 +188,44 @@ bool store_etcd_trigger(struct store *store, uint32_t node, const char *tag,
 	return true;
 }
 
+void store_etcd_live_take(struct etcd_store *st, const char *name,
+			  const char *value)
+{
+	bool own = value && !strcmp(value, st->live.id);
+
+	st->follower->change(st->data, name, own ? "" : value);
+	/* What is no text names no node, and need not be known. @name may be
+	 * the key itself, gone with it.
+	 */
+	if (value)
+		json_object_set_new(st->live.known, name, json_string(value));
+	else
+		json_object_del(st->live.known, name);
+}
+
+void store_etcd_live_anew(struct etcd_store *st, json_t *now)
+{
+	json_t *known = st->live.known;
+	const char *name;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(known, next, name, value)
+		if (!json_object_get(now, name))
+			store_etcd_live_take(st, name, NULL);
+	json_object_foreach(now, name, value)
+		if (!json_equal(json_object_get(known, name), value))
+			store_etcd_live_take(st, name,
+					     json_string_value(value));
+}
+
+void store_etcd_trigger_take(struct etcd_store *st, const char *name,
+			     const char *value)
+{
+	if (value && strcmp(strchr(name, '/') + 1, st->live.id))
+		st->follower->change(st->data, name, value);
+}
+
 void store_etcd_live(struct store *store, uint32_t node, bool here)
 {
 	struct etcd_store *st = to_etcd(store);
@@ -222,6 +260,7 @@ static void on_lease(void *data, json_t *answer, bool unknown,
 void store_etcd_live_begin(struct etcd_store *st)
 {
 	incarnation_make(st->live.id);
+	st->live.known = mem_checked(json_object());
 	st->live.untold = mem_checked(json_object());
 	st->live.asked = mem_checked(json_object());
 }
@@ -261,6 +300,7 @@ void store_etcd_live_end(struct etcd_store *st)
 	etcd_cancel(&st->live.leasing);
 	etcd_cancel(&st->live.telling);
 	source_free(&st->live.later);
+	json_decref(st->live.known);
 	json_decref(st->live.untold);
 	json_decref(st->live.under_way);
 	json_decref(st->live.asked);

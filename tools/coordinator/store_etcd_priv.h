@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The parts of the store in etcd: transactions (store_etcd.c), what others
- * change (store_etcd_follow.c), who is heard where (store_etcd_live.c), and
- * how it was before (store_etcd_history.c).
+ * change (store_etcd_follow.c), what the watch cannot tell any more
+ * (store_etcd_gap.c), who is heard where (store_etcd_live.c), and how it was
+ * before (store_etcd_history.c).
  * All of it belongs to the event loop.
  */
 #ifndef COORDINATOR_STORE_ETCD_PRIV_H
@@ -22,6 +23,7 @@ struct etcd_live {
 	int64_t lease;			/* of those keys, 0: none yet */
 	struct etcd_call *leasing;	/* its grant or renewal */
 	struct etcd_call *telling;
+	json_t *known;			/* live/ID: its value */
 	json_t *untold;			/* node's id: whether it is here */
 	json_t *under_way;
 	json_t *asked;			/* checks for the others, by member */
@@ -38,6 +40,15 @@ struct etcd_history {
 	int64_t revision;		/* that was the last one, that time ago */
 	int64_t wanted, gone;		/* all before it */
 	struct etcd_call *call;
+	unsigned int failed;		/* in a row */
+};
+
+/* What a watch that begins anew would pass over: nothing. */
+struct etcd_gap {
+	int64_t upto;			/* no change that we do not know of */
+	char head[HEAD_NAME + 1];	/* the last one until then */
+	struct etcd_call *call;
+	bool now;			/* it reads what is there now */
 	unsigned int failed;		/* in a row */
 };
 
@@ -75,6 +86,7 @@ struct etcd_store {
 	uint64_t heard_us;		/* by the watch */
 	bool canceled;			/* by etcd */
 	int64_t probe_seen, probe_head;	/* what was known when it began */
+	struct etcd_gap gap;
 	struct etcd_live live;
 	struct etcd_history history;
 };
@@ -88,6 +100,12 @@ json_t *store_etcd_key(const struct etcd_store *st, const char *key);
 /* The end of the range of keys that begin with @key. */
 json_t *store_etcd_end(const struct etcd_store *st, const char *key);
 int64_t store_etcd_head(const json_t *range, char head[HEAD_MAX + 1]);
+/* All of an answer until @fn returns false; false then, and when a record is no
+ * text.
+ */
+bool store_etcd_visit_all(struct etcd_store *st, const json_t *answer,
+			  bool (*fn)(void *data, const char *key,
+				     const char *value), void *data);
 void store_etcd_away(struct etcd_store *st);
 
 int store_etcd_follow(struct store *store, struct loop *loop,
@@ -100,11 +118,26 @@ void store_etcd_own(struct etcd_store *st, int64_t revision);
 /* This is not what we have seen so far. */
 void store_etcd_misfit(struct etcd_store *st, const char *why);
 
+/* A probe's answer: head is as we know it. */
+void store_etcd_gap_probe(struct etcd_store *st, int64_t revision);
+/* What lies behind @st->seen and before @compacted is gone: the watch goes on
+ * behind it, or this run ends.
+ */
+void store_etcd_gap_close(struct etcd_store *st, int64_t compacted);
+
 void store_etcd_live_begin(struct etcd_store *st);
 int store_etcd_live_follow(struct etcd_store *st, struct loop *loop);
 void store_etcd_live(struct store *store, uint32_t node, bool here);
 bool store_etcd_trigger(struct store *store, uint32_t node, const char *tag,
 			uint32_t vni);
+/* A key that another coordinator or we ourselves wrote; NULL: deleted. */
+void store_etcd_live_take(struct etcd_store *st, const char *name,
+			  const char *value);
+/* All of these keys that there are now, with their values. */
+void store_etcd_live_anew(struct etcd_store *st, json_t *now);
+/* What another one asks for; our own agents were asked at once. */
+void store_etcd_trigger_take(struct etcd_store *st, const char *name,
+			     const char *value);
 void store_etcd_live_tick(struct etcd_store *st);
 void store_etcd_live_end(struct etcd_store *st);
 
