@@ -135,6 +135,12 @@ bad_config "lease out of range" '.lease_ms = 1' lease_ms
 bad_config "not an address to listen on" '.listen = "localhost:7900"' listen
 bad_config "beyond loopback without insecure" '.listen = "0.0.0.0:0"' listen
 bad_config "insecure not a boolean" '.insecure = 1' insecure
+bad_config "a history of less than a second" '.etcd = {history_ms: 999}' etcd.history_ms
+bad_config "a history of more than a day" '.etcd = {history_ms: 86400001}' etcd.history_ms
+for ms in 0 1000 86400000; do
+	config ".etcd = {history_ms: $ms}"
+	check "a history of $ms ms" "${coordinator[@]}" --config "$config" --check
+done
 config '.insecure = true | .listen = "0.0.0.0:0"'
 check "beyond loopback with insecure" "${coordinator[@]}" --config "$config" --check
 printf '{ "listen": "127.0.0.1:0",\n  "store" }\n' >"$config"

@@ -103,7 +103,7 @@ check "authentication is on" eval 'ctl user add root:rootpw && ctl user grant-ro
 fails "no user" 'https://127.0.0.1:2379: .*user name is empty' '.'
 
 fails "a user without a password" 'field "etcd.password_file": required' '.etcd.user = "vnimesh"'
-user='.etcd.user = "vnimesh" | .etcd.password_file = $password | .etcd.history_ms = 500'
+user='.etcd.user = "vnimesh" | .etcd.password_file = $password | .etcd.history_ms = 1000'
 (umask 077; echo secret >"$work/password")
 chmod 644 "$work/password"
 fails "a password that others may read" 'field "etcd.password_file": .*chmod 0600' "$user"

@@ -142,8 +142,11 @@ static void read_etcd(struct jobj *root, struct etcd_access *a)
 		strcpy(a->user, text);
 	if (jget_str(&obj, "password_file", JOPT, sizeof(file) - 1, &text))
 		strcpy(file, text);
-	jget_u32(&obj, "history_ms", JOPT, 0, ETCD_HISTORY_MAX_MS,
-		 &a->history_ms);
+	if (jget_u32(&obj, "history_ms", JOPT, 0, ETCD_HISTORY_MAX_MS,
+		     &a->history_ms) &&
+	    a->history_ms && a->history_ms < ETCD_HISTORY_MIN_MS)
+		jread_fail(&obj, "history_ms", "must be 0 (all), or %u to %u",
+			   ETCD_HISTORY_MIN_MS, ETCD_HISTORY_MAX_MS);
 	jobj_end(&obj);
 	if (!jread_ok(root->rd))
 		return;

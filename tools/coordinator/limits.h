@@ -145,8 +145,11 @@
  * and an old entry goes. etcd's own default is 128.
  */
 #define ETCD_OPS_WANTED		8192
-/* Nobody reads how it was; who is that far behind begins anew. */
+/* Nobody reads how it was; who is that far behind begins anew. Below a tick
+ * everybody would be.
+ */
 #define ETCD_HISTORY_MS		300000
+#define ETCD_HISTORY_MIN_MS	1000
 #define ETCD_HISTORY_MAX_MS	86400000
 /* A second apart, while there is a quorum: then who asks begins anew. */
 #define ETCD_GAP_TRIES		10
