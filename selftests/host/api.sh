@@ -398,34 +398,43 @@ def status():
 	c = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
 	c.request('GET', '/v1/status')
 	return json.loads(c.getresponse().read())
+# The answer to the head of a large one.
+def another(address):
+	c = http.client.HTTPConnection('127.0.0.1', port, timeout=60, source_address=(address, 0))
+	c.putrequest('POST', '/v1/nodes/web/report')
+	c.putheader('Content-Type', 'application/json')
+	c.putheader('Content-Length', str(1 << 20))
+	c.endheaders()
+	r = c.getresponse()
+	return r.status, r.headers['Retry-After'], json.loads(r.read())['detail'].split(' are ')[0]
 def settled():
 	last = -1
 	while (now := status()['body_bytes']) != last:
 		last = now
 		time.sleep(.3)
 	return now
-there = [socket.create_connection(('127.0.0.1', port)) for _ in range(18)]
+# Two of each of nine addresses, of which one may have so many.
+there = [socket.create_connection(('127.0.0.1', port), source_address=('127.0.0.%d' % (2 + i // 2), 0)) for i in range(18)]
 for s in there: s.sendall(head)
 for s in there:
 	try: s.sendall(b' ' * (size - 1))
 	except OSError: pass
 full = settled()
+print(*another('127.0.0.2'))
 print('full' if most - size < full <= most else full)
-c = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
-c.request('POST', '/v1/nodes/web/report', b' ' * (1 << 20), {'Content-Type': 'application/json'})
-r = c.getresponse()
-print(r.status, r.headers['Retry-After'])
+print(*another('127.0.0.1'))
 c = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
 c.request('PUT', '/v1/services/small', b'{}', {'Content-Type': 'application/json'})
 print(c.getresponse().status)
 for s in there: s.close()
 end = time.time() + 60
 while status()['body_bytes'] and time.time() < end: time.sleep(.1)
-print(status()['body_bytes'], status()['refused_bodies'] > 0)
+print(status()['body_bytes'], status()['refused_bodies'] > 0, status()['refused_share'])
 PY
 curl -s -o "$body" -d '{"name": "web", "underlay": "192.0.2.9", "epoch": 1}' -H 'Content-Type: application/json' "http://127.0.0.1:$port/v1/nodes"
-check_is "what is sent and not whole has a bound for all together; small bodies are taken beyond it" \
-	'full 503 1 200 0 True' "$(timeout 200 python3 "$work/bodies.py" "$port" 2>&1 | tail -n 5 | xargs)"
+check_is "what is sent and not whole has a bound for each address, and for all together; small bodies are taken beyond it" \
+	'429 1 too many large bodies of 127.0.0.2 full 503 1 too many large bodies 200 0 True 1' \
+	"$(timeout 200 python3 "$work/bodies.py" "$port" 2>&1 | tail -n 5 | xargs)"
 stop
 config 'del(.tls_dir) | .store += "2" | .requests_per_second = 1'
 start

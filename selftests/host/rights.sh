@@ -223,6 +223,40 @@ is "but for itself" 200 host2 POST /v1/nodes/2/observations '{}'
 is "a registrar sees nothing" '403 node' "$registrar" POST /v1/nodes/2/observations '{}'
 is "a watch takes its own checks only" '403 node' host2 GET '/v1/watch?node=1'
 is "its own" 200 host2 GET '/v1/watch?node=2'
+
+# Two reports of the largest size, of which a byte is missing.
+cat >"$work/bodies.py" <<'PY'
+import socket, ssl, sys
+port, ca, node = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+ctx = ssl.create_default_context(cafile=ca)
+ctx.load_cert_chain(node + '/node.pem', node + '/node.key')
+size = 16 << 20
+there = []
+for _ in range(2):
+	s = ctx.wrap_socket(socket.create_connection(('127.0.0.1', port)), server_hostname='127.0.0.1')
+	s.sendall(b'POST /v1/nodes/1/report HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n' % size)
+	s.sendall(b' ' * (size - 1))
+	there.append(s)
+print('ready', flush=True)
+sys.stdin.read()
+PY
+mkfifo "$work/enough"
+python3 "$work/bodies.py" "$port" "$tls/ca.pem" "$work/host1" <"$work/enough" >"$work/bodies" 2>&1 &
+exec {enough}>"$work/enough"
+full() { req "$admin" GET /v1/status; [ "$(j .body_bytes)" -ge $(((32 << 20) - 2)) ]; }
+check "a node has two large bodies under way" waitfor 20 full
+head -c 1000000 /dev/zero | tr '\0' ' ' >"$work/large"
+is "and has its share" 429 host1 POST /v1/nodes/1/report "@$work/large"
+check_match "as it is told" 'large bodies of node \\"host1\\"' cat "$body"
+report host1 1 2 "$(member anything 257)"
+check_is "small ones are taken all the same" 200 "$status"
+is "as are large ones of another node" 400 host2 POST /v1/nodes/2/report "@$work/large"
+is "and of a token" 400 "$admin" POST /v1/nodes/2/report "@$work/large"
+exec {enough}>&-
+drained() { req "$admin" GET /v1/status; [ "$(j .body_bytes)" = 0 ]; }
+check "it hangs up" waitfor 20 drained
+is "and there is room again" 400 host1 POST /v1/nodes/1/report "@$work/large"
+check_is "which was counted" 1 "$(req "$admin" GET /v1/status; j .refused_share)"
 check "a grant is changed" vnimesh grant set host2 tag payment
 is "what it allows no longer is no member any more, at once" 200 "$admin" GET /v1/services/db
 check_is "... none of the four" '[]' "$(j '.members | tojson')"

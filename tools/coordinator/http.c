@@ -13,6 +13,7 @@
 #include <microhttpd.h>
 
 #include "auth.h"
+#include "body.h"
 #include "change.h"
 #include "client.h"
 #include "http.h"
@@ -42,9 +43,8 @@ struct http {
 	uint64_t refused_auth;
 	uint64_t cut_off;		/* slow clients */
 	uint64_t refused_memory;
-	uint64_t refused_bodies;
 	size_t pending;			/* bytes of answers under way */
-	size_t bodies;			/* ... and of requests */
+	struct bodies *bodies;
 	unsigned int connections;
 	struct client_list clients;	/* who was heard of longest ago, first */
 	unsigned int clients_max;
@@ -179,15 +179,6 @@ static int find_route(struct request *rq, const char *path, const char *method)
 	return problem(rq, 405, NULL, "this path takes %s", buf);
 }
 
-static bool is_json(const char *type)
-{
-	static const char want[] = "application/json";
-	size_t n = sizeof(want) - 1;
-
-	return type && !strncasecmp(type, want, n) &&
-	       (!type[n] || type[n] == ';' || type[n] == ' ');
-}
-
 const char *http_header(const struct request *rq, const char *name)
 {
 	return MHD_lookup_connection_value(rq->conn, MHD_HEADER_KIND, name);
@@ -207,12 +198,6 @@ bool http_peer(const struct request *rq, char *name, size_t len,
 				       MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	return info && info->tls_session &&
 	       tls_peer(info->tls_session, name, len, serial);
-}
-
-static int too_large(struct request *rq)
-{
-	return problem(rq, 413, NULL, "a body has at most %zu bytes",
-		       rq->route->body_max);
 }
 
 /* "localhost" or an address, IPv6 in brackets, with or without a port. */
@@ -266,7 +251,7 @@ static void give_time(struct request *rq, uint64_t ms)
 					    ms * LOOP_USEC_PER_MSEC : 0;
 }
 
-static bool peer_address(const struct request *rq, struct ip_addr *addr)
+bool http_address(const struct request *rq, struct ip_addr *addr)
 {
 	const union MHD_ConnectionInfo *info;
 	const struct sockaddr_in6 *in6;
@@ -293,7 +278,7 @@ bool http_same_client(const struct request *a, const struct request *b)
 
 	if (a->who.node || b->who.node)
 		return a->who.node == b->who.node;
-	return peer_address(a, &of_a) && peer_address(b, &of_b) &&
+	return http_address(a, &of_a) && http_address(b, &of_b) &&
 	       ip_equal(&of_a, &of_b);
 }
 
@@ -302,43 +287,13 @@ static int check_rate(struct request *rq)
 	struct http *http = rq->http;
 	struct ip_addr addr;
 
-	if (!peer_address(rq, &addr) ||
+	if (!http_address(rq, &addr) ||
 	    rates_take(http->rates, &addr, loop_now()))
 		return 0;
 	http->refused_rate++;
 	rq->retry = true;
 	return problem(rq, 429, NULL,
 		       "too many requests from this address: wait a second");
-}
-
-/* Whether there is room for a body that is to have @len bytes in all. */
-static bool body_fits(const struct request *rq, size_t len)
-{
-	return len <= BODY_SMALL ||
-	       rq->http->bodies - rq->body_len + len <= BODIES_MAX;
-}
-
-static void drop_body(struct request *rq)
-{
-	rq->http->bodies -= rq->body_len;
-	free(rq->body);
-	rq->body = NULL;
-	rq->body_len = 0;
-}
-
-static int no_room(struct request *rq)
-{
-	drop_body(rq);
-	rq->http->refused_bodies++;
-	rq->retry = true;
-	return problem(rq, 503, NULL, "too many large bodies are under way");
-}
-
-static size_t announced(const struct request *rq)
-{
-	const char *length = http_header(rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
-
-	return length ? strtoull(length, NULL, 10) : 0;
 }
 
 /* What can be refused before the body is read. */
@@ -354,38 +309,11 @@ static int check_head(struct request *rq, const char *path, const char *method)
 		status = auth_check(rq);
 		rq->http->refused_auth += status != 0;
 	}
+	if (!status)
+		status = body_check(rq->http->bodies, rq);
 	if (status)
 		return status;
-	if (rq->route->body_max && announced(rq) > rq->route->body_max)
-		return too_large(rq);
-	if (rq->route->body_max &&
-	    !is_json(http_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE)))
-		return problem(rq, 415, NULL,
-			       "the body must be application/json");
-	if (rq->route->body_max && !body_fits(rq, announced(rq)))
-		return no_room(rq);
 	return rq->route->head ? rq->route->head(rq) : 0;
-}
-
-/* False: end the connection. */
-static bool take_body(struct request *rq, const char *data, size_t len)
-{
-	if (rq->status || rq->body_len + len > rq->route->body_max) {
-		if (!rq->status && rq->route->body_max)
-			rq->status = too_large(rq);
-		rq->discarded += len;
-		return rq->discarded <= BODY_DRAIN_MAX;
-	}
-	if (!body_fits(rq, rq->body_len + len)) {
-		rq->status = no_room(rq);
-		rq->discarded += len;
-		return true;
-	}
-	rq->body = mem_resize(rq->body, rq->body_len + len, 1);
-	memcpy(rq->body + rq->body_len, data, len);
-	rq->body_len += len;
-	rq->http->bodies += len;
-	return true;
 }
 
 static void drop_piece(struct request *rq)
@@ -571,11 +499,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 		rq->status = check_head(rq, url, method);
 		/* An answer now spares the client from sending it all. */
 		return rq->status == 413 ||
-		       (rq->status && announced(rq) > BODY_SMALL) ?
+		       (rq->status && body_announced(rq) > BODY_SMALL) ?
 		       reply(rq) : MHD_YES;
 	}
 	if (*len) {
-		bool more = take_body(rq, data, *len);
+		bool more = body_take(http->bodies, rq, data, *len);
 
 		*len = 0;
 		return more ? MHD_YES : MHD_NO;
@@ -609,7 +537,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 	json_decref(rq->reply);
 	free((char *)rq->allow);
 	free(rq->arg);
-	drop_body(rq);
+	body_drop(http->bodies, rq);
 	free(rq);
 	*ctx = NULL;
 	/* It may have been its turn. */
@@ -720,8 +648,7 @@ void http_counters(const struct http *http, json_t *obj)
 	record_set(obj, "refused_rate", json_integer(http->refused_rate));
 	record_set(obj, "refused_auth", json_integer(http->refused_auth));
 	record_set(obj, "refused_memory", json_integer(http->refused_memory));
-	record_set(obj, "body_bytes", json_integer(http->bodies));
-	record_set(obj, "refused_bodies", json_integer(http->refused_bodies));
+	bodies_counters(http->bodies, obj);
 	record_set(obj, "cut_off", json_integer(http->cut_off));
 }
 
@@ -890,11 +817,13 @@ struct http *http_start(struct loop *loop, const struct config *cfg,
 	http->routes = routes;
 	http->tls = tls;
 	http->rates = rates_new(cfg->rate);
+	http->bodies = bodies_new();
 	TAILQ_INIT(&http->clients);
 	http->clients_max = connection_limit();
 	fd = listen_socket(cfg, &http->port);
 	if (fd < 0) {
 		rates_free(http->rates);
+		bodies_free(http->bodies);
 		snprintf(err, len, "cannot listen on %s port %u: %s",
 			 ip_text(&cfg->listen, addr), cfg->listen_port,
 			 strerror(errno));
@@ -943,5 +872,6 @@ void http_stop(struct http *http)
 	if (http->mhd)
 		MHD_stop_daemon(http->mhd);
 	rates_free(http->rates);
+	bodies_free(http->bodies);
 	free(http);
 }

@@ -33,6 +33,7 @@ struct http;
 struct tls;
 struct request;
 struct watcher;
+struct body_share;
 
 typedef int (*http_handler)(struct request *rq);
 
@@ -94,6 +95,7 @@ struct request {
 	struct MHD_Connection *conn;
 	struct source *hangup;
 	size_t discarded;
+	struct body_share *share;	/* see body.h */
 	size_t pending;			/* bytes of the answer */
 	char *piece;			/* of a stream, @pending bytes */
 	size_t piece_at;		/* those that were read */
@@ -128,6 +130,8 @@ bool http_peer(const struct request *rq, char *name, size_t len,
 const char *http_header(const struct request *rq, const char *name);
 /* Whether one client asks both: a node by its certificate, else an address. */
 bool http_same_client(const struct request *a, const struct request *b);
+/* False: the library does not know it. */
+bool http_address(const struct request *rq, struct ip_addr *addr);
 
 /* A query argument, or NULL. */
 const char *http_arg(const struct request *rq, const char *name);

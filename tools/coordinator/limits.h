@@ -59,6 +59,8 @@
  * as many as connections at most.
  */
 #define BODIES_MAX		(256 << 20)
+/* ... of one node, token, or address: two of the largest reports. */
+#define BODIES_SHARE		(BODIES_MAX / 8)
 #define BODY_SMALL		(64 << 10)
 
 /* The tags of a watch stand in its URL, perhaps once more as fresh ones: 4096
