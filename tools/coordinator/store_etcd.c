@@ -34,13 +34,14 @@ static bool visit(struct etcd_store *st, const json_t *kv,
 {
 	char *key = etcd_decode(json_object_get(kv, "key"));
 	char *value = etcd_decode(json_object_get(kv, "value"));
+	size_t n = strlen(st->prefix);
 	bool more = false;
 
-	if (key && value)
-		more = fn(data, key + strlen(st->prefix), value);
+	if (key && value && !strncmp(key, st->prefix, n))
+		more = fn(data, key + n, value);
 	else
 		snprintf(st->base.error, sizeof(st->base.error),
-			 "a key or value is no text");
+			 "a key or value is no text, or none that was asked for");
 	free(key);
 	free(value);
 	return more;
