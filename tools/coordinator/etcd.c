@@ -635,9 +635,10 @@ char *etcd_decode(const json_t *value)
 int64_t etcd_int(const json_t *obj, const char *key)
 {
 	const json_t *value = json_object_get(obj, key);
+	int64_t n = json_integer_value(value);
 
-	if (json_is_integer(value))
-		return json_integer_value(value);
-	return json_is_string(value) ? strtoll(json_string_value(value), NULL,
-					       10) : 0;
+	if (json_is_string(value))
+		n = strtoll(json_string_value(value), NULL, 10);
+	/* There is always a next revision. */
+	return n < 0 || n == INT64_MAX ? 0 : n;
 }

@@ -67,6 +67,7 @@ void etcd_next(struct etcd *etcd);
 json_t *etcd_text(const char *text);
 /* Of a base64 string, allocated; NULL if it is none. */
 char *etcd_decode(const json_t *value);
+/* Of a number or its digits; 0 for what etcd has none of. */
 int64_t etcd_int(const json_t *obj, const char *key);
 
 #endif
