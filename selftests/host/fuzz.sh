@@ -42,7 +42,7 @@ seeds() {
 }
 
 # Those that start a server or write files for each input get fewer.
-declare -A runs=([requests]=250 [control]=500 [services]=3000 [settings]=2000 [stored]=1500 [peer]=4000 [wire]=5000 [json]=5000
+declare -A runs=([requests]=250 [control]=500 [services]=3000 [settings]=2000 [stored]=1500 [etcd]=2000 [peer]=4000 [wire]=5000 [json]=5000
 	[record]=8000 [inside]=3000)
 drive() {
 	local dirs=("$work/$1") args
