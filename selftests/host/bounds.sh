@@ -155,6 +155,7 @@ row "requests a second and address; burst" s RATE_DEFAULT RATE_BURST_S 1 RATE_MA
 row "answers that wait to be read, all together" "" PENDING_MAX
 row "audit log" "" AUDIT_MAX AUDIT_PAGE
 row "entries of it that wait for the store, stored at once" "" NOTES_MAX NOTES_AT_ONCE
+row "... attempts at the end, while others change the store" "" NOTES_END_TRIES
 row "tags per watch, their bytes" "" WATCH_TAGS_MAX WATCH_TAGS_BYTES
 row "connections, per address, watchers" "" CONNECTIONS_MAX CONNECTIONS_PER_IP WATCHERS_MAX
 row "observations, evidence in one request" "" OBSERVATIONS_MAX

@@ -232,7 +232,7 @@ static int read_audit(struct store *store, uint64_t after, struct seen *s)
 static void audit(struct store *store)
 {
 	struct seen s = { 0 };
-	uint64_t last = 1;
+	uint64_t last = 0;
 	uint64_t i;
 
 	ok(!store_last_audit(store, &last) && !last, "no log at first");
@@ -243,6 +243,7 @@ static void audit(struct store *store)
 	store_del_audit(store, 1);
 	ok(!store_commit(store) && !store_last_audit(store, &last) &&
 	   last == 12, "a log, its last entry");
+	ok(!store_last_audit(store, &last) && last == 12, "nothing behind it");
 	ok(!read_audit(store, 10, &s) &&
 	   !strcmp(s.text, "{\"seq\":11} {\"seq\":12} "),
 	   "from behind an entry on, in order");

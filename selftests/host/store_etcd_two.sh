@@ -189,10 +189,11 @@ check_is "and changes go on" 200 "$(req B PUT /v1/services/more41)"
 
 # What is asked for at 2378 goes on to etcd; a commit's answer is the next one
 # of those in the file, if it has any. "late": somebody else does the same just
-# before. What a watch tells waits while there is a file ".hold".
+# before. What a watch tells waits while there is a file ".hold". The command in
+# the file "first", if there is one, is run before a commit goes on, once.
 cat >"$work/between.py" <<'PY'
 import asyncio, os, sys
-answers = sys.argv[1]
+answers, first = sys.argv[1:]
 
 def next_answer(body):
 	if b'"failure"' not in body:
@@ -210,6 +211,10 @@ async def serve(reader, writer):
 	head = await reader.readuntil(b'\r\n\r\n')
 	size = [l for l in head.lower().split(b'\r\n') if l.startswith(b'content-length:')]
 	body = await reader.readexactly(int(size[0].split(b':')[1]) if size else 0)
+	if b'"failure"' in body and os.path.exists(first):
+		command = open(first).read()
+		os.remove(first)
+		await (await asyncio.create_subprocess_shell(command)).wait()
 	back, to = await pass_on(head, body)
 	text = next_answer(body)
 	if text == b'late':
@@ -234,7 +239,7 @@ async def main():
 asyncio.run(main())
 PY
 : >"$work/answers"
-python3 "$work/between.py" "$work/answers" 2>"$work/between.log" &
+python3 "$work/between.py" "$work/answers" "$work/first" 2>"$work/between.log" &
 pid[between]=$!
 disown
 check "somebody between etcd and coordinator C" waitfor 10 curl -s -m 5 -o /dev/null http://127.0.0.1:2378/health
@@ -267,6 +272,45 @@ printf '%s\n' late late >"$work/answers"
 configure H ".tls_dir = \"$work/tls\""
 check_match "init, too, and its tokens" '^vnimesh join https://127.0.0.1:7908 ' "${coordinator[@]}" init --config "$work/H.json"
 check_is "it was so" '' "$(cat "$work/answers")"
+
+# --- the end, in others' way --------------------------------------------------------------
+
+# A request whose entry of the log no change waits for and the end come together:
+# the coordinator is stopped meanwhile. Another one's change comes first.
+cat >"$work/end.py" <<'PY'
+import http.client, json, os, signal, sys, time
+pid, first, command = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+c = http.client.HTTPConnection('127.0.0.1', 7903, timeout=60)
+def ask(seq, rival):
+	c.request('POST', '/v1/nodes/2/report', json.dumps({'epoch': 5, 'seq': seq, 'members': [
+		{'tag': 'more0', 'vni': 513, 'address4': '10.77.2.2', 'seq': seq, 'rival': rival}]}), {'Content-Type': 'application/json'})
+def answer():
+	r = c.getresponse()
+	r.read()
+	return r.status
+ask(1001, 0)
+print(answer())
+os.kill(pid, signal.SIGSTOP)
+while open('/proc/%d/stat' % pid).read().rsplit(')', 1)[1].split()[0] != 'T':
+	time.sleep(.01)
+with open(first + '.new', 'w') as f:
+	f.write(command)
+os.rename(first + '.new', first)
+ask(1002, 257)
+os.kill(pid, signal.SIGTERM)
+os.kill(pid, signal.SIGCONT)
+print(answer())
+PY
+check_is "node 2 talks to C" 200 "$(req C POST /v1/nodes/2/report "$(report 2 1000 1)")"
+n=$(get B /v1/audit '[.entries[] | select(.what | test("primar"))] | length')
+check_is "it tells of two primaries while C ends" '200 200' "$(python3 "$work/end.py" "${pid[C]}" "$work/first" \
+	"curl -s -m 20 -o '$work/raced' -X PUT -H 'Content-Type: application/json' -d '{}' http://127.0.0.1:7902/v1/services/raced" 2>&1 | xargs)"
+check "C ends" waitfor 20 ended C
+check_is "another one's change was first" raced "$(jq -r .service.tag "$work/raced")"
+check_is "the entry is in the log all the same" $((n + 1)) \
+	"$(get B /v1/audit '[.entries[] | select(.what | test("primar"))] | length')"
+check_is "and each has a number of its own" true "$(get B /v1/audit '[.entries[].seq] | length == (unique | length)')"
+check_is "changes go on" 200 "$(req B PUT /v1/services/more42)"
 
 # --- what is told when it is not so any more -------------------------------------------------
 

@@ -175,6 +175,8 @@
 #define NOTES_AT_ONCE		30
 #define NOTE_GATHER_MS		20
 #define NOTE_AGAIN_MS		1000
+/* At the end, while others change what is there, too. */
+#define NOTES_END_TRIES		10
 
 /* What a client may take its time for: the head of a request, its body, our
  * answer (a slow line may bring 100 KiB in a second), and being idle.

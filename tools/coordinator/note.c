@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +7,8 @@
 
 #include "auth.h"
 #include "change.h"
+#include "limits.h"
+#include "log.h"
 #include "mem.h"
 #include "note.h"
 
@@ -133,19 +136,42 @@ int notes_new(struct notes **ret, struct loop *loop, struct registry *reg)
 	return 0;
 }
 
-void notes_free(struct notes *notes)
+/* Nothing is followed any more: what others wrote meanwhile is looked up. */
+static bool late(struct notes *notes, unsigned int *tries)
 {
-	unsigned int n;
+	struct registry *reg = notes->reg;
 
-	if (!notes)
-		return;
+	return (*tries)++ < NOTES_END_TRIES &&
+	       !store_last_audit(reg->store, &reg->audit_seq);
+}
+
+static void store_all(struct notes *notes)
+{
+	struct registry *reg = notes->reg;
+	unsigned int tries = 0;
+	unsigned int n;
+	int err;
+
 	while (notes->nr) {
 		n = put_some(notes);
-		if (store_commit(notes->reg->store))
+		err = store_commit(reg->store);
+		if (!err) {
+			reg->audit_seq += n;
+			drop_first(notes, n);
+		} else if (err != -EAGAIN || !late(notes, &tries)) {
 			break;
-		notes->reg->audit_seq += n;
-		drop_first(notes, n);
+		}
 	}
+	if (notes->nr)
+		log_warning("store: %u entries of the audit log are lost: %s",
+			    notes->nr, reg->store->error);
+}
+
+void notes_free(struct notes *notes)
+{
+	if (!notes)
+		return;
+	store_all(notes);
 	drop_first(notes, notes->nr);
 	notes->reg->notes = NULL;
 	source_free(&notes->timer);

@@ -189,8 +189,10 @@ static bool on_number(void *data, const char *key, const char *value)
 
 int store_last_audit(struct store *store, uint64_t *seq)
 {
-	*seq = 0;
-	return store->ops->range(store, "audit/", "", on_number, seq);
+	char key[STORE_KEY_MAX + 1];
+
+	snprintf(key, sizeof(key), "audit/%016" PRIu64, *seq);
+	return store->ops->range(store, "audit/", key, on_number, seq);
 }
 
 struct load {

@@ -163,10 +163,11 @@ void store_read_audit(struct store *store, uint64_t after,
 		      bool (*fn)(void *data, const char *key,
 				 const char *value),
 		      store_done_fn done, void *data);
-/* The last one's number, 0: there is none. */
+/* The last one's number, if any is behind @seq. */
 int store_last_audit(struct store *store, uint64_t *seq);
 /* At the start and at the end, when nothing else depends on us. -EAGAIN: others
- * were faster; before store_follow() it may be tried again.
+ * were faster; before store_follow() and after store_give_up() it may be tried
+ * again.
  */
 int store_commit(struct store *store);
 /* @done is called once, perhaps before this returns. */

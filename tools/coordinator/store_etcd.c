@@ -375,7 +375,7 @@ static int etcd_commit(struct store *store)
 	err = concluded(st, answer, unknown, error);
 	json_decref(answer);
 	/* What is read from now on has what the others did. */
-	if (err == -EAGAIN && !st->follower && !pin(st))
+	if (err == -EAGAIN && (!st->follower || st->given_up) && !pin(st))
 		err = -EIO;
 	return err;
 }
