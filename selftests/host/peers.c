@@ -418,6 +418,69 @@ static void test_wanted_both_ways(void)
 	net_free();
 }
 
+static void forget(struct host *h, struct host *o)
+{
+	peer_hub_del(&h->hub, o->id);
+}
+
+static void remember(struct host *h, struct host *o, uint32_t addr)
+{
+	struct ip_addr a = address(addr);
+
+	peer_hub_set(&h->hub, o->id, &a, o->public, net.now_us);
+}
+
+/* A node that is missing from one list, and in the next again. */
+static void test_listed_again(void)
+{
+	uint64_t seq;
+
+	net_make(2);
+	tell(A, "a", 1, UP, 11);
+	tell(B, "b", 1, UP, 22);
+	want(A, B);
+	want(B, A);
+	run(60 * SEC);
+	seq = peer_hub_node(&A->hub, 2)->tx_seq;
+	forget(A, B);
+	ok(A->deaths == 1, "listed again: a node that is not is silent");
+	run(100 * MS);
+	remember(A, B, 2);
+	want(A, B);
+	tell(A, "a", 1, UP, 12);
+	tell(B, "b", 1, UP, 23);
+	run(1 * SEC);
+	ok(has(A, B, "b", 1, 23) && A->lives == 2,
+	   "listed again: it is heard within a second");
+	ok(has(B, A, "a", 1, 12) && !B->hub.stats.replayed,
+	   "listed again: and hears, as nothing looks like a replay");
+	ok(peer_hub_node(&A->hub, 2)->tx_seq > seq,
+	   "listed again: no sequence of this run comes twice");
+	tell(B, "b", 1, UP, 24);
+	run(MS);
+	ok(has(A, B, "b", 1, 24), "listed again: it tells at once");
+	/* For one list it is said to be elsewhere. */
+	remember(A, B, 7);
+	run(100 * MS);
+	remember(A, B, 2);
+	tell(A, "a", 1, UP, 13);
+	tell(B, "b", 1, UP, 25);
+	run(2 * SEC);
+	ok(has(A, B, "b", 1, 25) && has(B, A, "a", 1, 13) &&
+	   !B->hub.stats.replayed,
+	   "listed again: so with another address, and back");
+	forget(A, B);
+	forget(B, A);
+	remember(A, B, 2);
+	remember(B, A, 1);
+	want(A, B);
+	want(B, A);
+	tell(B, "b", 1, UP, 26);
+	run(SEC);
+	ok(has(A, B, "b", 1, 26), "listed again: so if both forgot each other");
+	net_free();
+}
+
 static bool all_known(void *data)
 {
 	size_t i, n = 0;
@@ -529,6 +592,8 @@ static void test_thousand(void)
 	ok(n == 1000, "and is everywhere");
 	for (i = 1; i < net.n; i++)
 		stop(&net.hosts[i]);
+	/* The answers to what they sent before are none of these. */
+	run(MS);
 	before = A->hub.stats.tx;
 	tell(A, "db", 1, UP, 30);
 	run(40 * SEC);
@@ -1079,6 +1144,7 @@ int main(int argc, char **argv)
 	test_window();
 	test_basics();
 	test_wanted_both_ways();
+	test_listed_again();
 	test_full_sync();
 	test_loss();
 	test_thousand();

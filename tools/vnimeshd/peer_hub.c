@@ -43,6 +43,8 @@ static void forget(struct peer_hub *h, struct peer_node *n)
 {
 	h->n_wanted -= n->wanted;
 	h->n_subs -= n->sub.on;
+	if (n->tx_seq > h->tx_top)
+		h->tx_top = n->tx_seq;
 	if (n->live)
 		h->ops->live(h->data, n->id, false);
 }
@@ -108,6 +110,8 @@ bool peer_hub_set(struct peer_hub *h, uint32_t id, const struct ip_addr *addr,
 	if (!n)
 		return false;
 	n->id = id;
+	/* If it was here before, it goes by what it saw of this run. */
+	n->tx_seq = h->tx_top;
 	n->addr = *addr;
 	memcpy(n->public, public, sizeof(n->public));
 	n->key_id = peer_key_id(n->public);

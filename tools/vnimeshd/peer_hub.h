@@ -80,7 +80,7 @@ struct peer_node {
 	bool keyed;		/* @key is computed */
 	bool bad_key;		/* it gives no secret */
 	struct peer_session session;
-	uint64_t tx_seq;
+	uint64_t tx_seq;	/* of the last datagram; rises within our run */
 	struct peer_bucket rx, hello;
 	/* what we ask of it */
 	bool wanted;
@@ -103,6 +103,7 @@ struct peer_hub {
 	uint32_t key_id;
 	struct sorted nodes;
 	size_t n_wanted, n_subs;
+	uint64_t tx_top;	/* the highest of nodes that are no more */
 	uint32_t ping_ms;
 	struct peer_log log;
 	struct peer_bucket tx;
