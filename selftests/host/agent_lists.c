@@ -342,8 +342,47 @@ static void test_unaware(void)
 	facts_free(&f);
 }
 
+/* Tags that come and go. */
+static void test_churn(void)
+{
+	struct service *s;
+	char text[512];
+	size_t j, most = 0;
+	unsigned int i;
+
+	lay();
+	for (i = 0; i < 10000; i++) {
+		snprintf(text, sizeof(text), "{\"tag\":\"job-%u\",\"address4\":\"10.96.9.9\","
+			 "\"policy\":\"random\",\"on_down\":\"abort\",\"load\":\"connections\"}", i);
+		f.index++;
+		set_service(text);
+		snprintf(text, sizeof(text), "job-%u", i);
+		s = facts_service(&f, text);
+		s->dirty = true;
+		f.index++;
+		facts_undefine(s, f.index);
+		/* As it is when the kernel has heard. */
+		if (i % 2)
+			s->dirty = false;
+		if (i % 100 == 99) {
+			facts_prune(&f);
+			most = f.services.n > most ? f.services.n : most;
+			if (i == 99)
+				ok(f.services.n == 2 + 50 && facts_service(&f, "job-98"),
+				   "churn: what the kernel has yet to hear of stays");
+			for (j = 0; j < f.services.n; j++)
+				((struct service *)f.services.v[j])->dirty = false;
+		}
+	}
+	facts_prune(&f);
+	ok(f.services.n == 2 && most <= 2 + 50,
+	   "churn: of 10,000 tags none stays, those in use do");
+	facts_free(&f);
+}
+
 void test_lists(void)
 {
+	test_churn();
 	test_backup();
 	test_replaced();
 	test_older();

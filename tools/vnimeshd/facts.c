@@ -375,7 +375,8 @@ static bool service_needed(void *elem, void *data)
 	struct service *s = elem;
 
 	(void)data;
-	return s->defined || s->used || s->served;
+	/* What it was is still to be taken out of the kernel. */
+	return s->defined || s->used || s->served || s->dirty;
 }
 
 void facts_prune(struct facts *f)

@@ -247,7 +247,9 @@ void facts_full_end(struct facts *f, uint64_t version);
 /* Forget all that was told, as it is of another mesh; what is used stays. */
 void facts_forget(struct facts *f);
 
-/* Forget services without definition, use or members. */
+/* Forget services without definition, use or members, once the kernel has none
+ * of them.
+ */
 void facts_prune(struct facts *f);
 
 /* By the block that the coordinator gave it; @n may be NULL. */

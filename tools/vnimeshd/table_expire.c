@@ -76,6 +76,8 @@ void table_expire(struct mesh *m)
 
 	if (!m->running)
 		return;
+	/* A tag for each job that ever ran is not to stay for ever. */
+	facts_prune(f);
 	msg = row_dump_msg(m->kernel, VNIMESH_OBJECT_SERVICE);
 	if (!msg || vnm_genl_dump(kernel_genl(m->kernel), msg, on_used, &u,
 				  NULL))
