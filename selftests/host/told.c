@@ -256,6 +256,20 @@ static void test_not_written(void)
 	   !*deregister(0, "wide"), "not written: an end");
 }
 
+static void write_file(const char *path, const char *fmt, ...)
+{
+	FILE *f = fopen(path, "we");
+	va_list ap;
+
+	if (!f)
+		exit(1);
+	va_start(ap, fmt);
+	vfprintf(f, fmt, ap);
+	va_end(ap);
+	if (fclose(f))
+		exit(1);
+}
+
 /* As it is written by an agent of this boot; the latest intent is of @last. */
 static void lay_file(const char *tag, unsigned int registered,
 		     unsigned int intents, uid_t uid, uid_t last)
@@ -290,6 +304,22 @@ static void lay_file(const char *tag, unsigned int registered,
 static bool is_intended(const char *tag)
 {
 	return durable_intent(&mesh->local->durable, tag, VNI);
+}
+
+/* One registration with a check of the given kind. */
+static void lay_registered(const char *tag, const char *check)
+{
+	char path[128], boot[64] = "";
+	FILE *f;
+
+	f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (!f || !fgets(boot, sizeof(boot), f))
+		exit(1);
+	fclose(f);
+	boot[strcspn(boot, "\n")] = '\0';
+	snprintf(path, sizeof(path), "%s/state/local.json", dir);
+	write_file(path, "{\"format\":1,\"boot\":\"%s\",\"intent\":[],\"registered\":[{\"ifindex\":10,\"uid\":0,\"service\":{\"tag\":\"%s\",\"vni\":%u,\"check\":%s}}]}",
+		   boot, tag, VNI, check);
 }
 
 static void test_room(void)
@@ -346,6 +376,57 @@ static void test_room_is_kept(void)
 	}
 	ok(n && kept && d->n_intents == SHARE_INTENTS,
 	   "room: who asks too often takes none");
+}
+
+/* The text of the file; "" if there is none. */
+static const char *on_disk(void)
+{
+	static char text[65536];
+	char path[128];
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/state/local.json", dir);
+	f = fopen(path, "re");
+	n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+	text[n] = '\0';
+	if (f)
+		fclose(f);
+	return text;
+}
+
+static void declare(const char *more)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/d/a.json", dir);
+	write_file(path, "[{\"tag\":\"filed\",\"vni\":%u}%s]", VNI, more);
+}
+
+/* A registration that a file takes over, and one that is allowed no more. */
+static void test_taken_over(void)
+{
+	char more[64];
+
+	lay_registered("other", "{\"type\":\"ttl\",\"ttl_ms\":60000}");
+	restart();
+	snprintf(more, sizeof(more), ",{\"tag\":\"both\",\"vni\":%u}", VNI);
+	ok(!*regist(0, "both", 3) && strstr(on_disk(), "both"),
+	   "taken over: a member is registered");
+	declare(more);
+	mesh_reload(mesh);
+	ok(is_here("both") && weight_of("both") == 100 &&
+	   !strstr(on_disk(), "both"), "taken over: a file has it now");
+	restart();
+	declare("");
+	mesh_reload(mesh);
+	ok(!is_here("both"),
+	   "taken over: with the file it goes, also after another start");
+
+	lay_registered("cmd", "{\"type\":\"exec\",\"command\":[\"/bin/true\"]}");
+	restart();
+	ok(!is_here("cmd") && !strstr(on_disk(), "cmd"),
+	   "taken over: what is allowed no more is not kept");
 }
 
 static void test_shares(void)
@@ -411,20 +492,6 @@ static void test_rate(void)
 	   "rate: it holds for who asks, and not for root");
 }
 
-static void write_file(const char *path, const char *fmt, ...)
-{
-	FILE *f = fopen(path, "we");
-	va_list ap;
-
-	if (!f)
-		exit(1);
-	va_start(ap, fmt);
-	vfprintf(f, fmt, ap);
-	va_end(ap);
-	if (fclose(f))
-		exit(1);
-}
-
 int main(int argc, char **argv)
 {
 	char path[128];
@@ -448,6 +515,7 @@ int main(int argc, char **argv)
 	test_not_written();
 	test_room();
 	test_room_is_kept();
+	test_taken_over();
 	test_shares();
 	test_rate();
 	mesh_free(mesh);

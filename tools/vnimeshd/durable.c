@@ -301,12 +301,13 @@ int durable_add(struct durable *d, const char *tag, uint32_t vni,
 	return 0;
 }
 
-void durable_del(struct durable *d, const char *tag, uint32_t vni)
+bool durable_del(struct durable *d, const char *tag, uint32_t vni)
 {
 	struct registered *r = durable_find(d, tag, vni);
 
 	if (!r)
-		return;
+		return false;
 	json_decref(r->def);
 	*r = d->regs[--d->n_regs];
+	return true;
 }

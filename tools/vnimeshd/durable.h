@@ -76,6 +76,7 @@ struct registered *durable_find(struct durable *d, const char *tag,
 /* Takes a reference of @def. */
 int durable_add(struct durable *d, const char *tag, uint32_t vni,
 		uint32_t ifindex, uid_t uid, json_t *def);
-void durable_del(struct durable *d, const char *tag, uint32_t vni);
+/* False: there was none. */
+bool durable_del(struct durable *d, const char *tag, uint32_t vni);
 
 #endif

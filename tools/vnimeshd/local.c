@@ -379,6 +379,7 @@ static bool own_keep(void *elem, void *data)
 void local_configure(struct local *l, struct services_conf *s)
 {
 	struct keep keep = { .l = l, .s = s };
+	bool taken = false;
 	struct own *o;
 	size_t i;
 
@@ -390,9 +391,9 @@ void local_configure(struct local *l, struct services_conf *s)
 			continue;
 		/* What a file says counts. */
 		o->runtime = false;
-		durable_del(&l->durable, o->conf.tag, o->conf.vni);
+		taken |= durable_del(&l->durable, o->conf.tag, o->conf.vni);
 	}
-	local_restore(l);
+	local_restore(l, taken);
 	local_mark_served(l);
 	services_free(s);
 	/* Once only: later members are new ones. */

@@ -32,8 +32,10 @@ void local_own_free(void *own);
 
 /* Registrations whose device is gone go with it. */
 void local_sweep(struct local *l);
-/* Members that were registered with an earlier run and that no file has. */
-void local_restore(struct local *l);
+/* Members that were registered with an earlier run and that no file has; written
+ * if that, or @changed, leaves fewer registrations than there were.
+ */
+void local_restore(struct local *l, bool changed);
 
 /* What was told, to disk: NULL, or why not. */
 const char *local_save(struct local *l);

@@ -244,7 +244,7 @@ static bool parse(const json_t *def, const struct check_allow *allow,
 	return ok;
 }
 
-void local_restore(struct local *l)
+void local_restore(struct local *l, bool changed)
 {
 	struct service_conf conf;
 	struct registered *r;
@@ -265,6 +265,7 @@ void local_restore(struct local *l)
 			/* *r goes with it. */
 			forget(l, in.tag, in.vni);
 			local_intent_gone(l, &in);
+			changed = true;
 			continue;
 		}
 		o = local_add(l, &conf);
@@ -273,6 +274,9 @@ void local_restore(struct local *l)
 			o->runtime = true;
 		i++;
 	}
+	/* Or the next run has it again, when the file that took it is gone. */
+	if (changed)
+		local_save(l);
 }
 
 /* ---- who is the primary ---- */
