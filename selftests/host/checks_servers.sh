@@ -284,6 +284,13 @@ fails "link down" "" "${outside[@]}" "${within[@]}"
 ip link set lo up
 back "a link that is down" "${outside[@]}" "${within[@]}"
 
+# The authority is another one: its file is read again.
+halt nginx
+says "a web server is gone" line/1 'down '
+certificate key cert
+nginx_up
+back "another certificate and authority" web webs line
+
 # What only some can say.
 mv "$work/www/state" "$work/www/gone"
 fails "wrong answer" 'status 404' web in-web

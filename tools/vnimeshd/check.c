@@ -38,6 +38,7 @@ struct check {
 	struct probe *probe;
 	struct inside_ask *ask;	/* for the socket of the next probe */
 	struct tls_creds *creds;
+	bool doubtful;		/* the last attempt failed, perhaps by those */
 	enum check_role role;
 	struct sub *subs;
 	char password[SECRET_MAX + 1];
@@ -182,6 +183,7 @@ static void on_probe(void *data, const struct probe_result *r)
 	/* Who is too busy to say has not changed it. */
 	if (r->result != HEALTH_WARN || r->role)
 		c->role = r->role;
+	c->doubtful = r->result == HEALTH_FAIL || r->result == HEALTH_DEFINITE;
 	/* Before the callback, which may stop or start the check. */
 	health_feed(c->health, &c->conf->health, r->result, latency,
 		    loop_now());
@@ -211,6 +213,12 @@ static bool prepare(struct check *c)
 			 sizeof(error))) {
 		refused(c, error);
 		return false;
+	}
+	/* So are those whom we trust, once it may be that they are others. */
+	if (c->doubtful) {
+		tls_creds_free(c->creds);
+		c->creds = NULL;
+		c->doubtful = false;
 	}
 	if (c->conf->tls && !c->creds && talk_proto(c->conf->type)) {
 		c->creds = tls_creds_new(c->conf, error, sizeof(error));
