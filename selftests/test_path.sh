@@ -45,6 +45,50 @@ check_match "ping, another protocol than TCP and UDP" " 0% packet loss" \
 	in_ns c110 ping -c 1 -W 5 10.77.2.10
 check_match "ping, IPv6" " 0% packet loss" in_ns c110 ping -c 1 -W 5 fd77:0:0:2::10
 
+# What netfilter says in either container: the client talks to the service, the
+# server is talked to by the client, and each packet belongs to that.
+watch_nft() {
+	local ns=$1 own=$2 port=$3 v4=$4 v6=$5
+	in_ns "$ns" nft -f - <<-END
+		table inet view {
+			chain out {
+				type filter hook output priority 0;
+				tcp $own $port counter comment "all out"
+				tcp $own $port ip daddr $v4 ct state new,established counter comment "out"
+				tcp $own $port ip6 daddr $v6 ct state new,established counter comment "out"
+			}
+			chain in {
+				type filter hook input priority 0;
+				tcp $6 $port counter comment "all in"
+				tcp $6 $port ip saddr $v4 ct state new,established counter comment "in"
+				tcp $6 $port ip6 saddr $v6 ct state new,established counter comment "in"
+			}
+		}
+	END
+}
+# Packets of the rules of that name.
+seen_by() {
+	in_ns "$1" nft -j list table inet view | jq "[.nftables[].rule |
+		select(.comment == \"$2\").expr[].counter? | .packets // 0] | add"
+}
+views_agree() {
+	local out in
+	out=$(seen_by c110 "all out")
+	in=$(seen_by c110 "all in")
+	diag "$out packets there, $in back"
+	[ "$out" -ge 8 ] && [ "$in" -ge 6 ] &&
+		[ "$(seen_by c110 out) $(seen_by c110 in)" = "$out $in" ] &&
+		[ "$(seen_by c111 "all in") $(seen_by c111 "all out")" = "$out $in" ] &&
+		[ "$(seen_by c111 in) $(seen_by c111 out)" = "$out $in" ]
+}
+check "netfilter of the client looks for the service" watch_nft c110 dport 7000 10.96.0.2 fd77:96::2 sport
+check "... of the server, for the client" watch_nft c111 sport 7000 $a4 $a6 dport
+path "IPv4, by service" 10.96.0.2 111 $a4
+path "IPv6, by service" fd77:96::2 111 $a6
+check "each packet is of that, for either" waitfor 3 views_agree
+in_ns c110 nft delete table inet view
+in_ns c111 nft delete table inet view
+
 # 100 MB through each path, while the underlay is watched.
 data 100000000
 
