@@ -206,9 +206,11 @@ check_rose "... counted as no agent" 1 no_agent 2
 
 # The same when it gives its claim back or a VNI goes down: nothing stays.
 agent -a never
+count_from 1 hold_gone
 start waiting in_ns c110 peer talk -t 3000 10.96.0.23 7000
 check "a packet is held" waitfor 2 is_held 1
 check "its device goes down" ip -n c110 link set vni110 down
+check_rose "... the packet with it, counted" 1 hold_gone 1
 stat_of 1 held
 check_is "... nothing is held" 0 "$REPLY"
 stop waiting
