@@ -153,7 +153,7 @@ topo_serve 210 7000
 
 # The client's conntrack must take the resets for valid.
 check "the containers drop what conntrack does not know" bash -c '
-	for ns in c110 c210; do
+	for ns in c110 c111 c210; do
 		nsenter --net=/run/netns/$ns nft -f - <<-END || exit
 			table inet strict {
 				chain in { type filter hook input priority 0; ct state invalid drop; }
@@ -166,6 +166,15 @@ for addr in $(both_families 1); do
 	reset_by far "strict conntrack: its member is set down" vn member set far vni 210 state down
 	check "... the server is told" waitfor 2 nobody_at c210
 	check "it comes back" vn member set far vni 210 state up
+done
+# What could not be told when its device went is there yet.
+stop serve111
+topo_serve 111 7000
+for addr in $(both_families 2); do
+	check "a connection to $addr, on this host" hold near c110 "$addr"
+	reset_by near "strict conntrack: its member is set down" vn member set near vni 111 state down
+	check "... the server is told" waitfor 2 nobody_at c111
+	check "it comes back" vn member set near vni 111 state up
 done
 
 # block NS: rules of this test's own in the container, gone again by lift.
