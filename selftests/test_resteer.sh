@@ -83,6 +83,45 @@ check "... some are refused" [ "$errors" -gt 0 ]
 check_rose "... none was moved" 1 resteer_refused 0
 check "... and on" vnimesh -n h1 dev set mesh0 resteer-max 2
 
+# Somebody whose SYNs fill what one VNI may have kept: a neighbour's move yet.
+for vni in 210 211; do
+	in_ns c$vni nft -f - <<-END
+		table inet quiet { chain in { type filter hook input priority 0; ip saddr { 10.77.1.1, 10.77.1.11 } drop; }; }
+	END
+done
+check "half-open flows stay until we are done" vnimesh -n h1 dev set mesh0 tcp-half-open 10m
+count_from 1 syn_lost
+in_ns c111 rawflood -n 12000 -t syn -S 10.77.1.11 10.96.0.1 7000 >"$work/out"
+# So that there is no room either when one of its flows goes, as its port comes again.
+in_ns h1 rawflood -n 500 -t syn -S 10.77.1.1 10.96.0.1 7000 >"$work/out"
+rose 1 syn_lost
+check "of 12000 half-open connects some are not kept ($REPLY)" [ "$REPLY" -ge 1 ]
+refuses "20 connects of a neighbour" 10.96.0.1 7000x20
+check_is "... none is refused" 0 "$errors"
+rose 1 resteer_refused
+check "... some were moved" [ "$REPLY" -gt 0 ]
+for vni in 210 211; do
+	in_ns c$vni nft delete table inet quiet
+done
+# Its own are as they would be without us.
+count_from 1 resteer_no_syn resteer_refused
+in_ns c111 peer talk -r 0 -t 20000 10.96.0.1 7000x20 >"$work/talk"
+errors=$(grep -c "error ECONNREFUSED" "$work/talk")
+check "some of its own are refused" [ "$errors" -gt 0 ]
+check_rose "... as no SYN was kept, counted" 1 resteer_no_syn "$errors"
+check_rose "... and none was moved" 1 resteer_refused 0
+check "its flows go" vnimesh -n h1 flow flush
+check "... the others as before" vnimesh -n h1 dev set mesh0 tcp-half-open 30s
+
+# Nobody left to move to.
+check "211 takes no new ones" vnimesh -n h1 member set web vni 211 state maint
+count_from 1 resteer_alone resteer_refused
+in_ns c110 peer talk -r 0 -t 20000 10.96.0.1 7000x3 >"$work/talk"
+check_is "the other one refuses: the client is told" 3 "$(grep -c "error ECONNREFUSED" "$work/talk")"
+check_rose "... as nobody is left, counted" 1 resteer_alone 3
+check_rose "... and none was moved" 1 resteer_refused 0
+check "211 is back" vnimesh -n h1 member set web vni 211 state up
+
 # What may have an effect at the first server must not go to a second one.
 in_ns c110 sysctl -qw net.ipv4.tcp_fastopen=1
 refuses "Fast Open, a cookie asked for" -f 10.96.0.1 7000x20
