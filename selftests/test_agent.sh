@@ -6,10 +6,19 @@
 # The mesh without its agents: killed on the client's host and on the server's
 # host, frozen for three leases. Flows go on, new ones come about, nothing is
 # removed anywhere; an agent that comes back makes the kernel's table exact
-# and touches nothing that is not its own.
+# and touches nothing that is not its own. And the agents without a coordinator, for
+# an hour.
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/mesh.sh"
+
+# The agents' clocks can be moved on, all at once.
+preload=$(cd "$(dirname "$0")" && pwd)/preload/clock.so
+clock=$work/clock
+head -c 16 /dev/zero >"$clock"
+mesh_agent_start() {
+	mesh_spawn "$1" "$1" env LD_PRELOAD="$preload" CLOCK_FILE="$clock" vnimeshd --config "$work/$1/vnimeshd.json"
+}
 
 check "three hosts with agents and a coordinator" mesh_up 3
 check "containers" mesh_containers host1:client host1:near host2:srv2 host3:srv3 host2:extra host3:peer
@@ -155,9 +164,65 @@ check "the tables are exact" eval 'waitfor 10 mesh_exact host1 && waitfor 10 mes
 check "nothing was removed by their waking" mesh_nothing_deleted
 check "no flow was lost" held_go_on
 check_is "the rows made by hand stand as they were" "$static_before" "$(static_rows)"
+
+# The coordinator is dead for an hour, as the agents count. (The kernels' clocks are not
+# moved, so each step is also a sleep that all agents wake from.)
+check "settled" waitfor 10 mesh_exact host3
+mesh_watch_anew
+check "the coordinator is killed" mesh_kill coord
+heard() {
+	local m
+	for m in "host1 echo srv2" "host1 echo srv3" "host1 only2 srv2" "host3 near near"; do
+		# shellcheck disable=SC2086 # words
+		mesh_member_is $m stale off && mesh_member_is $m state up || return
+	done
+}
+# away MINUTES: that long in all, and the agents have woken and hear each other again
+away() {
+	python3 -c 'import struct, sys; open(sys.argv[1], "r+b").write(struct.pack("q", int(sys.argv[2]) * 60000000))' "$clock" "$1"
+	nap $((mesh_echo_ms * 5 / 1000 + 1))
+	waitfor 15 heard
+}
+for minutes in 10 20 30 40 50 60; do
+	check "$minutes minutes without it: the agents hear each other" away $minutes
+	check "... open flows go on, new ones come about" eval 'held_go_on && waitfor 5 new_flows'
+done
+# A service that is gone and used by nobody is forgotten in such a time.
+kept() {
+	local host
+	for host in "${mesh_hosts[@]}"; do
+		mesh_runs "watch-$host" || return
+		! grep -E '"action":"del"|overrun' "$work/log/watch-$host" | grep -v '"object":"service".*"tag":"brief"' || return
+	done
+}
+check "no row was removed that is of use, on no host" kept
 for id in $held; do
 	mesh_hold_read "$id"
 	diag "flow $id: $hold_rounds rounds with $hold_server, longest $hold_longest ms, lost $hold_lost"
 done
+
+served_by() { [ "$(mesh_server client "${at4[echo]}")" = "$1" ]; }
+mesh_kill echo-srv2
+check "a server dies: the client's kernel knows, from agent to agent" waitfor 10 mesh_member_is host1 echo srv2 state down
+check "... and the other one serves" waitfor 5 served_by srv3
+mesh_echo srv2 7000
+check "it is back" waitfor 10 mesh_member_is host1 echo srv2 state up
+mesh_kill echo-srv3
+check "the other one dies" waitfor 10 mesh_member_is host1 echo srv3 state down
+check "... and this one serves" waitfor 5 served_by srv2
+mesh_echo srv3 7000
+check "... back" waitfor 10 mesh_member_is host1 echo srv3 state up
+for host in host1 host2; do
+	mesh_kill $host
+	mesh_agent_start $host
+	check "the agent of $host starts anew" waitfor 15 mesh_agent_ready $host
+	check "... and hears, and is heard" waitfor 15 heard
+	check "... and every service is used" waitfor 5 new_flows
+done
+mesh_coordinator_start
+check "the coordinator comes back" waitfor 10 mesh_coordinator_ready
+check "all agents are back with it" waitfor 20 mesh_fresh
+check "the tables are exact" eval 'waitfor 10 mesh_exact host1 && waitfor 10 mesh_exact host2 && waitfor 10 mesh_exact host3'
+check_is "the rows made by hand stand as they were" "$static_before" "$(static_rows)"
 check "every daemon runs" mesh_all_run
 [ "$tap_failed" = 0 ] || mesh_logs 25
