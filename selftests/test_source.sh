@@ -19,7 +19,8 @@ topo_serve 110 7000
 topo_serve 111 7000
 
 all=(rx_malformed rx_foreign rx_unknown_node rx_bad_source rx_no_vni rx_too_big rx_down rx_ecn
-	tx_bad_source tx_unsupported tx_malformed tx_no_route tx_no_vni port_malformed port_foreign)
+	tx_bad_source tx_unsupported tx_malformed tx_no_route tx_no_vni port_malformed port_foreign
+	upcall no_agent)
 
 # only NAME [COUNTER=N ]COUNTER N: COUNTER rose by N since count_from, nothing else did, and
 # the server has seen nothing new.
@@ -139,6 +140,12 @@ only "a source that the host did not masquerade" tx_bad_source 1 111
 from_now 111
 in_ns c110 ping -c 1 -W 1 -I vni110 224.0.0.1 >"$work/out" 2>&1
 only "multicast" tx_unsupported 1 111
+check "a way to what is link-local" ip -n c110 route add fe80::/64 dev vni110
+for dst in ff02::1 ff0e::1 fe80::1; do
+	from_now 111
+	in_ns c110 ping -c 1 -W 1 -I vni110 $dst >"$work/out" 2>&1
+	only "... and link-local, IPv6: $dst" tx_unsupported 1 111
+done
 from_now 111
 in_ns c110 ping -c 1 -W 1 -I 10.77.1.10 10.77.99.1 >"$work/out" 2>&1
 only "a destination that no node owns" tx_no_route 1 111
