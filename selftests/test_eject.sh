@@ -184,7 +184,7 @@ now_ms
 since=$REPLY
 had=$(events evidence 111 210 | wc -l)
 check "nobody is put out: each refusal wants a move" vn dev set mesh0 eject-max 0s
-count_from 1 resteer_budget
+count_from 1 resteer_budget event_limited
 connects 400 111
 check_is "111 is refused everywhere: of 400 connects fail" 400 "$bad"
 rose 1 resteer_budget
@@ -199,6 +199,8 @@ due=$((17 + (REPLY - since) / 50))
 told=$(($(events evidence 111 210 | wc -l) - had))
 diag "$told events, $due were due"
 check "... no more is told of it than is due" [ "$told" -le "$due" ]
+rose 1 event_limited
+check "... what was not told is counted ($REPLY)" [ "$REPLY" -gt 0 ]
 for vni in 210 211; do
 	check_fails "$vni is not out for 110" out 110 $vni
 done
