@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An agent without a kernel that reports to a coordinator, from the objects that
- * vnimeshd is built of. Says "ok NAME" or "fail NAME" for each step, and "told TAG
- * NUMBER" of members whose applications flap. Its clock is preload/clock.c's.
+ * An agent without a kernel that reports to a coordinator, and what it sees of node
+ * "b", from the objects that vnimeshd is built of. Says "ok NAME" or "fail NAME" for
+ * each step, and "told TAG NUMBER" of members whose applications flap. Its clock is
+ * preload/clock.c's.
  *
  *	reports DIRECTORY COORDINATOR_URL COORDINATOR_PID
  */
@@ -20,7 +21,10 @@
 #include "control_ops.h"
 #include "local_priv.h"
 #include "log.h"
+#include "observe.h"
 #include "report.h"
+#include "vantage.h"
+#include "watch.h"
 
 #define POLL_US		(20 * LOOP_USEC_PER_MSEC)
 #define PATIENCE_US	(60 * LOOP_USEC_PER_SEC)
@@ -263,6 +267,72 @@ static void count_told(void)
 
 	for (i = 0; i < 2; i++)
 		printf("told %s %u\n", flapping[i].tag, flapping[i].told);
+	watch_restart(mesh->watch, UINT64_MAX);
+}
+
+/* ---- a host that was down ---- */
+
+static struct node *other(void)
+{
+	size_t i;
+
+	for (i = 0; i < mesh->facts.nodes.n; i++)
+		if (!strcmp(((struct node *)mesh->facts.nodes.v[i])->name, "b"))
+			return mesh->facts.nodes.v[i];
+	return NULL;
+}
+
+static bool is_other(void)
+{
+	return other() && observe_can(mesh->observe);
+}
+
+static void suspect(void)
+{
+	other()->reach.state = REACH_DOWN;
+	vantage_suspect(mesh->vantage, other());
+}
+
+static bool is_down(void)
+{
+	return other()->verdict == PEER_SIGHT_DOWN;
+}
+
+/* Nobody listens there, so that what is said is lost; one that was only stopped
+ * would read it later.
+ */
+static char url[CONFIG_TEXT_MAX + 1];
+
+static void come_back(void)
+{
+	snprintf(url, sizeof(url), "%s", mesh->conf.coordinator);
+	snprintf(mesh->conf.coordinator, sizeof(mesh->conf.coordinator),
+		 "http://127.0.0.1:1");
+	other()->reach.state = REACH_UP;
+	vantage_reached(mesh->vantage, other());
+}
+
+static bool is_unheard(void)
+{
+	json_t *o = json_object();
+	bool ret;
+
+	observe_status(mesh->observe, o);
+	ret = json_integer_value(json_object_get(json_object_get(o, "evidence"),
+						 "failed"));
+	json_decref(o);
+	return ret;
+}
+
+static void go_on(void)
+{
+	snprintf(mesh->conf.coordinator, sizeof(mesh->conf.coordinator), "%s",
+		 url);
+}
+
+static bool is_up(void)
+{
+	return !is_down();
 }
 
 static void nothing(void)
@@ -286,6 +356,11 @@ static const struct step {
 	{ "two come whose applications say that they are well", are_well,
 	  nothing },
 	{ "and are not, and are, at 1 Hz for 60 s", have_flapped, count_told },
+	{ "another node", is_other, suspect },
+	{ "... is down, as nobody reaches it", is_down, come_back },
+	{ "... is back, which a coordinator that is away does not hear",
+	  is_unheard, go_on },
+	{ "... it hears that later, and it is down no more", is_up, nothing },
 };
 
 static void on_timer(void *data, uint64_t now_us)

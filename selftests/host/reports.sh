@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Reports of an agent, under the sanitizers, to a coordinator: what is refused, or
-# went in numbers, keeps nothing back; what flaps is told a few times.
+# went in numbers, keeps nothing back; what flaps is told a few times; what was not
+# heard of a host is told again.
 set -u
 . "$(dirname "$0")/../lib.sh"
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -22,6 +23,9 @@ pid=$!
 defer kill "$pid"
 waitfor 20 grep -q 'listening on' "$work/coordinator.log" || { cat "$work/coordinator.log"; exit 1; }
 url=http://127.0.0.1:$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$work/coordinator.log")
+
+node='{"name": "b", "underlay": "192.0.2.2", "epoch": 7}'
+check "a node called b" curl -sf -H 'Content-Type: application/json' -d "$node" "$url/v1/nodes"
 
 san_options
 mkdir "$work/agent"

@@ -200,6 +200,7 @@ static void on_tick(void *data, uint64_t now_us)
 	peer_start(m->peer);
 	peer_refresh(m->peer);
 	end_missing(m, now_us);
+	vantage_again(m->vantage);
 	if (++m->ticks % EXPIRE_TICKS == 0)
 		table_expire(m);
 }

@@ -17,6 +17,8 @@
  * ends it, so that few have to.
  */
 #define OBJECT_MAX_US	500000
+/* What was lost on the way, or not taken, is said again, from half of this on. */
+#define OBJECT_AGAIN_US	5000000
 #define OBJECTIONS_MAX	16
 
 struct vantage {
@@ -165,17 +167,30 @@ static bool look_done(struct vantage *v, size_t i, enum peer_sight *sight,
 	       now_us >= v->looks[i].since_us + VERDICT_LOOK_US;
 }
 
-static void object(struct vantage *v, uint32_t node)
+/* This host reaches a node that is said to be down. */
+static bool contradicts(const struct vantage *v, const struct node *n)
+{
+	return n->id != v->m->facts.self && n->verdict == PEER_SIGHT_DOWN &&
+	       n->reach.state == REACH_UP;
+}
+
+/* @news: a verdict that was not there before, or the node answers since. */
+static void object(struct vantage *v, uint32_t node, bool news)
 {
 	size_t i, room = OBJECTIONS_MAX;
 
 	for (i = 0; i < OBJECTIONS_MAX; i++) {
 		if (v->objections[i].node == node)
-			return;
+			break;
 		if (!v->objections[i].node)
 			room = i;
 	}
-	/* Others reach it, too, or it is told again with the next verdict. */
+	if (i < OBJECTIONS_MAX) {
+		if (!news)
+			return;
+		room = i;
+	}
+	/* Others reach it, too, or there is room the next second. */
 	if (room == OBJECTIONS_MAX)
 		return;
 	v->objections[room].node = node;
@@ -191,9 +206,14 @@ static void objections(struct vantage *v, uint64_t now_us)
 		if (!v->objections[i].node || v->objections[i].due_us > now_us)
 			continue;
 		n = facts_node(&v->m->facts, v->objections[i].node);
-		v->objections[i].node = 0;
-		if (n && n->verdict == PEER_SIGHT_DOWN &&
-		    n->reach.state == REACH_UP)
+		if (!n || !contradicts(v, n)) {
+			v->objections[i].node = 0;
+			continue;
+		}
+		/* Until the verdict ends: nobody says that it was heard. */
+		v->objections[i].due_us = now_us + OBJECT_AGAIN_US / 2 +
+					  mesh_random() % OBJECT_AGAIN_US;
+		if (observe_can(v->m->observe))
 			observe_sight(v->m->observe, n->id, PEER_SIGHT_UP, 0);
 	}
 }
@@ -220,9 +240,20 @@ static void on_timer(void *data, uint64_t now_us)
 
 void vantage_reached(struct vantage *v, const struct node *n)
 {
-	if (n->verdict != PEER_SIGHT_DOWN)
+	if (!contradicts(v, n))
 		return;
-	object(v, n->id);
+	object(v, n->id, true);
+	tick(v, loop_now());
+}
+
+void vantage_again(struct vantage *v)
+{
+	const struct facts *f = &v->m->facts;
+	size_t i;
+
+	for (i = 0; i < f->nodes.n; i++)
+		if (contradicts(v, f->nodes.v[i]))
+			object(v, ((struct node *)f->nodes.v[i])->id, false);
 	tick(v, loop_now());
 }
 
@@ -236,9 +267,7 @@ void vantage_told(struct vantage *v, uint32_t node, enum peer_sight sight)
 		log_debug("node %s: judged by the coordinator", n->name);
 	else if (n->id == v->m->facts.self && sight == PEER_SIGHT_DOWN)
 		log_warn("other hosts do not reach this one through the mesh");
-	if (n->id != v->m->facts.self && sight == PEER_SIGHT_DOWN &&
-	    n->reach.state == REACH_UP)
-		object(v, n->id);
+	vantage_reached(v, n);
 	tick(v, loop_now());
 }
 

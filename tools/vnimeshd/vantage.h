@@ -19,8 +19,10 @@ void vantage_free(struct vantage *v);
 /* It does not answer echoes any more. */
 void vantage_suspect(struct vantage *v, const struct node *n);
 
-/* It does again. */
+/* It does again: if it is said to be down, it is not. */
 void vantage_reached(struct vantage *v, const struct node *n);
+/* Each second: the same of all, whatever became of what was said before. */
+void vantage_again(struct vantage *v);
 
 /* The coordinator's verdict, which it told all, or as an answer. */
 void vantage_told(struct vantage *v, uint32_t node, enum peer_sight sight);
