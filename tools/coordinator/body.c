@@ -74,7 +74,7 @@ static void enter_share(struct bodies *bodies, struct request *rq)
 		strcpy(share->who, who);
 		TAILQ_INSERT_TAIL(&bodies->shares, share, list);
 	}
-	share->bytes += rq->body_len;
+	share->bytes += rq->body_room;
 	share->nr++;
 	rq->share = share;
 }
@@ -86,7 +86,7 @@ static void leave_share(struct bodies *bodies, struct request *rq)
 	if (!share)
 		return;
 	rq->share = NULL;
-	share->bytes -= rq->body_len;
+	share->bytes -= rq->body_room;
 	if (--share->nr)
 		return;
 	TAILQ_REMOVE(&bodies->shares, share, list);
@@ -96,10 +96,11 @@ static void leave_share(struct bodies *bodies, struct request *rq)
 void body_drop(struct bodies *bodies, struct request *rq)
 {
 	leave_share(bodies, rq);
-	bodies->bytes -= rq->body_len;
+	bodies->bytes -= rq->body_room;
 	free(rq->body);
 	rq->body = NULL;
 	rq->body_len = 0;
+	rq->body_room = 0;
 }
 
 static int too_large(struct request *rq)
@@ -128,13 +129,13 @@ static int no_room(struct bodies *bodies, struct request *rq)
 	return problem(rq, 503, NULL, "too many large bodies are under way");
 }
 
-/* Whether there is room for a body that is to have @len bytes in all. */
+/* Whether there is room for a body that is to take @len bytes in all. */
 static int check_room(struct bodies *bodies, struct request *rq, size_t len)
 {
 	if (len <= BODY_SMALL)
 		return 0;
 	enter_share(bodies, rq);
-	len -= rq->body_len;
+	len -= rq->body_room;
 	if (rq->share->bytes + len > BODIES_SHARE)
 		return no_share(bodies, rq);
 	if (bodies->bytes + len > BODIES_MAX)
@@ -172,6 +173,27 @@ int body_check(struct bodies *bodies, struct request *rq)
 	return check_room(bodies, rq, len);
 }
 
+/* It doubles, so that a large body is not copied once for each of its parts. */
+static bool make_room(struct bodies *bodies, struct request *rq, size_t len)
+{
+	size_t room = rq->body_room;
+
+	if (len <= room)
+		return true;
+	room = len > 2 * room ? len : 2 * room;
+	if (room > rq->route->body_max)
+		room = rq->route->body_max;
+	rq->status = check_room(bodies, rq, room);
+	if (rq->status)
+		return false;
+	rq->body = mem_resize(rq->body, room, 1);
+	bodies->bytes += room - rq->body_room;
+	if (rq->share)
+		rq->share->bytes += room - rq->body_room;
+	rq->body_room = room;
+	return true;
+}
+
 bool body_take(struct bodies *bodies, struct request *rq, const char *data,
 	       size_t len)
 {
@@ -181,16 +203,11 @@ bool body_take(struct bodies *bodies, struct request *rq, const char *data,
 		rq->discarded += len;
 		return rq->discarded <= BODY_DRAIN_MAX;
 	}
-	rq->status = check_room(bodies, rq, rq->body_len + len);
-	if (rq->status) {
+	if (!make_room(bodies, rq, rq->body_len + len)) {
 		rq->discarded += len;
 		return true;
 	}
-	rq->body = mem_resize(rq->body, rq->body_len + len, 1);
 	memcpy(rq->body + rq->body_len, data, len);
 	rq->body_len += len;
-	bodies->bytes += len;
-	if (rq->share)
-		rq->share->bytes += len;
 	return true;
 }

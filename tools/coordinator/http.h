@@ -80,6 +80,7 @@ struct request {
 	char *arg;			/* the path's "*" segment, or NULL */
 	char *body;
 	size_t body_len;
+	size_t body_room;	/* allocated, and accounted for */
 	json_t *reply;
 	struct identity who;
 	bool challenge;			/* the reply asks for a token */
