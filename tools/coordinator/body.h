@@ -5,7 +5,9 @@
  * a token, or else an address. Small ones are taken beyond both, so that who
  * sends large ones and does not end keeps nobody else out.
  *
- * What counts is what is allocated, up to twice of what came. Ownership: a body belongs to its request (rq->body, rq->body_len, and while
+ * What counts is what is allocated, up to twice of what came.
+ *
+ * Ownership: a body belongs to its request (rq->body, rq->body_len, and while
  * it is a large one rq->share) and goes with body_drop(). All of it belongs to
  * the event loop.
  */
