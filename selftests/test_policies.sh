@@ -97,7 +97,8 @@ check "... all with the same weight but one" bash -c '
 	vnimesh -n h1 member set web vni 211 latency 50s weight 100'
 names 100
 share 211 "$REPLY"
-check "random goes by weight" [ "$REPLY" -ge 70 -a "$REPLY" -le 95 ]
+# 83 of 100, and 90 while the first one is in slow start.
+check "random goes by weight" [ "$REPLY" -ge 70 -a "$REPLY" -le 99 ]
 replays "random" 1000
 
 # Failover: the lowest priority that is there.
