@@ -9,18 +9,11 @@
 # acknowledgements a second there must be on the average (0: any).
 set -u
 . "$(dirname "$0")/../lib.sh"
-
-coordinator=${COORDINATOR:-vnimesh-coordinator}
-read -r -a coordinator <<<"$coordinator"
-command -v "${coordinator[0]}" >/dev/null || skip_all "no ${coordinator[0]}"
-for tool in curl jq python3 etcd etcdctl; do
-	command -v "$tool" >/dev/null || skip_all "no $tool"
-done
-export ETCDCTL_API=3
+# shellcheck source=selftests/host/etcd.sh
+. "$(dirname "$0")/etcd.sh"
 rounds=${STORE_ROUNDS:-1} rate_min=${STORE_RATE:-0}
 store=etcd://127.0.0.1:2379,127.0.0.1:2479,127.0.0.1:2579/mesh
 endpoints=http://127.0.0.1:2379,http://127.0.0.1:2479,http://127.0.0.1:2579
-declare -A pid=()
 
 # The directory of member N.
 generation=''

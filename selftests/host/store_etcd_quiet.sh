@@ -7,26 +7,9 @@
 # hold its watch and cut it, B directly.
 set -u
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=selftests/host/etcd.sh
+. "$(dirname "$0")/etcd.sh"
 
-coordinator=${COORDINATOR:-vnimesh-coordinator}
-read -r -a coordinator <<<"$coordinator"
-command -v "${coordinator[0]}" >/dev/null || skip_all "no ${coordinator[0]}"
-for tool in curl jq python3 etcd etcdctl; do
-	command -v "$tool" >/dev/null || skip_all "no $tool"
-done
-export ETCDCTL_API=3
-declare -A pid=()
-
-member() {
-	etcd --name one --data-dir "$work/etcd" --listen-client-urls http://127.0.0.1:2379 \
-		--advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 \
-		--initial-advertise-peer-urls http://127.0.0.1:2380 --initial-cluster one=http://127.0.0.1:2380 \
-		>>"$work/etcd.log" 2>&1 &
-	pid[etcd]=$!
-	disown
-	waitfor 20 healthy
-}
-healthy() { curl -s -m 5 http://127.0.0.1:2379/health | grep -q true; }
 ended() { ! kill -0 "${pid[$1]}" 2>/dev/null; }
 # Its port is free then.
 end() { kill -KILL "${pid[$1]}" 2>/dev/null; waitfor 20 ended "$1"; pid[$1]=''; }

@@ -6,26 +6,9 @@
 # other for; and what etcd does without saying so.
 set -u
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=selftests/host/etcd.sh
+. "$(dirname "$0")/etcd.sh"
 
-coordinator=${COORDINATOR:-vnimesh-coordinator}
-read -r -a coordinator <<<"$coordinator"
-command -v "${coordinator[0]}" >/dev/null || skip_all "no ${coordinator[0]}"
-for tool in curl jq python3 etcd etcdctl; do
-	command -v "$tool" >/dev/null || skip_all "no $tool"
-done
-export ETCDCTL_API=3
-declare -A pid=()
-
-member() {
-	etcd --name one --data-dir "$work/etcd" --listen-client-urls http://127.0.0.1:2379 \
-		--advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 \
-		--initial-advertise-peer-urls http://127.0.0.1:2380 --initial-cluster one=http://127.0.0.1:2380 \
-		>>"$work/etcd.log" 2>&1 &
-	pid[etcd]=$!
-	disown
-	waitfor 20 healthy
-}
-healthy() { curl -s -m 5 http://127.0.0.1:2379/health | grep -q true; }
 # configure NAME [JQ]
 declare -A port=([A]=7901 [B]=7902 [C]=7903 [D]=7904 [E]=7905 [F]=7906 [G]=7907 [H]=7908 [I]=7909 [J]=7910)
 declare -A at=([A]=2379/mesh [B]=2379/mesh [C]=2378/mesh [D]=2379/empty [E]=2379/empty [F]=2379/empty [G]=2378/late [H]=2378/init [I]=2378/slow [J]=2379/slow)
