@@ -141,6 +141,8 @@ nap 1
 vnis=(113 114 115 116 117 118 119 120)
 check "eight more containers" topo_container "${vnis[@]}"
 nap 2
+now_ms
+since=$REPLY
 for vni in "${vnis[@]}"; do
 	start "park$vni" in_ns "c$vni" nlpark "vni$vni" $each "p$vni-"
 done
@@ -152,8 +154,6 @@ for vni in "${vnis[@]}"; do
 	[ "$n" = $each ] || diag "$vni: $(cat "$work/park$vni")"
 done
 check_is "$((8 * each)) resolves wait" $((8 * each)) "$parked"
-now_ms
-since=$REPLY
 others=0
 for module in fou l2tp_netlink; do
 	if modprobe "$module" 2>/dev/null; then
@@ -166,8 +166,12 @@ check "... and answer" bash -c 'ip fou show || ip macsec show || ip l2tp show tu
 check_match "... as does this one" "web" vnimesh -n h1 service show
 modprobe -r fou 2>/dev/null
 now_ms
-check "... all that in $((REPLY - since)) ms, before the first has its answer" \
-	bash -c "! grep -q answered $work/park*"
+name="... all that $((REPLY - since)) ms after the first was asked, before it has its answer"
+if [ $((REPLY - since)) -lt 9500 ]; then
+	check "$name" bash -c "! grep -q answered $work/park*"
+else
+	tap_skip "$name" "it waits for 10 s"
+fi
 for vni in "${vnis[@]}"; do
 	check "those of $vni have their answers" waitfor 15 says "park$vni" answered
 done
