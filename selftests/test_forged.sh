@@ -5,6 +5,7 @@
 # refusals and errors in anybody's name, a wrong sequence, a wrong checksum. None of
 # it is evidence, moves the SYN or ends the connect, until one comes that is right.
 # vm: -m 1024 -t 300
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

@@ -5,6 +5,7 @@
 # from this host; pieces out of order, twice, overlapping, without their first; a
 # flood of them, which has bounds.
 # vm: -m 1024 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

@@ -4,6 +4,7 @@
 # The fields of inner and outer header: ECN as RFC 6040 has it, every pair of
 # marks; DSCP and TTL stay inside; the outer packet is never fragmented; VLANs.
 # vm: -m 1024 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

@@ -6,6 +6,7 @@
 # tags. Nothing of one reaches the other; one ends without the other.
 # Container I of host N is the namespace aNII in mesh a, bNII in mesh b.
 # vm: -m 1024 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"

@@ -5,6 +5,7 @@
 # user namespace. Every configuring command is refused and changes nothing; what
 # a container needs works.
 # vm: -m 1024 -t 600
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"
