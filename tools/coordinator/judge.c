@@ -120,7 +120,7 @@ static void on_judged(void *data, const struct trial *t)
 	char object[32];
 	char names[3 * (JNAME_MAX + 3)];
 	uint8_t sight = t->sight;
-	bool was;
+	bool was, is;
 
 	if (!node)
 		return;
@@ -132,11 +132,12 @@ static void on_judged(void *data, const struct trial *t)
 	/* That nobody can tell is no news of who is down. */
 	if (was && sight == PEER_SIGHT_NONE)
 		sight = PEER_SIGHT_DOWN;
+	is = sight == PEER_SIGHT_DOWN;
 	set_verdict(j, node, sight);
 	name_them(j, t, sight, names, sizeof(names));
 	log_info("node %u \"%s\": %s, as %u hosts see it (%s)", node->def.id,
 		 node->def.name, judge_sights[sight], t->n_vantage, names);
-	if (was == (sight == PEER_SIGHT_DOWN))
+	if (was == is)
 		return;
 	snprintf(object, sizeof(object), "node %u", node->def.id);
 	if (was)

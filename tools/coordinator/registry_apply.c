@@ -179,6 +179,7 @@ static bool heard(void *data, uint32_t id, enum store_heard where)
 {
 	struct registry *reg = data;
 	struct node *node = registry_node(reg, id);
+	bool elsewhere = where == STORE_HEARD_ELSEWHERE;
 	bool stale;
 
 	if (!node)
@@ -188,8 +189,8 @@ static bool heard(void *data, uint32_t id, enum store_heard where)
 	else
 		/* Our own word may be told when its lease is long over. */
 		node->here = where == STORE_HEARD_HERE && node->held;
-	if (node->elsewhere != (where == STORE_HEARD_ELSEWHERE)) {
-		node->elsewhere = !node->elsewhere;
+	if (node->elsewhere != elsewhere) {
+		node->elsewhere = elsewhere;
 		/* Who held it may still do, for a lease. */
 		node->heard_us = loop_now();
 		node->lease_us = node->heard_us + reg->lease_us_len;

@@ -123,6 +123,7 @@ static char *key_pem_of(gnutls_x509_privkey_t key)
 
 static int make_ca(const char *uuid, char **cert_pem, char **key_pem)
 {
+	const unsigned int usage = GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN;
 	char serial[TLS_SERIAL_LEN + 1];
 	gnutls_x509_privkey_t key = NULL;
 	gnutls_x509_crt_t crt = NULL;
@@ -138,8 +139,7 @@ static int make_ca(const char *uuid, char **cert_pem, char **key_pem)
 	if (ret >= 0)
 		ret = gnutls_x509_crt_set_basic_constraints(crt, 1, 0);
 	if (ret >= 0)
-		ret = gnutls_x509_crt_set_key_usage(crt,
-			GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN);
+		ret = gnutls_x509_crt_set_key_usage(crt, usage);
 	if (ret >= 0)
 		ret = gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0);
 	if (ret >= 0) {
@@ -253,8 +253,8 @@ static bool make_server(struct tls *tls, const struct config *cfg, char *err,
 	for (i = 0; i < cfg->nr_addresses && ret >= 0; i++)
 		ret = add_address(crt, &cfg->addresses[i]);
 	if (ret >= 0)
-		ret = gnutls_x509_crt_set_key_purpose_oid(crt,
-			GNUTLS_KP_TLS_WWW_SERVER, 0);
+		ret = gnutls_x509_crt_set_key_purpose_oid(crt, GNUTLS_KP_TLS_WWW_SERVER,
+							  0);
 	if (ret >= 0)
 		ret = gnutls_x509_crt_sign2(crt, tls->ca, tls->ca_key,
 					    GNUTLS_DIG_SHA256, 0);
@@ -341,8 +341,8 @@ static int sign(const struct tls *tls, gnutls_x509_crq_t crq, const char *name,
 	if (ret >= 0)
 		ret = gnutls_x509_crt_set_pubkey(crt, key);
 	if (ret >= 0)
-		ret = gnutls_x509_crt_set_key_purpose_oid(crt,
-			GNUTLS_KP_TLS_WWW_CLIENT, 0);
+		ret = gnutls_x509_crt_set_key_purpose_oid(crt, GNUTLS_KP_TLS_WWW_CLIENT,
+							  0);
 	if (ret >= 0)
 		ret = gnutls_x509_crt_sign2(crt, tls->ca, tls->ca_key,
 					    GNUTLS_DIG_SHA256, 0);

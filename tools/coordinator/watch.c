@@ -372,10 +372,11 @@ bool watch_sleep(struct watches *w, struct request *rq,
 
 void watch_stamp(struct registry *reg, json_t *obj)
 {
+	uint64_t age_us = loop_now() - reg->store->fresh_us;
+
 	record_set(obj, "incarnation", json_string(reg->incarnation));
 	record_set(obj, "index", json_integer(reg->rev));
 	if (reg->store->away)
-		record_set(obj, "store_age_ms", json_integer(
-			   (loop_now() - reg->store->fresh_us) /
-			   LOOP_USEC_PER_MSEC));
+		record_set(obj, "store_age_ms",
+			   json_integer(age_us / LOOP_USEC_PER_MSEC));
 }

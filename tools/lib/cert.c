@@ -37,6 +37,7 @@ static bool sign_request(gnutls_x509_crq_t crq, gnutls_x509_privkey_t key,
 
 bool cert_request(const char *name, char **key_pem, char **request)
 {
+	unsigned int bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
 	gnutls_x509_privkey_t key = NULL;
 	gnutls_x509_crq_t crq = NULL;
 	gnutls_datum_t out = { 0 };
@@ -45,8 +46,7 @@ bool cert_request(const char *name, char **key_pem, char **request)
 	*request = NULL;
 	if (gnutls_x509_privkey_init(&key) >= 0 &&
 	    gnutls_x509_crq_init(&crq) >= 0 &&
-	    gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
-		GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0) >= 0 &&
+	    gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, bits, 0) >= 0 &&
 	    sign_request(crq, key, name)) {
 		if (gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM,
 						&out) >= 0)

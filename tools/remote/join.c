@@ -226,6 +226,13 @@ static bool keep(const struct join *j, json_t *answer)
 	       write_state(j, answer) && write_config(j, answer);
 }
 
+static json_int_t number(const json_t *answer, const char *object,
+			 const char *key)
+{
+	return json_integer_value(json_object_get(json_object_get(answer, object),
+						  key));
+}
+
 static int join(struct join *j)
 {
 	json_t *answer;
@@ -253,10 +260,8 @@ static int join(struct join *j)
 		return answer ? EXIT_LOCAL : code;
 	}
 	printf("node %lld \"%s\" of mesh %lld: start vnimeshd\n",
-	       json_integer_value(json_object_get(
-			json_object_get(answer, "node"), "node")), j->name,
-	       json_integer_value(json_object_get(
-			json_object_get(answer, "mesh"), "id")));
+	       number(answer, "node", "node"), j->name,
+	       number(answer, "mesh", "id"));
 	json_decref(answer);
 	return EXIT_OK;
 }

@@ -62,24 +62,25 @@ int access_word(struct access *access, char ***v)
 	return 0;
 }
 
+/* False, after a message, if it was given neither way. */
+static bool given(const char **value, const char *key, const char *variable)
+{
+	if (!*value)
+		*value = getenv(variable);
+	if (!*value)
+		fail("argument \"%s\" is required, or %s.", key, variable);
+	return *value;
+}
+
 bool access_open(struct access *access)
 {
-	if (!access->coordinator)
-		access->coordinator = getenv("VNIMESH_COORDINATOR");
-	if (!access->token_file)
-		access->token_file = getenv("VNIMESH_TOKEN_FILE");
-	if (!access->ca_file)
-		access->ca_file = getenv("VNIMESH_CA_FILE");
-	if (!access->coordinator) {
-		fail("argument \"coordinator\" is required, or VNIMESH_COORDINATOR.");
+	if (!given(&access->coordinator, "coordinator", "VNIMESH_COORDINATOR"))
 		return false;
-	}
 	access->api.url = access->coordinator;
 	if (!strncmp(access->coordinator, "https:", 6)) {
-		if (!access->ca_file || !access->token_file) {
-			fail("arguments \"ca-file\" and \"token-file\" are required, or VNIMESH_CA_FILE and VNIMESH_TOKEN_FILE.");
+		if (!given(&access->ca_file, "ca-file", "VNIMESH_CA_FILE") ||
+		    !given(&access->token_file, "token-file", "VNIMESH_TOKEN_FILE"))
 			return false;
-		}
 		access->token = read_all(access->token_file);
 		if (!access->token)
 			return false;

@@ -38,7 +38,11 @@ static bool unknown(const char *word)
 /* It becomes part of a path. */
 static bool plain(const char *word)
 {
-	if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")])
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789._-";
+
+	if (*word && !word[strspn(word, chars)])
 		return true;
 	fail("argument \"%s\" is wrong: must be a name.", word);
 	return false;
@@ -136,6 +140,11 @@ static bool read_grant(struct access *access, char **v, json_t *body,
 	return true;
 }
 
+static const char *text_of(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key));
+}
+
 static int token_add(char **v)
 {
 	struct access access = { 0 };
@@ -151,12 +160,10 @@ static int token_add(char **v)
 	}
 	o = api_ask(&access.api, "POST", "/v1/tokens", body, &code);
 	if (o) {
-		const char *secret = json_string_value(
-			json_object_get(o, "secret"));
+		const char *secret = text_of(o, "secret");
 
 		/* What is to be typed on the host that joins. */
-		if (!strcmp("join", json_string_value(
-				json_object_get(body, "role"))))
+		if (!strcmp(text_of(body, "role"), "join"))
 			printf("vnimesh join %s ", access.api.url);
 		printf("%s\n", secret ? secret : "");
 	}

@@ -37,6 +37,15 @@ struct stream {
 	uint32_t latency_us;
 };
 
+/* Whose certificates are believed: @ca's, or without it the system's. */
+static int set_trust(struct tls_creds *c, const char *ca)
+{
+	if (!ca)
+		return gnutls_certificate_set_x509_system_trust(c->cred);
+	return gnutls_certificate_set_x509_trust_file(c->cred, ca,
+						      GNUTLS_X509_FMT_PEM);
+}
+
 struct tls_creds *tls_creds_new(const struct check_conf *conf, char *error,
 				size_t len)
 {
@@ -46,10 +55,7 @@ struct tls_creds *tls_creds_new(const struct check_conf *conf, char *error,
 	if (c)
 		ret = gnutls_certificate_allocate_credentials(&c->cred);
 	if (ret >= 0 && !conf->tls_insecure)
-		ret = conf->tls_ca ?
-		      gnutls_certificate_set_x509_trust_file(c->cred,
-				conf->tls_ca, GNUTLS_X509_FMT_PEM) :
-		      gnutls_certificate_set_x509_system_trust(c->cred);
+		ret = set_trust(c, conf->tls_ca);
 	if (ret >= 0)
 		return c;
 	snprintf(error, len, "TLS: %s%s%s", conf->tls_ca ? conf->tls_ca : "",
@@ -144,8 +150,8 @@ static void tls_failed(struct stream *s, int ret)
 
 	if (ret == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR) {
 		status = gnutls_session_get_verify_cert_status(s->session);
-		gnutls_certificate_verification_status_print(status,
-			GNUTLS_CRT_X509, &why, 0);
+		gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509,
+							     &why, 0);
 		fail(s, HEALTH_FAIL, "TLS: %s", why.data ?
 		     (char *)why.data : "the certificate is not trusted");
 		gnutls_free(why.data);

@@ -176,47 +176,64 @@ static json_int_t intent_age_ms(uint64_t since)
 	return now > since ? (now - since) * 1000 : 0;
 }
 
+static json_t *pack_intent(const struct intent *in)
+{
+	if (!in)
+		return json_pack("{s:s}", "state", "up");
+	return json_pack("{s:s, s:s, s:I, s:I}",
+			 "state", states[in->state - VNIMESH_STATE_UP],
+			 "reason", in->reason, "uid", (json_int_t)in->uid,
+			 "age_ms", intent_age_ms(in->since));
+}
+
+static json_t *pack_health(const struct own *o)
+{
+	static const char *const roles[] = { "none", "primary", "replica" };
+	const struct health *h = &o->health;
+
+	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:b, s:I}",
+			 "state", h->up ? "up" : "down",
+			 "check", check_types[o->conf.check.type],
+			 "score", (json_int_t)health_score(h),
+			 "latency_us", (json_int_t)h->latency_us,
+			 "role", roles[check_role(o->check)],
+			 "output", o->output, "held", h->held,
+			 "age_ms", age_ms(o->checked_us));
+}
+
+static json_t *pack_grant(const struct own *o)
+{
+	const char *state = o->granted ? "granted" :
+			    o->refusal[0] ? "refused" : "asked";
+
+	return json_pack("{s:s, s:s}", "state", state, "detail", o->refusal);
+}
+
+static json_t *pack_reach(const struct local *l, const struct own *o)
+{
+	return json_pack("{s:s, s:s, s:I}",
+			 "state", o->device ? "up" : "down",
+			 "source", "device", "age_ms", age_ms(l->read_us));
+}
+
 /* Each of what counts, with its source and age; the worst of them wins. */
 static json_t *show(const struct local *l, const struct own *o)
 {
 	const struct intent *in = durable_intent(&l->durable, o->conf.tag,
 						 o->conf.vni);
-	static const char *const roles[] = { "none", "primary", "replica" };
-	const struct health *h = &o->health;
-	json_t *ret, *intent;
+	json_t *ret;
 
-	if (in)
-		intent = json_pack("{s:s, s:s, s:I, s:I}",
-				   "state", states[in->state - VNIMESH_STATE_UP],
-				   "reason", in->reason,
-				   "uid", (json_int_t)in->uid,
-				   "age_ms", intent_age_ms(in->since));
-	else
-		intent = json_pack("{s:s}", "state", "up");
 	ret = json_pack("{s:s, s:I, s:s, s:s, s:o}", "tag", o->conf.tag,
 			"vni", (json_int_t)o->conf.vni,
 			"state", wire_states[local_state(l, o) -
 					     VNIMESH_STATE_UP],
 			"source", o->runtime ? "registered" : "file",
-			"intent", intent);
+			"intent", pack_intent(in));
 	if (!ret)
 		return NULL;
-	json_object_set_new(ret, "health", json_pack(
-		"{s:s, s:s, s:I, s:I, s:s, s:s, s:b, s:I}",
-		"state", h->up ? "up" : "down",
-		"check", check_types[o->conf.check.type],
-		"score", (json_int_t)health_score(h),
-		"latency_us", (json_int_t)h->latency_us,
-		"role", roles[check_role(o->check)],
-		"output", o->output, "held", h->held,
-		"age_ms", age_ms(o->checked_us)));
-	json_object_set_new(ret, "grant", json_pack("{s:s, s:s}",
-		"state", o->granted ? "granted" :
-			 o->refusal[0] ? "refused" : "asked",
-		"detail", o->refusal));
-	json_object_set_new(ret, "reachability", json_pack("{s:s, s:s, s:I}",
-		"state", o->device ? "up" : "down", "source", "device",
-		"age_ms", age_ms(l->read_us)));
+	json_object_set_new(ret, "health", pack_health(o));
+	json_object_set_new(ret, "grant", pack_grant(o));
+	json_object_set_new(ret, "reachability", pack_reach(l, o));
 	return ret;
 }
 
@@ -241,49 +258,63 @@ static void op_list(struct ask *a)
 	json_object_set_new(a->ret, "members", members);
 }
 
+static json_t *pack_told(const struct local *l)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "registered", (json_int_t)l->durable.n_regs,
+			 "intents", (json_int_t)l->durable.n_intents,
+			 "refused_share", (json_int_t)l->shares.refused_share,
+			 "refused_full", (json_int_t)l->shares.refused_full,
+			 "refused_rate", (json_int_t)l->shares.refused_rate,
+			 "forgotten", (json_int_t)l->forgotten);
+}
+
+static json_t *pack_control(const struct control_stats *c)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "connections", (json_int_t)c->connections,
+			 "answered", (json_int_t)c->answered,
+			 "refused_uid", (json_int_t)c->refused_uid,
+			 "refused_full", (json_int_t)c->refused_full,
+			 "crowded_out", (json_int_t)c->crowded_out,
+			 "idle", (json_int_t)c->idle,
+			 "pauses", (json_int_t)c->pauses,
+			 "put_off", (json_int_t)c->put_off);
+}
+
+static json_t *pack_inside(const struct inside_stats *in)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}",
+			 "asked", (json_int_t)in->asked,
+			 "answered", (json_int_t)in->answered,
+			 "failed", (json_int_t)in->failed,
+			 "late", (json_int_t)in->late,
+			 "restarts", (json_int_t)in->restarts);
+}
+
+static json_t *pack_checks(const struct check_env *e)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "started", (json_int_t)e->started,
+			 "running", (json_int_t)e->probes,
+			 "excused", (json_int_t)e->excused,
+			 "put_off", (json_int_t)e->put_off,
+			 "overrun", (json_int_t)e->overrun,
+			 "late_beats", (json_int_t)e->late.count,
+			 "late_worst_us", (json_int_t)e->late.worst_us);
+}
+
 static void op_checks(struct ask *a)
 {
-	const struct check_env *e = &a->m->local->env;
-	const struct inside_stats *in = inside_stats(e->inside);
+	const struct inside_stats *in = inside_stats(a->m->local->env.inside);
 	const struct control_stats *c = control_stats(a->m->control);
-	const struct local *l = a->m->local;
 
 	if (!jobj_end(&a->o))
 		return;
-	json_object_set_new(a->ret, "told", json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I}",
-		"registered", (json_int_t)l->durable.n_regs,
-		"intents", (json_int_t)l->durable.n_intents,
-		"refused_share", (json_int_t)l->shares.refused_share,
-		"refused_full", (json_int_t)l->shares.refused_full,
-		"refused_rate", (json_int_t)l->shares.refused_rate,
-		"forgotten", (json_int_t)l->forgotten));
-	json_object_set_new(a->ret, "control", json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"connections", (json_int_t)c->connections,
-		"answered", (json_int_t)c->answered,
-		"refused_uid", (json_int_t)c->refused_uid,
-		"refused_full", (json_int_t)c->refused_full,
-		"crowded_out", (json_int_t)c->crowded_out,
-		"idle", (json_int_t)c->idle,
-		"pauses", (json_int_t)c->pauses,
-		"put_off", (json_int_t)c->put_off));
-	json_object_set_new(a->ret, "inside", json_pack(
-		"{s:I, s:I, s:I, s:I, s:I}",
-		"asked", (json_int_t)in->asked,
-		"answered", (json_int_t)in->answered,
-		"failed", (json_int_t)in->failed,
-		"late", (json_int_t)in->late,
-		"restarts", (json_int_t)in->restarts));
-	json_object_set_new(a->ret, "checks", json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"started", (json_int_t)e->started,
-		"running", (json_int_t)e->probes,
-		"excused", (json_int_t)e->excused,
-		"put_off", (json_int_t)e->put_off,
-		"overrun", (json_int_t)e->overrun,
-		"late_beats", (json_int_t)e->late.count,
-		"late_worst_us", (json_int_t)e->late.worst_us));
+	json_object_set_new(a->ret, "told", pack_told(a->m->local));
+	json_object_set_new(a->ret, "control", pack_control(c));
+	json_object_set_new(a->ret, "inside", pack_inside(in));
+	json_object_set_new(a->ret, "checks", pack_checks(&a->m->local->env));
 }
 
 /* Which hosts there are, and how they are, is for who has to do with them. */

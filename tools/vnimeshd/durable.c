@@ -140,29 +140,35 @@ void durable_free(struct durable *d)
 	memset(d, 0, sizeof(*d));
 }
 
+static json_t *pack_intent(const struct intent *in)
+{
+	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:s}", "tag", in->tag,
+			 "vni", (json_int_t)in->vni,
+			 "state", words[in->state - VNIMESH_STATE_DRAIN],
+			 "uid", (json_int_t)in->uid,
+			 "since", (json_int_t)in->since,
+			 "reason", in->reason);
+}
+
+static json_t *pack_reg(const struct registered *reg)
+{
+	return json_pack("{s:I, s:I, s:O}",
+			 "ifindex", (json_int_t)reg->ifindex,
+			 "uid", (json_int_t)reg->uid,
+			 "service", reg->def);
+}
+
 static json_t *pack(const struct durable *d)
 {
 	json_t *intent = json_array(), *regs = json_array();
 	char boot[BOOT_ID_MAX + 1];
-	const struct intent *in;
 	size_t i;
 
 	boot_id(boot);
-	for (i = 0; i < d->n_intents; i++) {
-		in = &d->intents[i];
-		json_array_append_new(intent, json_pack(
-			"{s:s, s:I, s:s, s:I, s:I, s:s}", "tag", in->tag,
-			"vni", (json_int_t)in->vni,
-			"state", words[in->state - VNIMESH_STATE_DRAIN],
-			"uid", (json_int_t)in->uid,
-			"since", (json_int_t)in->since,
-			"reason", in->reason));
-	}
+	for (i = 0; i < d->n_intents; i++)
+		json_array_append_new(intent, pack_intent(&d->intents[i]));
 	for (i = 0; i < d->n_regs; i++)
-		json_array_append_new(regs, json_pack("{s:I, s:I, s:O}",
-			"ifindex", (json_int_t)d->regs[i].ifindex,
-			"uid", (json_int_t)d->regs[i].uid,
-			"service", d->regs[i].def));
+		json_array_append_new(regs, pack_reg(&d->regs[i]));
 	return json_pack("{s:i, s:s, s:o, s:o}", "format", 1, "boot", boot,
 			 "intent", intent, "registered", regs);
 }

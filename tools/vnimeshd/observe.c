@@ -155,11 +155,20 @@ static void ask_owner(struct observe *o, const struct evidence *e)
 		o->stats.unasked++;
 }
 
-static json_t *pack_evidence(struct observe *o, uint64_t now_us)
+static json_t *pack_one(const struct evidence *e)
 {
 	static const char *const kinds[] = {
 		"refused", "icmp", "silence", "reset",
 	};
+
+	return json_pack("{s:s, s:I, s:s, s:I}", "tag", e->tag,
+			 "vni", (json_int_t)e->vni,
+			 "kind", kinds[(e->kind - 1) & 3],
+			 "count", (json_int_t)e->count);
+}
+
+static json_t *pack_evidence(struct observe *o, uint64_t now_us)
+{
 	json_t *list = json_array();
 	struct evidence *e;
 
@@ -174,11 +183,7 @@ static json_t *pack_evidence(struct observe *o, uint64_t now_us)
 			if (!observe_can(o))
 				ask_owner(o, e);
 			else
-				json_array_append_new(list, json_pack(
-					"{s:s, s:I, s:s, s:I}", "tag", e->tag,
-					"vni", (json_int_t)e->vni, "kind",
-					kinds[(e->kind - 1) & 3],
-					"count", (json_int_t)e->count));
+				json_array_append_new(list, pack_one(e));
 		}
 		e->count = 0;
 		e->told = true;
@@ -275,16 +280,18 @@ static void on_timer(void *data, uint64_t now_us)
 
 void observe_status(const struct observe *o, json_t *json)
 {
-	json_object_set_new(json, "evidence", json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"events", (json_int_t)o->stats.events,
-		"coalesced", (json_int_t)o->stats.coalesced,
-		"overflow", (json_int_t)o->stats.overflow,
-		"requests", (json_int_t)o->stats.requests,
-		"failed", (json_int_t)o->stats.failed,
-		"checked", (json_int_t)o->stats.checked,
-		"asked_peers", (json_int_t)o->stats.asked_peers,
-		"unasked", (json_int_t)o->stats.unasked));
+	json_t *counts;
+
+	counts = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			   "events", (json_int_t)o->stats.events,
+			   "coalesced", (json_int_t)o->stats.coalesced,
+			   "overflow", (json_int_t)o->stats.overflow,
+			   "requests", (json_int_t)o->stats.requests,
+			   "failed", (json_int_t)o->stats.failed,
+			   "checked", (json_int_t)o->stats.checked,
+			   "asked_peers", (json_int_t)o->stats.asked_peers,
+			   "unasked", (json_int_t)o->stats.unasked);
+	json_object_set_new(json, "evidence", counts);
 }
 
 struct observe *observe_new(struct mesh *m)

@@ -69,8 +69,8 @@ static bool settle(const struct mesh *m)
 	if (ret > 0)
 		log_info("the renewal of the certificate is completed");
 	else if (ret == -EKEYREJECTED)
-		log_err("%s/" CERT_KEY_FILE " is not of " CERT_FILE "; first this host must join anew: vnimesh join",
-			dir);
+		log_err("%s/%s is not of %s; first this host must join anew: vnimesh join",
+			dir, CERT_KEY_FILE, CERT_FILE);
 	else if (ret)
 		log_err("%s: cannot keep the new certificate: %s", dir,
 			strerror(-ret));

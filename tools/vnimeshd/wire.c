@@ -398,7 +398,8 @@ json_t *wire_pack_service(const char *tag, const struct definition *def)
 
 json_t *wire_pack_member(const char *tag, const struct member *m)
 {
-	json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:I, s:i, s:s, s:i, s:I, s:s, s:s, s:b, s:I, s:I}",
+	json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:I, s:i, s:s, s:i,"
+			      " s:I, s:s, s:s, s:b, s:I, s:I}",
 			      "tag", tag, "vni", (json_int_t)m->vni,
 			      "node", (json_int_t)m->node,
 			      "ports", jports_pack(m->ports.v, m->ports.n),
