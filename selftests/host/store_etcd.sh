@@ -13,7 +13,6 @@ set -u
 . "$(dirname "$0")/etcd.sh"
 rounds=${STORE_ROUNDS:-1} rate_min=${STORE_RATE:-0}
 store=etcd://127.0.0.1:2379,127.0.0.1:2479,127.0.0.1:2579/mesh
-endpoints=http://127.0.0.1:2379,http://127.0.0.1:2479,http://127.0.0.1:2579
 
 # The directory of member N.
 generation=''
