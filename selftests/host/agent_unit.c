@@ -23,6 +23,8 @@
 
 #define MS	1000ULL
 
+unsigned int tests, failures;
+
 /* ---- health ---- */
 
 static const struct health_conf conf = {

@@ -23,6 +23,8 @@
 #define FLIGHT	8192
 #define UP	1
 
+unsigned int tests, failures;
+
 /* ---- a network ---- */
 
 static uint64_t rng = 88172645463325252ULL;

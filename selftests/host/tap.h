@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What unit tests print: TAP, with the place and the words of what did not hold.
- * The plan is the program's own, by @tests, and so is its exit code, by @failures.
+ * The plan is the program's own, by @tests, and so is its exit code, by @failures:
+ * both are defined beside its main().
  */
 #ifndef SELFTESTS_TAP_H
 #define SELFTESTS_TAP_H
@@ -9,9 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* One of each, however many files the program has. */
-unsigned int tests __attribute__((weak));
-unsigned int failures __attribute__((weak));
+extern unsigned int tests, failures;
 
 #define ok(cond, name) ok_at(cond, name, #cond, __LINE__)
 

@@ -22,6 +22,8 @@
 #define VNI	257
 #define USER	4242
 
+unsigned int tests, failures;
+
 static char dir[64], file[128];
 static int dir_errno;	/* what syncing a directory ends with, 0: well */
 static struct loop *loop;
@@ -270,12 +272,10 @@ static void write_file(const char *path, const char *fmt, ...)
 		exit(1);
 }
 
-/* As it is written by an agent of this boot; the latest intent is of @last. */
-static void lay_file(const char *tag, unsigned int registered,
-		     unsigned int intents, uid_t uid, uid_t last)
+/* What agents of this boot have told; what they have registered follows. */
+static FILE *begin_file(void)
 {
 	char path[128], boot[64] = "";
-	unsigned int i;
 	FILE *f;
 
 	f = fopen("/proc/sys/kernel/random/boot_id", "re");
@@ -288,17 +288,50 @@ static void lay_file(const char *tag, unsigned int registered,
 	if (!f)
 		exit(1);
 	fprintf(f, "{\"format\":1,\"boot\":\"%s\",\"intent\":[", boot);
-	for (i = 0; i < intents; i++)
-		fprintf(f, "%s{\"tag\":\"%s%u\",\"vni\":%u,\"state\":\"drain\",\"uid\":%u,\"since\":%u}",
-			i ? "," : "", tag, i, VNI,
-			(unsigned int)(i + 1 < intents ? uid : last), 1000 + i);
-	fprintf(f, "],\"registered\":[");
-	for (i = 0; i < registered; i++)
-		fprintf(f, "%s{\"ifindex\":10,\"uid\":%u,\"service\":{\"tag\":\"%s%u\",\"vni\":%u,\"check\":{\"type\":\"ttl\",\"ttl_ms\":60000}}}",
-			i ? "," : "", (unsigned int)uid, tag, i, VNI);
+	return f;
+}
+
+static void put_intent(FILE *f, uid_t uid, const char *tag, unsigned int i)
+{
+	fprintf(f, "%s{\"tag\":\"%s%u\",\"vni\":%u,\"state\":\"drain\",",
+		i ? "," : "", tag, i, VNI);
+	fprintf(f, "\"uid\":%u,\"since\":%u}", (unsigned int)uid, 1000 + i);
+}
+
+static void put_registered(FILE *f, uid_t uid, const char *tag,
+			   const char *check)
+{
+	fprintf(f, "{\"ifindex\":10,\"uid\":%u,\"service\":", (unsigned int)uid);
+	fprintf(f, "{\"tag\":\"%s\",\"vni\":%u,\"check\":%s}}", tag, VNI, check);
+}
+
+static void end_file(FILE *f)
+{
 	fprintf(f, "]}");
 	if (fclose(f))
 		exit(1);
+}
+
+#define CHECK_TTL	"{\"type\":\"ttl\",\"ttl_ms\":60000}"
+
+/* As it is written by an agent of this boot; the latest intent is of @last. */
+static void lay_file(const char *tag, unsigned int registered,
+		     unsigned int intents, uid_t uid, uid_t last)
+{
+	FILE *f = begin_file();
+	char its_tag[32];
+	unsigned int i;
+
+	for (i = 0; i < intents; i++)
+		put_intent(f, i + 1 < intents ? uid : last, tag, i);
+	fprintf(f, "],\"registered\":[");
+	for (i = 0; i < registered; i++) {
+		snprintf(its_tag, sizeof(its_tag), "%s%u", tag, i);
+		if (i)
+			fputc(',', f);
+		put_registered(f, uid, its_tag, CHECK_TTL);
+	}
+	end_file(f);
 }
 
 static bool is_intended(const char *tag)
@@ -309,17 +342,11 @@ static bool is_intended(const char *tag)
 /* One registration with a check of the given kind. */
 static void lay_registered(const char *tag, const char *check)
 {
-	char path[128], boot[64] = "";
-	FILE *f;
+	FILE *f = begin_file();
 
-	f = fopen("/proc/sys/kernel/random/boot_id", "re");
-	if (!f || !fgets(boot, sizeof(boot), f))
-		exit(1);
-	fclose(f);
-	boot[strcspn(boot, "\n")] = '\0';
-	snprintf(path, sizeof(path), "%s/state/local.json", dir);
-	write_file(path, "{\"format\":1,\"boot\":\"%s\",\"intent\":[],\"registered\":[{\"ifindex\":10,\"uid\":0,\"service\":{\"tag\":\"%s\",\"vni\":%u,\"check\":%s}}]}",
-		   boot, tag, VNI, check);
+	fprintf(f, "],\"registered\":[");
+	put_registered(f, 0, tag, check);
+	end_file(f);
 }
 
 static void test_room(void)
@@ -408,7 +435,7 @@ static void test_taken_over(void)
 {
 	char more[64];
 
-	lay_registered("other", "{\"type\":\"ttl\",\"ttl_ms\":60000}");
+	lay_registered("other", CHECK_TTL);
 	restart();
 	snprintf(more, sizeof(more), ",{\"tag\":\"both\",\"vni\":%u}", VNI);
 	ok(!*regist(0, "both", 3) && strstr(on_disk(), "both"),

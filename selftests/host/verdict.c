@@ -20,6 +20,8 @@
 #define QUEUE	20000
 #define TARGET	500
 
+unsigned int tests, failures;
+
 static uint64_t rng = 88172645463325252ULL;
 
 static uint64_t rnd(void)
@@ -252,9 +254,9 @@ static void test_death(void)
 		if (i != TARGET)
 			suspect(i, SEC + rnd() % (300 * MS));
 	run(10 * SEC);
-	printf("# 999 observers: %llu looks, %llu verdicts, datagrams: %llu suspect, %llu probe, %llu sight, %llu verdict\n",
-	       (unsigned long long)looked,
-	       (unsigned long long)TOTAL(verdicts),
+	printf("# 999 observers: %llu looks, %llu verdicts\n",
+	       (unsigned long long)looked, (unsigned long long)TOTAL(verdicts));
+	printf("# datagrams: %llu suspect, %llu probe, %llu sight, %llu verdict\n",
 	       (unsigned long long)sent[PEER_SUSPECT],
 	       (unsigned long long)sent[PEER_PROBE],
 	       (unsigned long long)sent[PEER_SIGHT],

@@ -6,6 +6,8 @@
 #include "checks.h"
 #include "tap.h"
 
+unsigned int tests, failures;
+
 int main(void)
 {
 	test_conf();
