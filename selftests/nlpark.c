@@ -5,8 +5,9 @@
  *   nlpark DEV N [PREFIX]
  *
  * Asks for the tags PREFIX0, PREFIX1, ... (default "parked"; "=TAG": for that one
- * all the time) on as many sockets as it takes, and waits for no answer. Says "parked N refused N [by ERRNO]" when all are sent,
- * and "answered N" when every one of those parked has its answer.
+ * all the time) on as many sockets as it takes, and waits for no answer. Says
+ * "parked N refused N [by ERRNO]" when all are sent, and "answered N" when every
+ * one of those parked has its answer.
  */
 #define _GNU_SOURCE
 #include <linux/genetlink.h>

@@ -252,7 +252,8 @@ int main(int argc, char **argv)
 	n = argc - optind;
 	if (n < 1 || n > PATHS_MAX || !packets || !rounds ||
 	    rounds > ROUNDS_MAX || bytes < IP_UDP || bytes > BYTES_MAX)
-		errx(2, "usage: pace [-u] [-v] [-n PACKETS] [-r ROUNDS] [-l BYTES] [-p NAME] PATH...");
+		errx(2,
+		     "usage: pace [-u] [-v] [-n PACKETS] [-r ROUNDS] [-l BYTES] [-p NAME] PATH...");
 	if (!by_calls) {
 		pump_fd = open("/proc/pump", O_RDWR | O_CLOEXEC);
 		if (pump_fd < 0)

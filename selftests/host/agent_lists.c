@@ -352,8 +352,9 @@ static void test_churn(void)
 
 	lay();
 	for (i = 0; i < 10000; i++) {
-		snprintf(text, sizeof(text), "{\"tag\":\"job-%u\",\"address4\":\"10.96.9.9\","
-			 "\"policy\":\"random\",\"on_down\":\"abort\",\"load\":\"connections\"}", i);
+		snprintf(text, sizeof(text),
+			 "{\"tag\":\"job-%u\",\"address4\":\"10.96.9.9\",\"policy\":\"random\","
+			 "\"on_down\":\"abort\",\"load\":\"connections\"}", i);
 		f.index++;
 		set_service(text);
 		snprintf(text, sizeof(text), "job-%u", i);

@@ -147,7 +147,7 @@ static void push(char *line)
 		{ "pass", HEALTH_PASS }, { "warn", HEALTH_WARN },
 		{ "fail", HEALTH_DEFINITE },
 	};
-	char *tag = strtok(line, " \n"), *word = strtok(NULL, " \n");
+	char *tag = strtok(line, "\n "), *word = strtok(NULL, "\n ");
 	char *text = strtok(NULL, "\n");
 	size_t i, j;
 

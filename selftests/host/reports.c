@@ -193,7 +193,8 @@ static void say_all(const char *status)
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		snprintf(line, sizeof(line), "{\"op\":\"ttl\",\"tag\":\"%s\",\"vni\":%u,\"status\":\"%s\"}",
+		snprintf(line, sizeof(line),
+			 "{\"op\":\"ttl\",\"tag\":\"%s\",\"vni\":%u,\"status\":\"%s\"}",
 			 flapping[i].tag, mesh->local->vnis[0].vni, status);
 		json_decref(control_answer(mesh, 0, line, strlen(line)));
 	}

@@ -243,7 +243,7 @@ void test_mysql(void)
 	memcpy(buf + m, "\26\0\0\2\377\25\4#28000Access denied", 4 + 22);
 	says(plain, buf, m + 26, HEALTH_PASS, "refuses the probe: Access",
 	     "mysql: a refused login is an answer");
-	memcpy(buf + m, "\1\0\0\2\376" "\13\0\0\4\377\25\4#28000No", 20);
+	memcpy(buf + m, "\1\0\0\2\376\13\0\0\4\377\25\4#28000No", 20);
 	says(plain, buf, m + 20, HEALTH_PASS, "refuses",
 	     "mysql: asked to authenticate otherwise, it does without");
 	says(plain, "\23\0\0\0\377\20\4Too many clients", 4 + 19, HEALTH_WARN,
