@@ -28,6 +28,8 @@
 
 #define POLL_US		(20 * LOOP_USEC_PER_MSEC)
 #define PATIENCE_US	(60 * LOOP_USEC_PER_SEC)
+/* Who reaches a host that is said to be down says so within half of this. */
+#define FIRST_WORD_US	LOOP_USEC_PER_SEC
 #define ASTRAY		70000	/* a VNI of nobody's block */
 /* 1 Hz for a minute. */
 #define HALVES		120
@@ -313,6 +315,9 @@ static void come_back(void)
 	vantage_reached(mesh->vantage, other());
 }
 
+/* Its first word is lost: not taken, or not even said, as a report had failed
+ * before and the coordinator is known to be away.
+ */
 static bool is_unheard(void)
 {
 	json_t *o = json_object();
@@ -322,7 +327,7 @@ static bool is_unheard(void)
 	ret = json_integer_value(json_object_get(json_object_get(o, "evidence"),
 						 "failed"));
 	json_decref(o);
-	return ret;
+	return ret || (mesh->away && loop_now() > since_us + FIRST_WORD_US);
 }
 
 static void go_on(void)
