@@ -239,6 +239,27 @@ check_is "it is told that nobody knows what became of it" 503 "$(cat "$work/froz
 check_is "the next one is refused at once" 503 "$(put 1 /v1/services/frozen2)"
 freeze CONT m1 m2 m3
 check "they go on: so do changes" waitfor 30 back
+end c3
+# This one's exit code is of interest.
+"${coordinator[@]}" --config "$work/c3.json" 2>>"$work/c3.log" &
+pid[c3]=$!
+check "a coordinator begins" waitfor 20 answers 3
+before=$(get 3 /v1/status .requests) asked=0
+freeze STOP m1 m2 m3
+curl -s -m 60 -o "$work/read" http://127.0.0.1:7903/v1/audit &
+waiter=$!
+reading() { asked=$((asked + 1)); [ "$(get 3 /v1/status .requests)" -gt $((before + asked)) ]; }
+check "all members are frozen, and its log is being read" waitfor 20 reading
+kill -TERM "${pid[c3]}"
+wait "$waiter"
+check_is "it stops: the reader is told" '503 the store cannot be read: the coordinator stops' \
+	"$(jq -r '"\(.status) \(.detail)"' "$work/read")"
+wait "${pid[c3]}"
+check_is "and it ends as it should" 0 $?
+freeze CONT m1 m2 m3
+check "they go on: so do changes" waitfor 30 back
+coordinate 3
+check "the one that stopped is back" waitfor 20 answers 3
 check "all have the same" waitfor 20 same
 
 # --- the cluster of an old backup ----------------------------------------------------------

@@ -113,7 +113,8 @@ struct http *http_start(struct loop *loop, const struct config *cfg,
 			const struct tls *tls, struct registry *reg,
 			const struct route *routes, char *err, size_t len);
 
-/* All waiting requests must have been woken; their answers are sent first,
+/* All waiting requests must have been woken, and those that come meanwhile must
+ * not wait any more (the library knows no end of one that is suspended); their answers are sent first,
  * which takes STOP_MAX_MS at most.
  */
 void http_stop(struct http *http);

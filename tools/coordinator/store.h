@@ -85,7 +85,7 @@ struct store_ops {
 	 * wait for others.
 	 */
 	void (*submit)(struct store *store, store_done_fn done, void *data);
-	/* Ends that: nobody knows whether it was done. */
+	/* Ends that, nobody knows whether it was done, and each read(). */
 	void (*give_up)(struct store *store);
 	/* range() of what is asked for later, not waited for. NULL: range()
 	 * does not wait for others.
@@ -172,7 +172,9 @@ int store_last_audit(struct store *store, uint64_t *seq);
 int store_commit(struct store *store);
 /* @done is called once, perhaps before this returns. */
 void store_submit(struct store *store, store_done_fn done, void *data);
-/* A transaction that was submitted ends now. */
+/* A transaction that was submitted, and what is read, end now; so do later ones
+ * at once.
+ */
 void store_give_up(struct store *store);
 void store_presence(struct store *store, uint32_t node, bool here);
 /* False: nobody is asked. */

@@ -125,10 +125,20 @@ static int etcd_range(struct store *store, const char *prefix,
 
 struct reading {
 	struct etcd_store *st;
+	struct etcd_call *call;
 	bool (*fn)(void *data, const char *key, const char *value);
 	store_done_fn done;
 	void *data;
+	TAILQ_ENTRY(reading) list;
 };
+
+/* The error's words are in the store. */
+static void end_reading(struct reading *r, int err)
+{
+	TAILQ_REMOVE(&r->st->readings, r, list);
+	r->done(r->data, err);
+	free(r);
+}
 
 static void on_read(void *data, json_t *answer, bool unknown, const char *error)
 {
@@ -139,8 +149,13 @@ static void on_read(void *data, json_t *answer, bool unknown, const char *error)
 		snprintf(r->st->base.error, sizeof(r->st->base.error), "%s",
 			 error);
 	store_etcd_visit_all(r->st, answer, r->fn, r->data);
-	r->done(r->data, error ? -EIO : 0);
-	free(r);
+	end_reading(r, error ? -EIO : 0);
+}
+
+static int stops(struct store *store)
+{
+	snprintf(store->error, sizeof(store->error), "the coordinator stops");
+	return -EIO;
 }
 
 static void etcd_read(struct store *store, const char *prefix,
@@ -150,14 +165,20 @@ static void etcd_read(struct store *store, const char *prefix,
 		      store_done_fn done, void *data)
 {
 	struct etcd_store *st = to_etcd(store);
-	struct reading *r = mem_zero(1, sizeof(*r));
+	struct reading *r;
 
+	if (st->given_up) {
+		done(data, stops(store));
+		return;
+	}
+	r = mem_zero(1, sizeof(*r));
 	r->st = st;
 	r->fn = fn;
 	r->done = done;
 	r->data = data;
-	etcd_post(st->etcd, "kv/range", range_body(st, prefix, after), false,
-		  on_read, r);
+	TAILQ_INSERT_TAIL(&st->readings, r, list);
+	r->call = etcd_post(st->etcd, "kv/range", range_body(st, prefix, after),
+			    false, on_read, r);
 }
 
 static void etcd_begin(struct store *store)
@@ -409,8 +430,13 @@ static void etcd_submit(struct store *store, store_done_fn done, void *data)
 static void etcd_give_up(struct store *store)
 {
 	struct etcd_store *st = to_etcd(store);
+	struct reading *r;
 
 	st->given_up = true;
+	while ((r = TAILQ_FIRST(&st->readings))) {
+		etcd_cancel(&r->call);
+		end_reading(r, stops(store));
+	}
 	if (!st->commit)
 		return;
 	etcd_cancel(&st->commit);
@@ -482,6 +508,7 @@ struct store *etcd_store_open(const char *name,
 	char *hosts = mem_checked(strndup(name, slash - name));
 
 	st->base.ops = &etcd_ops;
+	TAILQ_INIT(&st->readings);
 	snprintf(st->prefix, sizeof(st->prefix), "%.*s/", PREFIX_MAX,
 		 *slash && slash[1] ? slash + 1 : "vnimesh");
 	store_etcd_live_begin(st);

@@ -9,6 +9,8 @@
 #ifndef COORDINATOR_STORE_ETCD_PRIV_H
 #define COORDINATOR_STORE_ETCD_PRIV_H
 
+#include <sys/queue.h>
+
 #include "etcd.h"
 #include "store_etcd.h"
 
@@ -67,6 +69,7 @@ struct etcd_store {
 	store_done_fn done;
 	void *done_data;
 	bool given_up;			/* ... and no further one */
+	TAILQ_HEAD(, reading) readings;	/* of who waits for the answer */
 
 	/* The watch has told us all up to here, in a chain up to @seen_head. */
 	int64_t seen;
