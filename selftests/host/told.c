@@ -422,12 +422,16 @@ static const char *on_disk(void)
 	return text;
 }
 
+/* NULL: the file has nothing. */
 static void declare(const char *more)
 {
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/d/a.json", dir);
-	write_file(path, "[{\"tag\":\"filed\",\"vni\":%u}%s]", VNI, more);
+	if (!more)
+		write_file(path, "[]");
+	else
+		write_file(path, "[{\"tag\":\"filed\",\"vni\":%u}%s]", VNI, more);
 }
 
 /* A registration that a file takes over, and one that is allowed no more. */
@@ -449,6 +453,16 @@ static void test_taken_over(void)
 	mesh_reload(mesh);
 	ok(!is_here("both"),
 	   "taken over: with the file it goes, also after another start");
+
+	lay_registered("filed", CHECK_TTL);
+	restart();
+	ok(is_here("filed") && !strstr(on_disk(), "filed"),
+	   "taken over: also by a file that came while no agent ran");
+	declare(NULL);
+	mesh_reload(mesh);
+	ok(!is_here("filed"), "taken over: what it took does not come back");
+	declare("");
+	mesh_reload(mesh);
 
 	lay_registered("cmd", "{\"type\":\"exec\",\"command\":[\"/bin/true\"]}");
 	restart();

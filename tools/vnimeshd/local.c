@@ -387,9 +387,11 @@ void local_configure(struct local *l, struct services_conf *s)
 	sorted_filter(&l->own, own_keep, local_own_free, &keep);
 	for (i = 0; i < s->n; i++) {
 		o = local_add(l, &s->v[i]);
-		if (!o || !o->runtime)
+		if (!o)
 			continue;
-		/* What a file says counts. */
+		/* What a file says counts, also one that came while no agent
+		 * ran: then nothing here is registered yet, but on disk.
+		 */
 		o->runtime = false;
 		taken |= durable_del(&l->durable, o->conf.tag, o->conf.vni);
 	}
