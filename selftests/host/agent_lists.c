@@ -92,16 +92,24 @@ static bool go_on(uint64_t age_us)
 	return facts_as_of(&f, false, age_us, now_us, now_us);
 }
 
-/* The owner's own word. */
+/* The owner's own word, its @seq-th. */
+static enum facts_fate say(uint32_t node, uint32_t vni, uint8_t state,
+			   uint64_t seq)
+{
+	struct figures fig = {
+		.state = state, .health = 100, .weight = 100, .epoch = 7,
+		.seq = seq,
+	};
+
+	return facts_set_figures(&f, node, "t", vni, &fig);
+}
+
+/* ... and the latest one. */
 static void vouch(uint32_t node, uint32_t vni, uint8_t state)
 {
 	static uint64_t seq = 100;
-	struct figures fig = {
-		.state = state, .health = 100, .weight = 100, .epoch = 7,
-		.seq = ++seq,
-	};
 
-	facts_set_figures(&f, node, "t", vni, &fig);
+	say(node, vni, state, ++seq);
 }
 
 /* Two nodes, a member on each, told by "one" at second 100. */
@@ -342,6 +350,24 @@ static void test_unaware(void)
 	facts_free(&f);
 }
 
+/* Words of an owner that come in another order than they were said. */
+static void test_out_of_order(void)
+{
+	lay();
+	say(2, 9, VNIMESH_STATE_UP, 10);
+	ok(say(2, 9, 0, 9) == FACTS_SAME, "order: an older word is no news");
+	tell_less("two", 0);
+	ok(member("t", 9), "order: who came back is not gone by what was said before");
+	facts_free(&f);
+
+	lay();
+	say(2, 9, 0, 10);
+	say(2, 9, VNIMESH_STATE_UP, 9);
+	tell_less("two", 0);
+	ok(!member("t", 9), "order: nor does one come back by it");
+	facts_free(&f);
+}
+
 /* Tags that come and go. */
 static void test_churn(void)
 {
@@ -388,4 +414,5 @@ void test_lists(void)
 	test_replaced();
 	test_older();
 	test_unaware();
+	test_out_of_order();
 }

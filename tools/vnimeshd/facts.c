@@ -267,8 +267,11 @@ enum facts_fate facts_set_figures(struct facts *f, uint32_t node,
 		return FACTS_UNKNOWN;
 	m->peer = true;
 	m->cached = false;
+	/* They come in any order, and what is over says nothing any more. */
+	if (m->epoch == figures->epoch && m->seq > figures->seq)
+		return FACTS_SAME;
 	m->gone = !figures->state;
-	if (m->epoch == figures->epoch && m->seq >= figures->seq)
+	if (m->epoch == figures->epoch && m->seq == figures->seq)
 		return FACTS_SAME;
 	m->epoch = figures->epoch;
 	m->seq = figures->seq;
