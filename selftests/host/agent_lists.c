@@ -368,6 +368,31 @@ static void test_out_of_order(void)
 	facts_free(&f);
 }
 
+/* The coordinator that told all that is known cannot be older than that. */
+static void test_same(void)
+{
+	lay();
+	now_us += 5 * SEC;
+	/* Not noticed for some seconds, in which it told of now. */
+	tell_less("one", 8 * SEC);
+	ok(!f.older && !member("t", 9),
+	   "same: it lost its quorum, and what it tells still counts");
+	ok(!go_on(0), "same: with a quorum it goes on, nobody asks for all");
+	facts_free(&f);
+
+	lay();
+	now_us += 60 * SEC;
+	tell_less("three", 30 * SEC);
+	now_us += 10 * SEC;
+	/* An answer that took longer to come. */
+	tell_less("three", 40 * SEC + 5000);
+	ok(!f.older && !go_on(0), "same: so another one, that told all since");
+	now_us += 5 * SEC;
+	tell_less("one", 60 * SEC);
+	ok(f.older && go_on(0), "same: but not the first, which is older than that");
+	facts_free(&f);
+}
+
 /* Tags that come and go. */
 static void test_churn(void)
 {
@@ -415,4 +440,5 @@ void test_lists(void)
 	test_older();
 	test_unaware();
 	test_out_of_order();
+	test_same();
 }

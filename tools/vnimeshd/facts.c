@@ -96,6 +96,7 @@ bool facts_incarnation(struct facts *f, const char *incarnation)
 		hash = (hash ^ (unsigned char)*p) * 0x100000001b3ULL;
 	f->stamp = hash;
 	f->index = 0;
+	f->mixed = true;
 	for (i = 0; i < f->nodes.n; i++)
 		((struct node *)f->nodes.v[i])->version = 0;
 	for (i = 0; i < f->services.n; i++) {
@@ -368,6 +369,7 @@ void facts_forget(struct facts *f)
 	}
 	f->index = 0;
 	f->older = false;
+	f->mixed = false;
 	f->aged = false;
 	f->as_of_us = 0;
 	facts_prune(f);

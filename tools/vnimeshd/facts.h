@@ -133,7 +133,8 @@ struct facts {
 	uint64_t stamp;		/* incarnation as a number, for the kernel */
 	uint64_t as_of_us;	/* that what is known was the registry's, 0: never */
 	bool aged;		/* who tells has no quorum */
-	bool older;		/* ... and had none before as_of_us already */
+	bool mixed;		/* another incarnation told some of what is known */
+	bool older;		/* who is aged had no quorum before as_of_us already */
 };
 
 void facts_init(struct facts *f);
@@ -167,9 +168,10 @@ void facts_undefine(struct service *s, uint64_t version);
  * at once. What another one told, this one may not have heard of yet: it runs
  * on a backup, or has lost its quorum and did not notice. Such a member stays
  * for one lease if its owner's agent says that it serves, and with it the
- * node and the service. What was known when this one had lost its quorum
- * already (older) counts more than all that it tells, until it has one again:
- * of what we know it changes no more than figures.
+ * node and the service. What another one told when this one had lost its
+ * quorum already (older) counts more than all that it tells, until it has one
+ * again: of what we know it changes no more than figures. What it told itself
+ * cannot be newer than it is.
  */
 
 /* Before an answer is taken: it is of @age_us ago (0: of now) and was asked

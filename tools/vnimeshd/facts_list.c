@@ -9,7 +9,7 @@
 bool facts_as_of(struct facts *f, bool full, uint64_t age_us,
 		 uint64_t asked_us, uint64_t now_us)
 {
-	bool was = f->older;
+	bool was = f->older, later;
 
 	f->aged = age_us;
 	if (!age_us) {
@@ -20,8 +20,9 @@ bool facts_as_of(struct facts *f, bool full, uint64_t age_us,
 	if (!full)
 		return false;
 	/* It answered later than it was asked: if in doubt, it is older. */
-	f->older = f->as_of_us && asked_us < f->as_of_us + age_us;
-	if (!f->older && asked_us > age_us)
+	later = !f->as_of_us || asked_us >= f->as_of_us + age_us;
+	f->older = f->mixed && !later;
+	if (later && asked_us > age_us)
 		f->as_of_us = asked_us - age_us;
 	return false;
 }
@@ -320,6 +321,7 @@ void facts_full_end(struct facts *f, uint64_t version)
 
 	if (f->older)
 		return;
+	f->mixed = false;
 	for (i = 0; i < f->services.n; i++) {
 		s = f->services.v[i];
 		sorted_filter(&s->members, member_fits, member_free, f);
