@@ -80,6 +80,7 @@ int check_env_init(struct check_env *env, struct loop *loop,
 void check_env_free(struct check_env *env)
 {
 	source_free(&env->beat);
+	tls_trust_free(&env->trust);
 }
 
 /* ---- one check ---- */
@@ -214,19 +215,15 @@ static bool prepare(struct check *c)
 		refused(c, error);
 		return false;
 	}
+	if (!c->conf->tls || !talk_proto(c->conf->type))
+		return true;
 	/* So are those whom we trust, once it may be that they are others. */
-	if (c->doubtful) {
-		tls_creds_free(c->creds);
-		c->creds = NULL;
-		c->doubtful = false;
+	if (!tls_creds_get(&c->env->trust, c->conf, &c->creds, c->doubtful,
+			   error, sizeof(error))) {
+		refused(c, error);
+		return false;
 	}
-	if (c->conf->tls && !c->creds && talk_proto(c->conf->type)) {
-		c->creds = tls_creds_new(c->conf, error, sizeof(error));
-		if (!c->creds) {
-			refused(c, error);
-			return false;
-		}
-	}
+	c->doubtful = false;
 	return true;
 }
 
@@ -527,8 +524,7 @@ void check_stop(struct check *c)
 		c->env->probes--;
 	probe_cancel(&c->probe);
 	inside_cancel(&c->ask);
-	tls_creds_free(c->creds);
-	c->creds = NULL;
+	tls_creds_put(&c->creds);
 	/* Made anew, as the definition may change now. */
 	free_subs(c);
 }

@@ -9,6 +9,7 @@
 
 #include "check_conf.h"
 #include "check_talk.h"
+#include "check_trust.h"
 #include "health.h"
 #include "http.h"
 #include "inside.h"
@@ -46,6 +47,7 @@ struct check_env {
 	unsigned int probes_max;
 	struct source *beat;
 	struct late late;
+	struct tls_trust trust;
 	/* counters */
 	uint64_t started;	/* attempts */
 	uint64_t excused;	/* failures that were our own being late */

@@ -85,11 +85,6 @@ int pg_start(struct probe **ret, const struct probe_want *want, probe_fn fn,
 int maria_start(struct probe **ret, const struct probe_want *want, probe_fn fn,
 		void *data);
 
-/* Trust for TLS, read once: NULL with a reason in @error. */
-struct tls_creds *tls_creds_new(const struct check_conf *conf, char *error,
-				size_t len);
-void tls_creds_free(struct tls_creds *c);
-
 /* For the kinds: @size bytes beginning with struct probe, zeroed, the time
  * running; NULL without memory.
  */

@@ -12,10 +12,7 @@
 #include <gnutls/gnutls.h>
 
 #include "check_probe.h"
-
-struct tls_creds {
-	gnutls_certificate_credentials_t cred;
-};
+#include "check_trust.h"
 
 enum stage {
 	STAGE_CONNECT,
@@ -36,42 +33,6 @@ struct stream {
 	size_t sent;		/* of talk.out */
 	uint32_t latency_us;
 };
-
-/* Whose certificates are believed: @ca's, or without it the system's. */
-static int set_trust(struct tls_creds *c, const char *ca)
-{
-	if (!ca)
-		return gnutls_certificate_set_x509_system_trust(c->cred);
-	return gnutls_certificate_set_x509_trust_file(c->cred, ca,
-						      GNUTLS_X509_FMT_PEM);
-}
-
-struct tls_creds *tls_creds_new(const struct check_conf *conf, char *error,
-				size_t len)
-{
-	struct tls_creds *c = calloc(1, sizeof(*c));
-	int ret = GNUTLS_E_MEMORY_ERROR;
-
-	if (c)
-		ret = gnutls_certificate_allocate_credentials(&c->cred);
-	if (ret >= 0 && !conf->tls_insecure)
-		ret = set_trust(c, conf->tls_ca);
-	if (ret >= 0)
-		return c;
-	snprintf(error, len, "TLS: %s%s%s", conf->tls_ca ? conf->tls_ca : "",
-		 conf->tls_ca ? ": " : "", gnutls_strerror(ret));
-	tls_creds_free(c);
-	return NULL;
-}
-
-void tls_creds_free(struct tls_creds *c)
-{
-	if (!c)
-		return;
-	if (c->cred)
-		gnutls_certificate_free_credentials(c->cred);
-	free(c);
-}
 
 static void stream_free(struct probe *p)
 {
@@ -173,7 +134,7 @@ static void tls_start(struct stream *s)
 		ret = gnutls_set_default_priority(s->session);
 	if (ret >= 0)
 		ret = gnutls_credentials_set(s->session, GNUTLS_CRD_CERTIFICATE,
-					     s->p.want.creds->cred);
+					     tls_creds_of(s->p.want.creds));
 	if (ret >= 0 && c->tls_name)
 		ret = gnutls_server_name_set(s->session, GNUTLS_NAME_DNS,
 					     c->tls_name, strlen(c->tls_name));

@@ -294,12 +294,13 @@ static json_t *pack_inside(const struct inside_stats *in)
 
 static json_t *pack_checks(const struct check_env *e)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "started", (json_int_t)e->started,
 			 "running", (json_int_t)e->probes,
 			 "excused", (json_int_t)e->excused,
 			 "put_off", (json_int_t)e->put_off,
 			 "overrun", (json_int_t)e->overrun,
+			 "trust_reads", (json_int_t)e->trust.reads,
 			 "late_beats", (json_int_t)e->late.count,
 			 "late_worst_us", (json_int_t)e->late.worst_us);
 }

@@ -128,21 +128,26 @@ static enum health_result attempt(const char *def, uint16_t port,
 		.vni = 1, .timeout_ms = c->health.timeout_ms, .password = "",
 		.fd = -1,
 	};
+	struct tls_trust trust = { 0 };
+	struct tls_creds *creds = NULL;
 	struct probe *p = NULL;
 	char error[256];
 	uint64_t start = loop_now();
 
 	ip_parse(address, &want.addr);
 	c->port = port;
-	if (c->tls)
-		want.creds = tls_creds_new(c, error, sizeof(error));
+	if (c->tls && !tls_creds_get(&trust, c, &creds, false, error,
+				     sizeof(error)))
+		exit(1);
+	want.creds = creds;
 	if (probe_start(&p, &want, on_probe, &got))
 		exit(1);
 	if (!got.done)
 		loop_run(loop);
 	*took_us = loop_now() - start;
 	snprintf(text, len, "%s", got.text);
-	tls_creds_free((struct tls_creds *)want.creds);
+	tls_creds_put(&creds);
+	tls_trust_free(&trust);
 	conf_end(c);
 	return got.result;
 }

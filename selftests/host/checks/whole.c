@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Checks as a whole: several in one, pushed ones, a late loop. */
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <gnutls/gnutls.h>
 
 #include "checks.h"
 #include "tap.h"
@@ -119,6 +123,150 @@ ssize_t __wrap_read(int fd, void *buf, size_t n)
 	if (faster && !fstat(fd, &st) && S_ISFIFO(st.st_mode))
 		poll(&p, 1, 1000);
 	return syscall(SYS_read, fd, buf, n);
+}
+
+/* ---- whom a check trusts ---- */
+
+static unsigned int system_reads, file_reads;
+
+/* Of checks.sh by the linker: what they cost is not of interest, but how often. */
+int __wrap_gnutls_certificate_set_x509_system_trust(void *cred)
+{
+	(void)cred;
+	system_reads++;
+	return 0;
+}
+
+int __wrap_gnutls_certificate_set_x509_trust_file(void *cred, const char *file,
+						  int type)
+{
+	(void)cred;
+	(void)type;
+	file_reads++;
+	return access(file, R_OK) ? GNUTLS_E_FILE_ERROR : 1;
+}
+
+/* A port at which nobody is. */
+static uint16_t closed_port(void)
+{
+	struct server s;
+
+	serve(&s, SOCK_STREAM);
+	serve_end(&s);
+	return s.port;
+}
+
+/* Those of the system cost milliseconds, in which all else waits. */
+static void test_trust_system(void)
+{
+	struct check_conf *c;
+	struct watch *w[2];
+	char def[128];
+
+	make_env();
+	snprintf(def, sizeof(def),
+		 "{\"type\":\"tcp\",\"port\":%u,\"tls\":true,\"interval_ms\":50}",
+		 closed_port());
+	c = conf(def);
+	system_reads = 0;
+	w[0] = watch_new(c, LOCAL);
+	w[1] = watch_new(c, LOCAL);
+	w[0]->wanted = 10;
+	loop_run(loop);
+	ok(w[0]->results == 10 && w[1]->results && strstr(w[0]->text, "refused") &&
+	   system_reads == 1,
+	   "trust: checks that fail read the system's once, all of them together");
+	watch_end(w[0]);
+	watch_end(w[1]);
+	conf_end(c);
+	free_env();
+}
+
+struct trust {
+	char path[64], next[72];
+	unsigned int results;
+	unsigned int reads[5];	/* in all, after each step */
+	bool missing;
+};
+
+static void put_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	if (!f || fputs(text, f) < 0 || fclose(f))
+		exit(1);
+}
+
+/* Five results each: as it is, another one, touched, gone, back. */
+static void on_trust(void *data, const char *output)
+{
+	struct timespec times[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	struct trust *t = data;
+
+	if (strstr(output, t->path))
+		t->missing = true;
+	if (++t->results % 5)
+		return;
+	t->reads[t->results / 5 - 1] = file_reads;
+	switch (t->results / 5) {
+	case 1:
+		put_file(t->next, "a");
+		rename(t->next, t->path);
+		break;
+	case 2:
+		utimensat(AT_FDCWD, t->path, times, 0);
+		break;
+	case 3:
+		unlink(t->path);
+		break;
+	case 4:
+		put_file(t->path, "a");
+		break;
+	default:
+		loop_exit(loop, 0);
+	}
+}
+
+static void test_trust_file(void)
+{
+	struct trust t = { .path = "/tmp/trust-XXXXXX" };
+	struct ip_addr addr;
+	struct check_conf *c;
+	struct health health;
+	struct check *check;
+	char def[256];
+
+	close(mkstemp(t.path));
+	snprintf(t.next, sizeof(t.next), "%s.new", t.path);
+	put_file(t.path, "a");
+	make_env();
+	snprintf(def, sizeof(def),
+		 "{\"type\":\"tcp\",\"port\":%u,\"tls\":{\"ca\":\"%s\"},\"interval_ms\":50}",
+		 closed_port(), t.path);
+	c = conf(def);
+	file_reads = 0;
+	health_init(&health);
+	ip_parse(LOCAL, &addr);
+	check = check_new(&env, c, "t", 1, &health, on_trust, &t);
+	if (!check)
+		exit(1);
+	check_start(check, &addr, NULL);
+	loop_run(loop);
+	ok(t.reads[0] == 1, "trust: a file is read once, whatever fails");
+	ok(t.reads[1] == 2, "trust: another one is read, once");
+	ok(t.reads[2] == 3, "trust: so is one that was written again");
+	ok(t.reads[3] == 4 && t.missing, "trust: one that is gone is named");
+	ok(t.reads[4] == 5, "trust: and read when it is back");
+	check_free(check);
+	conf_end(c);
+	free_env();
+	unlink(t.path);
+}
+
+void test_trust(void)
+{
+	test_trust_system();
+	test_trust_file();
 }
 
 /* Programs that write without end have neither the loop nor more than their

@@ -174,18 +174,21 @@ void probe_cancel(struct probe **p)
 	*p = NULL;
 }
 
-struct tls_creds *tls_creds_new(const struct check_conf *conf, char *error,
-				size_t len)
+bool tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
+		   struct tls_creds **c, bool doubt, char *error, size_t len)
 {
-	(void)conf;
-	(void)error;
-	(void)len;
-	return NULL;
+	(void)t, (void)conf, (void)c, (void)doubt, (void)error, (void)len;
+	return false;
 }
 
-void tls_creds_free(struct tls_creds *c)
+void tls_creds_put(struct tls_creds **c)
 {
-	(void)c;
+	*c = NULL;
+}
+
+void tls_trust_free(struct tls_trust *t)
+{
+	(void)t;
 }
 
 const struct talk_proto *talk_proto(enum check_type type)

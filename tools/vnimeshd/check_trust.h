@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whom checks trust over TLS. Those of the system are some hundred kilobytes to be
+ * parsed while all else waits: all checks have them together, and whatever fails,
+ * a file is read again only if it is another one than the one that was read.
+ */
+#ifndef VNIMESHD_CHECK_TRUST_H
+#define VNIMESHD_CHECK_TRUST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <gnutls/gnutls.h>
+
+#include "check_conf.h"
+
+struct tls_creds;
+
+/* What the checks of a process share. */
+struct tls_trust {
+	struct tls_creds *system;	/* for all that name no file */
+	struct tls_creds *any;		/* for all that trust anybody */
+	uint64_t reads;			/* of files, or those of the system */
+};
+
+/* For an attempt of a check of @conf: *@c is what it had, or NULL, and becomes what
+ * it has now; with @doubt the files are looked at. False with a reason in @error.
+ */
+bool tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
+		   struct tls_creds **c, bool doubt, char *error, size_t len);
+void tls_creds_put(struct tls_creds **c);
+/* Theirs as long as the check that got them has them. */
+gnutls_certificate_credentials_t tls_creds_of(const struct tls_creds *c);
+
+/* After all checks. */
+void tls_trust_free(struct tls_trust *t);
+
+#endif
