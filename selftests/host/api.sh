@@ -426,6 +426,18 @@ print(*another('127.0.0.1'))
 c = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
 c.request('PUT', '/v1/services/small', b'{}', {'Content-Type': 'application/json'})
 print(c.getresponse().status)
+# The largest of the small ones, in pieces.
+small = b'{"x": "' + b'x' * ((64 << 10) - 9) + b'"}'
+c = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
+c.putrequest('PUT', '/v1/services/small')
+c.putheader('Content-Type', 'application/json')
+c.putheader('Content-Length', str(len(small)))
+c.endheaders(small[:20000])
+settled()
+c.send(small[20000:41000])
+settled()
+c.send(small[41000:])
+print(c.getresponse().status)
 for s in there: s.close()
 end = time.time() + 60
 while status()['body_bytes'] and time.time() < end: time.sleep(.1)
@@ -433,8 +445,8 @@ print(status()['body_bytes'], status()['refused_bodies'] > 0, status()['refused_
 PY
 curl -s -o "$body" -d '{"name": "web", "underlay": "192.0.2.9", "epoch": 1}' -H 'Content-Type: application/json' "http://127.0.0.1:$port/v1/nodes"
 check_is "what is sent and not whole has a bound for each address, and for all together; small bodies are taken beyond it" \
-	'429 1 too many large bodies of 127.0.0.2 full 503 1 too many large bodies 200 0 True 1' \
-	"$(timeout 200 python3 "$work/bodies.py" "$port" 2>&1 | tail -n 5 | xargs)"
+	'429 1 too many large bodies of 127.0.0.2 full 503 1 too many large bodies 200 200 0 True 1' \
+	"$(timeout 200 python3 "$work/bodies.py" "$port" 2>&1 | tail -n 6 | xargs)"
 stop
 config 'del(.tls_dir) | .store += "2" | .requests_per_second = 1'
 start

@@ -181,6 +181,9 @@ static bool make_room(struct bodies *bodies, struct request *rq, size_t len)
 	if (len <= room)
 		return true;
 	room = len > 2 * room ? len : 2 * room;
+	/* A small one is none of those that may be refused. */
+	if (len <= BODY_SMALL && room > BODY_SMALL)
+		room = BODY_SMALL;
 	if (room > rq->route->body_max)
 		room = rq->route->body_max;
 	rq->status = check_room(bodies, rq, room);
