@@ -783,6 +783,22 @@ check_is "the first one goes on" 200 "$(req PUT /v1/services/unstored '{}'; echo
 rm -r "$work/alias.db" "$work/elsewhere"
 stop
 check_is "SIGTERM: a clean exit" 0 "$stopped"
+faraway=$(cd "$(dirname "$0")/../preload" && pwd)/faraway.so
+# Where flock() is one of SQLite's locks, somebody's here stands for its own.
+start_far() {
+	local -x LD_PRELOAD=$faraway FSTYPE=$1 ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
+	start
+}
+exec 5<>"$db"
+flock -n 5
+for type in 6969 517b fe534d42 ff534d42; do
+	check "a store on NFS or SMB ($type) is not locked against SQLite" start_far $type
+	check "... which is said" grep -q 'on NFS or SMB, where it can be locked by its name only' "$log"
+	check_match "... and a second coordinator of that name is refused" 'in use by another coordinator' \
+		bash -c '! timeout 20 "$@" 2>&1' bash "${coordinator[@]}" --config "$config"
+	stop
+done
+exec 5>&-
 start
 curl -s -Z --no-progress-meter --parallel-immediate --parallel-max 30 -o "$work/many.#1" \
 	"$url/v1/watch?incarnation=$(get /v1/status .incarnation)&index=$(get /v1/status .index)&wait_ms=50000&x=[1-20]" &

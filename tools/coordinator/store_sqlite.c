@@ -11,10 +11,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <linux/magic.h>
 #include <sqlite3.h>
 
+#include "log.h"
 #include "mem.h"
 #include "store_sqlite.h"
 
@@ -229,10 +232,36 @@ static const struct store_ops sqlite_ops = {
 	.close = sqlite_close_store,
 };
 
+/* On these flock() takes a lock of fcntl()'s kind on all of the file, and not as
+ * the owner of SQLite's.
+ */
+static bool locks_meet(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs))
+		return false;
+	switch ((uint32_t)fs.f_type) {
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* @shared: SQLite locks the same file. */
 static bool lock_file(struct sqlite_store *st, int *fd, const char *name,
-		      mode_t mode)
+		      mode_t mode, bool shared)
 {
 	*fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, mode);
+	if (*fd >= 0 && shared && locks_meet(*fd)) {
+		log_warning("store: %s is on NFS or SMB, where it can be locked by its name only: a second coordinator that finds it by another name (a link, another mount) is not kept out",
+			    name);
+		return true;
+	}
 	if (*fd >= 0 && !flock(*fd, LOCK_EX | LOCK_NB))
 		return true;
 	if (errno == EWOULDBLOCK)
@@ -248,15 +277,15 @@ static bool lock_file(struct sqlite_store *st, int *fd, const char *name,
  * hand the same id to two nodes from what each remembers. The name's lock keeps
  * out who finds a backup put in its place; the file's who comes to it by another
  * name, a link or a mount. SQLite's are of another kind (fcntl) and do not meet
- * it.
+ * it, on a local file system.
  */
 static bool lock_store(struct sqlite_store *st, const char *name)
 {
 	char lock[600];
 
 	snprintf(lock, sizeof(lock), "%s.lock", name);
-	return lock_file(st, &st->locks[0], lock, 0600) &&
-	       lock_file(st, &st->locks[1], name, 0644);
+	return lock_file(st, &st->locks[0], lock, 0600, false) &&
+	       lock_file(st, &st->locks[1], name, 0644, true);
 }
 
 /* The first column of the first row of @text, or "". */
