@@ -11,6 +11,7 @@
 #				a row of the table, with all that must hold meanwhile;
 #				$also, if set, is run meanwhile, too
 #	partition_table		print it
+#	none_failed [LOSES]	new connections since marks
 #
 # host1 is A with a client, host2 is B with a server, host3 is C and has both; "only2"
 # is a tag of B's server alone, "both" of both. Connections run all the time, from A
@@ -186,11 +187,25 @@ flows() {
 # more HOST TAG N: new flows came about since; who is refused always is told soon
 more() { [ $(($(wc -l <"$work/knock-$1-$2") - mark[$1$2])) -ge "$3" ]; }
 
+# none_failed [LOSES]: new flows since marks, with LOSES all but A's to B. Adds to $text.
+none_failed() {
+	local part
+	for part in "1 both" "3 both" "3 only2" ${1:+-} "1 only2"; do
+		[ "$part" != - ] || break
+		if flows "${part% *}" "${part#* }"; then
+			tap_ok "... none of them failed, host$part"
+		else
+			tap_fail "... none of them failed, host$part: $REPLY"
+		fi
+		text+="; host$part: $REPLY"
+	done
+}
+
 table=()
 # partition NAME CUT HEAL LEASES LOSES VIEW: LOSES is 3 where A cannot reach B, that is
 # the one whose open flow goes on
 partition() {
-	local name=$1 cut=$2 heal=$3 leases=$4 loses=$5 from part text='' want i=0
+	local name=$1 cut=$2 heal=$3 leases=$4 loses=$5 from text='' want i=0
 	expected=$6
 	marks
 	now_ms
@@ -203,15 +218,7 @@ partition() {
 	view
 	check_is "... and still does, $leases leases later" "$expected" "$(printf '%s\n' "${actual[@]}")"
 	check "... new flows go on" eval 'waitfor 10 more 1 both 10 && waitfor 10 more 3 only2 10'
-	for part in "1 both" "3 both" "3 only2" ${loses:+-} "1 only2"; do
-		[ "$part" != - ] || break
-		if flows "${part% *}" "${part#* }"; then
-			tap_ok "... none of them failed, host$part"
-		else
-			tap_fail "... none of them failed, host$part: $REPLY"
-		fi
-		text+="; host$part: $REPLY"
-	done
+	none_failed "$loses"
 	check "... open flows go on where they can" mesh_hold_goes_on 3 "${loses:-1}"
 	check "... no row was removed, on no host" mesh_nothing_deleted
 	table+=("$name ($text)")
