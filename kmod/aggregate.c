@@ -18,12 +18,11 @@
 struct count {
 	const struct vnimesh_candidates *all;
 	struct vnimesh_aggregate *agg;
+	struct vnimesh_view *view;
 	u16 latency[VNIMESH_TIERS][BUCKETS];
 	u32 eligible;
 	u32 ejected;
 	u32 ejected_weight[VNIMESH_TIERS];
-	u32 response;
-	u32 connect;
 };
 
 u8 vnimesh_locality(const char *own, const char *other)
@@ -68,27 +67,36 @@ static u32 latency_of(u32 bucket)
  */
 static void count_kind(struct count *count)
 {
+	u32 i, responses = 0, connects = 0;
 	struct vnimesh_candidate c;
-	u32 i;
 
 	for (i = 0; i < count->all->n; i++) {
 		count->all->get(count->all->ctx, i, &c);
 		if (!vnimesh_score_able(&c))
 			continue;
 		if (vnimesh_score_has(&c, VNIMESH_LATENCY_RESPONSE))
-			count->response++;
+			responses++;
 		else if (vnimesh_score_has(&c, VNIMESH_LATENCY_CONNECT))
-			count->connect++;
+			connects++;
 	}
-	count->agg->kind = count->response > count->connect ?
-			   VNIMESH_LATENCY_RESPONSE : VNIMESH_LATENCY_CONNECT;
+	count->view->kind = responses > connects ? VNIMESH_LATENCY_RESPONSE :
+						   VNIMESH_LATENCY_CONNECT;
+}
+
+static void count_latency(struct count *count,
+			  const struct vnimesh_candidate *c)
+{
+	u32 t = vnimesh_tier_of(c, count->all->policy);
+	u32 l = c->stale ? 0 : vnimesh_score_known(c, count->view->kind);
+
+	if (l)
+		count->latency[t][bucket_of(l)]++;
 }
 
 static void count_one(struct count *count, const struct vnimesh_candidate *c)
 {
 	u32 t = vnimesh_tier_of(c, count->agg->policy);
 	struct vnimesh_tier *tier = &count->agg->tier[t];
-	u32 l;
 
 	if (c->weight && c->excluded != VNIMESH_EXCLUDE_FAMILY)
 		tier->total += c->weight;
@@ -103,9 +111,7 @@ static void count_one(struct count *count, const struct vnimesh_candidate *c)
 	tier->healthy += c->weight * vnimesh_score_ramp(c) / 100;
 	if (c->ramp < VNIMESH_RAMP_MS)
 		count->agg->ramping = true;
-	l = c->stale ? 0 : vnimesh_score_known(c, count->agg->kind);
-	if (l)
-		count->latency[t][bucket_of(l)]++;
+	count_latency(count, c);
 }
 
 static void count_all(struct count *count)
@@ -135,6 +141,14 @@ static u32 median(const u16 *latency)
 			return latency_of(b);
 	}
 	return 0;
+}
+
+static void medians(struct count *count)
+{
+	u32 t;
+
+	for (t = 0; t < VNIMESH_TIERS; t++)
+		count->view->median[t] = median(count->latency[t]);
 }
 
 static u32 capacity(const struct vnimesh_tier *tier, u32 old)
@@ -218,8 +232,7 @@ void vnimesh_aggregate(const struct vnimesh_candidates *all,
 		       const struct vnimesh_aggregate *old, u16 *order,
 		       struct vnimesh_aggregate *agg)
 {
-	struct count count = { .all = all, .agg = agg };
-	u32 t;
+	struct count count = { .all = all, .agg = agg, .view = &agg->view };
 
 	memset(agg, 0, sizeof(*agg));
 	agg->policy = all->policy;
@@ -227,9 +240,25 @@ void vnimesh_aggregate(const struct vnimesh_candidates *all,
 		old = NULL;
 	count_kind(&count);
 	count_all(&count);
-	for (t = 0; t < VNIMESH_TIERS; t++)
-		agg->tier[t].median = median(count.latency[t]);
+	medians(&count);
 	shares(agg, old);
 	if (order)
 		arrange(&count, order);
+}
+
+void vnimesh_aggregate_view(const struct vnimesh_candidates *all,
+			    struct vnimesh_view *view)
+{
+	struct count count = { .all = all, .view = view };
+	struct vnimesh_candidate c;
+	u32 i;
+
+	count_kind(&count);
+	for (i = 0; i < all->n; i++) {
+		all->get(all->ctx, i, &c);
+		if (vnimesh_score_able(&c) &&
+		    c.excluded != VNIMESH_EXCLUDE_EJECTED)
+			count_latency(&count, &c);
+	}
+	medians(&count);
 }

@@ -21,17 +21,22 @@
 struct vnimesh_tier {
 	u32 total;	/* sum of the weights, who is down included */
 	u32 healthy;	/* of the eligible, slow start applied */
-	u32 median;	/* us of max(Lp, Lk), 0: nothing known */
 	u32 capacity;	/* 1.4 healthy / total, up to SHARE_ONE, hysteresis */
 	u32 share;	/* of new flows: sums to SHARE_ONE, or all 0 */
 	u32 first;	/* slots of its candidates in the order */
 	u32 n;		/* ... how many */
 };
 
+/* What latencies are compared by. */
+struct vnimesh_view {
+	u32 median[VNIMESH_TIERS];	/* us of max(Lp, Lk), 0: nothing known */
+	u8 kind;			/* of those that are compared */
+};
+
 struct vnimesh_aggregate {
 	struct vnimesh_tier tier[VNIMESH_TIERS];
+	struct vnimesh_view view;	/* of the figures that were counted */
 	u32 n;		/* candidates in the order, all tiers */
-	u8 kind;	/* of the latencies that are compared */
 	u8 policy;	/* enum vnimesh_policy */
 	bool panic;	/* ejections are ignored */
 	bool ramping;	/* changes by itself with time */
@@ -70,5 +75,8 @@ static inline bool vnimesh_panic(u32 eligible, u32 ejected)
 void vnimesh_aggregate(const struct vnimesh_candidates *all,
 		       const struct vnimesh_aggregate *old, u16 *order,
 		       struct vnimesh_aggregate *agg);
+/* Of @all, which may have other figures than those that were counted, the view. */
+void vnimesh_aggregate_view(const struct vnimesh_candidates *all,
+			    struct vnimesh_view *view);
 
 #endif /* _VNIMESH_AGGREGATE_H */

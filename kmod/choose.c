@@ -72,8 +72,9 @@ void vnimesh_choose_snapshot(struct vnimesh_mesh *mesh,
 			     const struct vnimesh_member *member,
 			     struct vnimesh_candidate *c)
 {
-	u32 by = args->client ? args->client->id : 0, now = vnimesh_tick();
+	u32 by = args->client ? args->client->id : args->by;
 	const struct vnimesh_vni *vni = member->vni;
+	u32 now = vnimesh_tick();
 
 	c->path = READ_ONCE(vni->latency) ?: READ_ONCE(vni->node->latency);
 	c->lp = c->path + READ_ONCE(member->latency);
@@ -135,14 +136,59 @@ static bool current_count(struct vnimesh_mesh *mesh,
 	       time_before(jiffies, count->stamp + most);
 }
 
+static const struct vnimesh_figure *figure_of(const struct vnimesh_member *m,
+					      u8 kind)
+{
+	return kind == VNIMESH_LATENCY_RESPONSE ? &m->response : &m->handshake;
+}
+
+/* The VNI whose are most of the highest figures of @kind, or 0: who is left when each
+ * pair of two is struck out (Boyer and Moore 1981), if it is so.
+ */
+static u32 most_by(const struct vnimesh_member_set *set, u8 kind)
+{
+	const struct vnimesh_figure *figure;
+	u32 i, by = 0, lead = 0, all = 0, n = 0;
+
+	for (i = 0; i < set->n; i++) {
+		figure = figure_of(set->m[i], kind);
+		if (!READ_ONCE(figure->us))
+			continue;
+		all++;
+		if (!lead)
+			by = READ_ONCE(figure->by);
+		lead += READ_ONCE(figure->by) == by ? 1 : -1;
+	}
+	for (i = 0; lead && i < set->n; i++) {
+		figure = figure_of(set->m[i], kind);
+		n += READ_ONCE(figure->us) && READ_ONCE(figure->by) == by;
+	}
+	return n * 2 > all ? by : 0;
+}
+
+/* Its own figures tell a client what is fast, but not its neighbours: they would
+ * compare what they do not see. So who measured most has a view of its own.
+ */
+static void count_own(struct vnimesh_count *count, const struct source *source,
+		      struct vnimesh_choose_args *args)
+{
+	struct vnimesh_candidates all;
+
+	args->by = 0;
+	start(&all, source);
+	vnimesh_aggregate_view(&all, &count->own);
+	count->by = most_by(source->set, count->own.kind);
+}
+
 /* Counts for nobody in particular: what one client holds against a member does
- * not move the shares of all.
+ * not move the shares of all, nor does what it alone has measured.
  */
 static struct vnimesh_count *count_anew(const struct source *source,
 					const struct vnimesh_count *old)
 {
-	const struct vnimesh_choose_args args = {
+	struct vnimesh_choose_args args = {
 		.service = source->args->service,
+		.by = VNIMESH_FIGURE_REST,
 		.tuple = source->args->tuple,
 	};
 	struct source all_of = *source;
@@ -162,6 +208,7 @@ static struct vnimesh_count *count_anew(const struct source *source,
 	start(&all, &all_of);
 	vnimesh_aggregate(&all, old ? &old->agg : NULL,
 			  n ? count->order : NULL, &count->agg);
+	count_own(count, &all_of, &args);
 	return count;
 }
 
@@ -215,6 +262,10 @@ static void prepare(struct vnimesh_select *s, const struct source *source,
 	memset(s, 0, sizeof(*s));
 	start(&s->all, source);
 	s->agg = &count->agg;
+	s->view = &count->agg.view;
+	if (count->by && source->args->client &&
+	    count->by == source->args->client->id)
+		s->view = &count->own;
 	s->order = count->n ? count->order : NULL;
 	if (s->all.policy != VNIMESH_POLICY_MAGLEV)
 		return;
@@ -245,7 +296,7 @@ struct vnimesh_member *vnimesh_choose(struct vnimesh_mesh *mesh,
 				      const struct vnimesh_choose_args *args)
 {
 	static const struct vnimesh_count nothing = {
-		.agg.kind = VNIMESH_LATENCY_CONNECT,
+		.agg.view.kind = VNIMESH_LATENCY_CONNECT,
 	};
 	const struct vnimesh_count *count;
 	struct vnimesh_select s;

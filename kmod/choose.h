@@ -15,6 +15,7 @@
 struct vnimesh_choose_args {
 	const struct vnimesh_service *service;
 	const struct vnimesh_vni *client;	/* local; NULL: nobody's own view */
+	u32 by;			/* ... then as vnimesh_figure_of() has it */
 	const struct vnimesh_member *avoid[2];	/* not these, or NULL */
 	const struct vnimesh_tuple *tuple;	/* as the client sends */
 	u64 seed;
@@ -29,7 +30,9 @@ struct vnimesh_count {
 	u32 liveness;		/* of the mesh, when it was counted */
 	u32 changed;		/* of the service */
 	u32 n;			/* room in the order */
-	struct vnimesh_aggregate agg;
+	struct vnimesh_aggregate agg;	/* of the figures that anybody sees */
+	struct vnimesh_view own;	/* of the highest, for who measured most */
+	u32 by;			/* ... which VNI that is, 0: none */
 	u16 order[];
 };
 

@@ -11,6 +11,7 @@
 #ifndef _VNIMESH_FIGURE_H
 #define _VNIMESH_FIGURE_H
 
+#include <linux/limits.h>
 #include <linux/types.h>
 
 struct vnimesh_figure {		/* all READ_ONCE */
@@ -24,6 +25,8 @@ struct vnimesh_figure {		/* all READ_ONCE */
 /* Any context. */
 void vnimesh_figure_observe(struct vnimesh_figure *figure, u32 by, u32 us,
 			    u32 now);
+/* For who measured none of it. */
+#define VNIMESH_FIGURE_REST	U32_MAX
 /* Any context. us as it was *@age ms ago, for the VNI @by, 0: for who measured it; or
  * 0, none.
  */

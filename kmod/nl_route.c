@@ -273,15 +273,15 @@ static int put_candidates(struct sk_buff *skb, const struct vnimesh_explain *e,
 	return 0;
 }
 
-static int put_tier(struct sk_buff *skb, int type,
-		    const struct vnimesh_tier *tier)
+static int put_tier(struct sk_buff *skb, const struct vnimesh_select *s, int t)
 {
-	struct nlattr *nest = nla_nest_start(skb, type);
+	const struct vnimesh_tier *tier = &s->agg->tier[t];
+	struct nlattr *nest = nla_nest_start(skb, t + 1);
 
 	if (!nest ||
 	    nla_put_u32(skb, VNIMESH_A_TIER_TOTAL, tier->total) ||
 	    nla_put_u32(skb, VNIMESH_A_TIER_HEALTHY, tier->healthy) ||
-	    nla_put_u32(skb, VNIMESH_A_TIER_MEDIAN, tier->median) ||
+	    nla_put_u32(skb, VNIMESH_A_TIER_MEDIAN, s->view->median[t]) ||
 	    nla_put_u32(skb, VNIMESH_A_TIER_SHARE, tier->share) ||
 	    nla_put_u32(skb, VNIMESH_A_TIER_FIRST, tier->first) ||
 	    nla_put_u32(skb, VNIMESH_A_TIER_N, tier->n))
@@ -300,7 +300,7 @@ static int put_aggregate(struct sk_buff *skb, const struct vnimesh_explain *e)
 
 	if (nla_put_u8(skb, VNIMESH_A_ROUTE_POLICY, s->all.policy) ||
 	    nla_put_u8(skb, VNIMESH_A_ROUTE_LOAD, s->all.load) ||
-	    nla_put_u8(skb, VNIMESH_A_ROUTE_LATENCY_KIND, agg->kind) ||
+	    nla_put_u8(skb, VNIMESH_A_ROUTE_LATENCY_KIND, s->view->kind) ||
 	    (e->chosen >= 0 && nla_put_u8(skb, VNIMESH_A_ROUTE_HOW, e->how)) ||
 	    nla_put_u32(skb, VNIMESH_A_ROUTE_HASH, s->hash) ||
 	    nla_put_u8(skb, VNIMESH_A_ROUTE_PANIC, agg->panic) ||
@@ -311,7 +311,7 @@ static int put_aggregate(struct sk_buff *skb, const struct vnimesh_explain *e)
 	if (!nest)
 		return -EMSGSIZE;
 	for (t = 0; t < VNIMESH_TIERS; t++)
-		if (put_tier(skb, t + 1, &agg->tier[t]))
+		if (put_tier(skb, s, t))
 			return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

@@ -37,8 +37,8 @@ struct draws {
 void vnimesh_select_scale(const struct vnimesh_select *s, u32 tier,
 			  struct vnimesh_scale *scale)
 {
-	scale->median = s->agg->tier[tier].median;
-	scale->kind = s->agg->kind;
+	scale->median = s->view->median[tier];
+	scale->kind = s->view->kind;
 	scale->load = s->all.load;
 	scale->udp = s->all.udp;
 }

@@ -22,6 +22,7 @@
 struct vnimesh_select {
 	struct vnimesh_candidates all;
 	const struct vnimesh_aggregate *agg;
+	const struct vnimesh_view *view;	/* the client's, often of agg */
 	const u16 *order;	/* of agg, or NULL: sample from all */
 	const struct vnimesh_maglev_table *maglev;	/* or NULL */
 	u32 hash;		/* of the client, for Maglev */

@@ -67,6 +67,7 @@ static void grow(struct field *f, u64 *random, u32 n)
 						  VNIMESH_POLICY_RANDOM;
 	f->s.all.load = VNIMESH_LOAD_CONNECTIONS + test_below(random, 2);
 	f->s.agg = &f->agg;
+	f->s.view = &f->agg.view;
 	for (i = 0; i < n; i++) {
 		test_fill(random, &f->c[i], sizeof(f->c[i]));
 		f->c[i].health %= 101;

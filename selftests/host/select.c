@@ -65,6 +65,7 @@ static void fill(u32 n, u8 policy)
 	sel.all.policy = policy;
 	sel.all.load = VNIMESH_LOAD_CONNECTIONS;
 	sel.agg = &agg;
+	sel.view = &agg.view;
 	memset(&agg, 0, sizeof(agg));
 }
 
@@ -654,7 +655,7 @@ static void test_median(void)
 			cand[i].lp = i < 4 ? 1 : i > 4 ? 60000000 :
 				     (13u << shift) / 10;
 		recount();
-		bad += shift > 2 && !near(agg.tier[0].median,
+		bad += shift > 2 && !near(agg.view.median[0],
 					  (13u << shift) / 10, 13);
 	}
 	ok(!bad, "the median is right within an eighth");
@@ -662,7 +663,7 @@ static void test_median(void)
 	cand[0].lp_kind = VNIMESH_LATENCY_RESPONSE;
 	cand[1].lp_kind = VNIMESH_LATENCY_RESPONSE;
 	recount();
-	ok(agg.kind == VNIMESH_LATENCY_RESPONSE, "the kind of the most is compared");
+	ok(agg.view.kind == VNIMESH_LATENCY_RESPONSE, "the kind of the most is compared");
 }
 
 int main(void)

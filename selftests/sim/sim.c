@@ -345,6 +345,7 @@ static u32 module(void)
 			.load = VNIMESH_LOAD_CONNECTIONS,
 		},
 		.agg = &c->agg,
+		.view = &c->agg.view,
 	};
 	struct vnimesh_aggregate old = c->agg;
 	static u16 order[SERVERS_MAX];

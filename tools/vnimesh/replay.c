@@ -122,7 +122,7 @@ static bool get_tiers(struct replay *r, const json_t *o)
 	if (json_array_size(list) != VNIMESH_TIERS)
 		return false;
 	json_array_foreach(list, i, t) {
-		agg->tier[i].median = number(t, "median_us", 0);
+		agg->view.median[i] = number(t, "median_us", 0);
 		agg->tier[i].share = number(t, "share", 0);
 		agg->tier[i].first = number(t, "first", 0);
 		agg->tier[i].n = number(t, "n", 0);
@@ -131,7 +131,7 @@ static bool get_tiers(struct replay *r, const json_t *o)
 		    r->select.all.n)
 			return false;
 	}
-	agg->kind = word(o, "latency_kind", VNM_WORDS_LATENCY);
+	agg->view.kind = word(o, "latency_kind", VNM_WORDS_LATENCY);
 	agg->policy = r->select.all.policy;
 	agg->panic = json_is_true(json_object_get(o, "panic"));
 	return true;
@@ -182,6 +182,7 @@ static bool take(struct replay *r, const json_t *o)
 	s->all.load = word(o, "load", VNM_WORDS_LOAD);
 	s->all.udp = proto && !strcmp(proto, "udp");
 	s->agg = &r->agg;
+	s->view = &r->agg.view;
 	s->hash = number(o, "hash", 0);
 	if (!s->all.policy || !get_seed(o, &r->seed) ||
 	    !get_candidates(r, json_object_get(o, "candidates")) ||
