@@ -22,7 +22,7 @@
  * one of them at most.
  */
 struct vnimesh_transitions {
-	/* BH; all of it, and arming ->work; innermost, within member->flows_lock */
+	/* BH; all of it, and arming the works; innermost, within member->flows_lock */
 	spinlock_t lock;
 	struct list_head nodes;	/* by their ->transit, to be looked at */
 	struct list_head vnis;
@@ -31,10 +31,10 @@ struct vnimesh_transitions {
 	struct list_head telling;	/* members by theirs, with ->untold flows;
 					 * a reference of its own
 					 */
-	bool moved;	/* a VNI has another address */
 	bool stopped;
 	struct delayed_work work;
 	struct delayed_work tell;
+	struct work_struct leave;	/* a VNI has another address */
 	struct vnimesh_mesh *mesh;
 };
 
@@ -127,8 +127,8 @@ void vnimesh_liveness_moved(struct vnimesh_mesh *mesh)
 	struct vnimesh_transitions *t = mesh->transitions;
 
 	spin_lock_bh(&t->lock);
-	t->moved = true;
-	arm(t, 0);
+	if (!t->stopped)
+		queue_work(system_dfl_wq, &t->leave);
 	spin_unlock_bh(&t->lock);
 }
 
@@ -361,6 +361,8 @@ static int end_astray(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 {
 	struct vnimesh_member *member = flow->member;
 
+	if (READ_ONCE(mesh->transitions->stopped))
+		return 1;
 	if (vnimesh_flow_client_left(flow)) {
 		vnimesh_flow_remove(mesh, flow);
 	} else if (vnimesh_flow_member_left(flow) && !READ_ONCE(member->moved)) {
@@ -370,18 +372,16 @@ static int end_astray(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 	return 0;
 }
 
-/* However many moved, it is one grace period and one walk. */
-static void leave_addrs(struct vnimesh_transitions *t)
+/* However many moved, it is one grace period and one walk. Both take their time: a
+ * work of its own, as who is down waits for no more than its members.
+ */
+static void leave_run(struct work_struct *work)
 {
+	struct vnimesh_transitions *t = container_of(work,
+						     struct vnimesh_transitions,
+						     leave);
 	u32 bucket = 0, skip = 0;
-	bool moved;
 
-	spin_lock_bh(&t->lock);
-	moved = t->moved;
-	t->moved = false;
-	spin_unlock_bh(&t->lock);
-	if (!moved)
-		return;
 	/* Who chose an old address has bound its flow by then. */
 	synchronize_net();
 	if (vnimesh_flow_count(t->mesh))
@@ -496,7 +496,7 @@ static void check_deadlines(struct vnimesh_transitions *t)
 	while ((member = first_waiting(t)) && n++ < DUE &&
 	       time_after_eq(now, member->deadline))
 		unwait(t, member);
-	if (t->moved || !list_empty(&t->nodes) || !list_empty(&t->vnis) ||
+	if (!list_empty(&t->nodes) || !list_empty(&t->vnis) ||
 	    !list_empty(&t->members))
 		arm(t, 0);
 	else if (member)
@@ -511,7 +511,6 @@ static void run(struct work_struct *work)
 						     work);
 	struct vnimesh_member *member;
 
-	leave_addrs(t);
 	spread(t);
 	while (!READ_ONCE(t->stopped) && (member = pop_member(t))) {
 		look_at(t, member);
@@ -536,6 +535,7 @@ int vnimesh_liveness_init(struct vnimesh_mesh *mesh)
 	INIT_LIST_HEAD(&t->telling);
 	INIT_DELAYED_WORK(&t->work, run);
 	INIT_DELAYED_WORK(&t->tell, tell_run);
+	INIT_WORK(&t->leave, leave_run);
 	t->mesh = mesh;
 	mesh->transitions = t;
 	return 0;
@@ -551,6 +551,7 @@ void vnimesh_liveness_stop(struct vnimesh_mesh *mesh)
 	spin_lock_bh(&t->lock);
 	WRITE_ONCE(t->stopped, true);
 	spin_unlock_bh(&t->lock);
+	cancel_work_sync(&t->leave);
 	cancel_delayed_work_sync(&t->work);
 	cancel_delayed_work_sync(&t->tell);
 	while ((node = pop_node(t)))
