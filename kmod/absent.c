@@ -14,7 +14,7 @@ struct entry {
 	struct hlist_node node;
 	struct list_head order;		/* oldest first */
 	struct vnimesh_absent_key key;
-	unsigned long expires;
+	u64 expires;			/* jiffies; an entry stays for weeks */
 	u32 vni_id;			/* who asked */
 	u8 verdict;
 };
@@ -47,6 +47,11 @@ static u32 hash(const struct vnimesh_absent *a,
 	return jhash(key, sizeof(*key), a->seed);
 }
 
+static bool is_over(const struct entry *e)
+{
+	return time_after64(get_jiffies_64(), e->expires);
+}
+
 static struct entry *find(struct vnimesh_absent *a,
 			  const struct vnimesh_absent_key *key)
 {
@@ -77,7 +82,7 @@ u8 vnimesh_absent_find(struct vnimesh_mesh *mesh,
 		return 0;
 	spin_lock_bh(&a->lock);
 	e = find(a, key);
-	if (e && time_after(jiffies, e->expires))
+	if (e && is_over(e))
 		forget(a, e);
 	else if (e)
 		verdict = e->verdict;
@@ -94,7 +99,7 @@ static bool make_room(struct vnimesh_absent *a, u32 vni_id)
 	u32 i = 0;
 
 	list_for_each_entry(e, &a->order, order) {
-		if (time_after(jiffies, e->expires)) {
+		if (is_over(e)) {
 			forget(a, e);
 			return false;
 		}
@@ -121,7 +126,7 @@ int vnimesh_absent_add(struct vnimesh_mesh *mesh,
 	e->key = *key;
 	e->verdict = verdict;
 	e->vni_id = vni_id;
-	e->expires = jiffies + msecs_to_jiffies(ttl_ms);
+	e->expires = get_jiffies_64() + msecs_to_jiffies(ttl_ms);
 	spin_lock_bh(&a->lock);
 	old = find(a, key);
 	if (old)

@@ -65,8 +65,24 @@ static void absent_full(struct kunit *test)
 	test_mesh_free(mesh);
 }
 
+/* What was over for half of what jiffies can say is still over. */
+static void absent_old(struct kunit *test)
+{
+	struct vnimesh_mesh *mesh = test_mesh(test, 1024);
+	struct entry *e;
+
+	KUNIT_ASSERT_EQ(test, vnimesh_absent_init(mesh), 0);
+	add(test, mesh, 1, 300);
+	e = list_first_entry(&mesh->absent->order, struct entry, order);
+	e->expires = get_jiffies_64() - (1ULL << 31) - 2;
+	KUNIT_EXPECT_EQ(test, verdict(mesh, 1), 0);
+	vnimesh_absent_exit(mesh);
+	test_mesh_free(mesh);
+}
+
 static struct kunit_case absent_cases[] = {
 	KUNIT_CASE(absent_full),
+	KUNIT_CASE(absent_old),
 	{}
 };
 
