@@ -181,7 +181,7 @@ u32 vnimesh_flow_expires(const struct vnimesh_mesh *mesh,
 			 const struct vnimesh_flow *flow)
 {
 	u64 limit = (u64)timeout_s(mesh, flow) * MSEC_PER_SEC;
-	u32 idle = jiffies_to_msecs(vnimesh_flow_idle(flow));
+	u64 idle = jiffies64_to_msecs(vnimesh_flow_idle(flow));
 
 	return idle < limit ? limit - idle : 0;
 }

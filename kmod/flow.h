@@ -120,12 +120,14 @@ void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client);
 bool vnimesh_flow_client_left(const struct vnimesh_flow *flow);
 bool vnimesh_flow_member_left(const struct vnimesh_flow *flow);
 
-/* Jiffies since its last packet, which may have come after the clock was read. */
+/* Jiffies since its last packet, which may have come after the clock was read: but not
+ * long after. On 32 bit half of what jiffies can say is less than flows may be idle.
+ */
 static inline unsigned long vnimesh_flow_idle(const struct vnimesh_flow *flow)
 {
-	long idle = jiffies - READ_ONCE(flow->last);
+	unsigned long now = jiffies, last = READ_ONCE(flow->last);
 
-	return max(idle, 0L);
+	return last - now < 10 * HZ ? 0 : now - last;
 }
 
 /* BH, RCU. @new, complete and never inserted, takes the forward tuple of @old,

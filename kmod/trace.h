@@ -141,7 +141,7 @@ DECLARE_EVENT_CLASS(vnimesh_flow_class,
 		vnimesh_trace_addr(__entry->src, f->family, &f->src, f->sport);
 		vnimesh_trace_addr(__entry->dst, f->family, &f->dst, f->dport);
 		vnimesh_trace_addr(__entry->to, r->family, &r->src, r->sport);
-		__entry->idle = jiffies_to_msecs(jiffies - READ_ONCE(flow->last));
+		__entry->idle = jiffies_to_msecs(vnimesh_flow_idle(flow));
 	),
 	TP_printk("mesh=%u node=%u client=%u server=%u proto=%u state=%u src=%pISpc dst=%pISpc to=%pISpc idle_ms=%u",
 		  __entry->mesh, __entry->node, __entry->client, __entry->server,

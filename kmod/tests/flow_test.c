@@ -435,6 +435,9 @@ static void flow_expiry(struct kunit *test)
 	/* A packet that came since the clock was read. */
 	WRITE_ONCE(tcp->last, jiffies + 1 + HZ / 10);
 	KUNIT_EXPECT_GT(test, vnimesh_flow_expires(f->mesh, tcp), 0);
+	/* One that was long ago is not ahead of the clock. */
+	WRITE_ONCE(tcp->last, jiffies + LONG_MAX - 100 * HZ);
+	KUNIT_EXPECT_EQ(test, vnimesh_flow_expires(f->mesh, tcp), 0);
 	/* And the worker takes what is over. */
 	left_of(f, udp, VNIMESH_UDP_REPLIED);
 	left_of(f, tcp, VNIMESH_TCP_CLOSING - 2);
