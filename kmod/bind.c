@@ -103,12 +103,17 @@ static void start(struct vnimesh_flow *flow, const struct vnimesh_packet *pkt)
 
 struct vnimesh_flow *vnimesh_bind_find(struct vnimesh_dev *from,
 				       struct sk_buff *skb,
-				       const struct vnimesh_packet *pkt)
+				       struct vnimesh_packet *pkt)
 {
 	struct vnimesh_mesh *mesh = from->mesh;
 	struct vnimesh_flow *flow;
 
 	flow = vnimesh_flow_find(mesh, VNIMESH_FORWARD, &pkt->tuple);
+	if (flow && unlikely(flow->client != from->vni)) {
+		/* The address has just changed hands. */
+		vnimesh_flow_remove(mesh, flow);
+		return NULL;
+	}
 	if (!flow || pkt->tuple.proto != IPPROTO_TCP ||
 	    !vnimesh_packet_is_syn(pkt))
 		return flow;
@@ -244,7 +249,7 @@ struct vnimesh_flow *vnimesh_bind_again(struct vnimesh_mesh *mesh,
 
 struct vnimesh_flow *vnimesh_bind_direct(struct vnimesh_dev *from,
 					 struct sk_buff *skb,
-					 const struct vnimesh_packet *pkt)
+					 struct vnimesh_packet *pkt)
 {
 	struct vnimesh_mesh *mesh = from->mesh;
 	struct vnimesh_tuple inverse;

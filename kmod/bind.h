@@ -13,12 +13,13 @@ struct sk_buff;
 /* All BH, RCU. @skb, unmodified, is described by @pkt. */
 
 /* The flow that @pkt belongs to, or NULL. A SYN with another ISN is a new
- * connection on old ports: the old flow goes. One that is sent again may take
- * its flow to another member.
+ * connection on old ports: the old flow goes, and @pkt says so. One that is sent
+ * again may take its flow to another member. A flow of who had the address before
+ * goes, too.
  */
 struct vnimesh_flow *vnimesh_bind_find(struct vnimesh_dev *from,
 				       struct sk_buff *skb,
-				       const struct vnimesh_packet *pkt);
+				       struct vnimesh_packet *pkt);
 /* A new flow of @service. ERR_PTR: -EPROTONOSUPPORT no such port,
  * -EHOSTUNREACH nobody eligible, -ENOBUFS no room.
  */
@@ -39,6 +40,6 @@ struct vnimesh_flow *vnimesh_bind_again(struct vnimesh_mesh *mesh,
  */
 struct vnimesh_flow *vnimesh_bind_direct(struct vnimesh_dev *from,
 					 struct sk_buff *skb,
-					 const struct vnimesh_packet *pkt);
+					 struct vnimesh_packet *pkt);
 
 #endif /* _VNIMESH_BIND_H */

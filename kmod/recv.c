@@ -90,7 +90,8 @@ static int rewrite(struct vnimesh_mesh *mesh, const struct vnimesh_vni *vni,
 	if (!atomic_read(&vni->share.live))
 		return 0;
 	flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
-	if (!flow)
+	/* Another's: who had the address before. */
+	if (!flow || unlikely(flow->client != vni))
 		return 0;
 	if (unlikely(vnimesh_flow_is_dying(flow))) {
 		vnimesh_abort_reply(mesh, flow, pkt);
@@ -205,7 +206,7 @@ static int first_fragment(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 
 	if (pkt->has_ports)
 		flow = vnimesh_flow_find(mesh, VNIMESH_REVERSE, &pkt->tuple);
-	if (!flow) {
+	if (!flow || flow->client != vni) {
 		vnimesh_frag_first(mesh, vni, pkt, VNIMESH_FRAG_RX,
 				   VNIMESH_FRAG_PASS, NULL, held);
 		return 0;
