@@ -97,6 +97,7 @@ static void start(struct vnimesh_flow *flow, const struct vnimesh_packet *pkt)
 
 	start_clock(flow);
 	flow->isn = pkt->seq;
+	flow->reused = pkt->reused;
 	flow->ack[VNIMESH_REVERSE] = seq;
 	flow->end[VNIMESH_FORWARD] = seq + pkt->payload;
 }
@@ -120,6 +121,7 @@ struct vnimesh_flow *vnimesh_bind_find(struct vnimesh_dev *from,
 	if (flow->isn != pkt->seq) {
 		if (vnimesh_flow_remove(mesh, flow))
 			vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_REUSED);
+		pkt->reused = true;
 		return NULL;
 	}
 	WRITE_ONCE(flow->sent, 0);	/* sent twice: Karn, no sample */
@@ -235,6 +237,7 @@ struct vnimesh_flow *vnimesh_bind_again(struct vnimesh_mesh *mesh,
 	flow->ack[VNIMESH_REVERSE] = ntohl(old->isn) + 1;
 	flow->end[VNIMESH_FORWARD] = ntohl(old->isn) + 1;
 	flow->plain = old->plain;
+	flow->reused = old->reused;
 	flow->moves = old->moves + 1;
 	err = insert(mesh, flow, old);
 	if (!err)

@@ -71,7 +71,8 @@ struct vnimesh_flow {
 	u32 end[2];			/* ... and end of the highest segment */
 	u32 sent;			/* us clock of the SYN, for Lk */
 	u32 tried;			/* ... not yet held against the member */
-	bool plain;			/* its SYN may go elsewhere */
+	bool plain : 1;			/* its SYN may go elsewhere; ... */
+	bool reused : 1;		/* follows another of its ports; both set once */
 	bool byte;			/* the member has sent data */
 	bool heard;			/* ... something, if no answer; READ_ONCE */
 	u8 moves;			/* members that it had before */

@@ -96,7 +96,12 @@ struct vnimesh_flow *vnimesh_resteer_again(struct vnimesh_mesh *mesh,
 	 */
 	if (cmpxchg(&flow->tried, tried, now) != tried)
 		return vnimesh_flow_find(mesh, VNIMESH_FORWARD, t) ?: flow;
-	vnimesh_eject_bad(mesh, flow, VNIMESH_EVIDENCE_KIND_SILENCE, tried);
+	/* To a SYN in the middle of another connection a server says little, and
+	 * that twice a second at most (RFC 5961, section 7).
+	 */
+	if (!flow->reused)
+		vnimesh_eject_bad(mesh, flow, VNIMESH_EVIDENCE_KIND_SILENCE,
+				  tried);
 	if (!may_move(mesh, flow))
 		return flow;
 	/* The client sends it anyway: no budget but the flow's own. */

@@ -128,6 +128,13 @@ count_from 1 resteer_silent
 again 31001 -x
 check_rose "a SYN with a wrong checksum, sent again, moves nowhere" 1 resteer_silent 0
 check_is "... and is no evidence" "" "$(evidence silence)"
+# To one in the middle of another connection a server says little, and may just have
+# said it.
+in_ns c111 rawflood -n 1 -t syn -p 31003 -s 1 -S 10.77.1.11 10.96.0.1 7000 >"$work/out"
+again 31003
+check "one that ended another of its port moves" waitfor 2 has_risen 1 resteer_silent 1
+check_is "... but is no evidence" "" "$(evidence silence)"
+count_from 1 resteer_silent
 again 31002
 check "one that is right does" waitfor 2 has_risen 1 resteer_silent 1
 check "... and is" waitfor 5 known silence
