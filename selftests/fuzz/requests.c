@@ -29,6 +29,7 @@ static struct config plain = {
 	.listen = { .family = AF_INET, .b = { 127, 0, 0, 1 } },
 	.lease_ms = 3600000,
 	.rate = 1000000,
+	.connections = CONNECTIONS_PER_CLIENT,
 	.mesh = {
 		.id = 77, .port = 6081, .block4 = 24, .block6 = 64, .vni_block = 256,
 		.prefix4 = { { AF_INET, { 10, 77 } }, 16 },

@@ -151,13 +151,14 @@ row "tokens, patterns of a grant" "" TOKENS_MAX GRANT_TAGS_MAX
 row "services, members of a node" "" GRANT_SERVICES NODE_MEMBERS_MAX
 row "certificate of the authority, a server, a node" day CERT_CA_DAYS CERT_SERVER_DAYS CERT_NODE_DAYS
 row "head of a request, its body, our answer, idle" ms CLIENT_HEAD_MS CLIENT_BODY_MS CLIENT_ANSWER_MS CLIENT_IDLE_MS
-row "requests a second and address; burst" s RATE_DEFAULT RATE_BURST_S 1 RATE_MAX
+row "requests a second and client; burst" s RATE_DEFAULT RATE_BURST_S 1 RATE_MAX
 row "answers that wait to be read, all together" "" PENDING_MAX
 row "audit log" "" AUDIT_MAX AUDIT_PAGE
 row "entries of it that wait for the store, stored at once" "" NOTES_MAX NOTES_AT_ONCE
 row "... attempts at the end, while others change the store" "" NOTES_END_TRIES
 row "tags per watch, their bytes" "" WATCH_TAGS_MAX WATCH_TAGS_BYTES
-row "connections, per address, watchers" "" CONNECTIONS_MAX CONNECTIONS_PER_IP WATCHERS_MAX
+row "connections, watchers" "" CONNECTIONS_MAX WATCHERS_MAX
+row "connections of one client" "" CONNECTIONS_PER_CLIENT 1 CONNECTIONS_MAX
 row "observations, evidence in one request" "" OBSERVATIONS_MAX
 row "checks and looks that wait for one node; for how long" ms CHECKS_PER_NODE CHECK_KEEP_MS
 row "checks for agents of other coordinators: that wait, passed on at once" "" ETCD_ASKED_MAX ETCD_ASKED_AT_ONCE

@@ -280,6 +280,57 @@ is "tokens are as they were: taken back" '401 Authorization' "$reader" GET /v1/s
 is "... and good" 200 "$registrar" GET /v1/status
 is "... and used" '401 Authorization' "$second" POST /v1/join '{}'
 
+# Nodes behind one address, and whoever else is there.
+cat >"$work/clients.py" <<'PY'
+# usage: clients.py PORT CA NODE NODE: two nodes take each all connections that a
+# client may have; one of them asks for one more; so many nobodies come, and one
+# more. Or, with fast: the first one asks faster than it may.
+import http.client, json, ssl, sys, time
+port, ca, nodes = int(sys.argv[1]), sys.argv[2], sys.argv[3:5]
+def connect(node=None):
+	ctx = ssl.create_default_context(cafile=ca)
+	if node: ctx.load_cert_chain(node + '/node.pem', node + '/node.key')
+	return http.client.HTTPSConnection('127.0.0.1', port, timeout=60, context=ctx)
+def ask(c, path='/v1/status'):
+	c.request('GET', path)
+	r = c.getresponse()
+	return r.status, r.read()
+if sys.argv[5:]:
+	first = connect(nodes[0])
+	codes = [ask(first)[0] for i in range(40)]
+	print(codes[0], codes.count(429) > 0, ask(connect(nodes[1]))[0], ask(connect(), '/v1/ca')[0])
+	sys.exit()
+there = [connect(node) for i in range(8) for node in nodes]
+print(len(there), [ask(c)[0] for c in there].count(200))
+print(ask(connect(nodes[0]))[0])
+def status(): return json.loads(ask(there[1])[1])
+end = time.time() + 60
+while status()['connections'] > len(there) and time.time() < end: time.sleep(.1)
+nobody = []
+for i in range(9):
+	try:
+		c = connect()
+		nobody.append(ask(c, '/v1/ca')[0])
+		there.append(c)
+	except (OSError, http.client.HTTPException): pass
+print(len(nobody), nobody.count(200))
+print(status()['refused_connections'])
+PY
+clients() { timeout 300 python3 "$work/clients.py" "$port" "$tls/ca.pem" "$work/host1" "$work/host2" "$@" 2>&1 | xargs; }
+stop
+config '.connections_per_client = 8'
+start
+check_is "nodes behind one address have each their connections, and no more; all others there share its own" \
+	'16 16 429 8 8 2' "$(clients)"
+stop
+config '.requests_per_second = 1'
+start
+check_is "one that asks too fast takes nothing of another one's, nor of the address" '200 True 200 200' "$(clients fast)"
+stop
+config
+start
+VNIMESH_COORDINATOR=$url
+
 # A copied state directory: the same key, another host.
 node_join host1 host1 11
 cp -a "$work/host1" "$work/copy"

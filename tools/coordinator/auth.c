@@ -104,6 +104,24 @@ static int by_token(struct request *rq, const char *text)
 	return 0;
 }
 
+static bool is_present(const struct node *node, const char *serial)
+{
+	return !strcmp(node->def.serial, serial) ||
+	       !strcmp(node->def.serial2, serial);
+}
+
+const struct node *auth_peer(const struct request *rq)
+{
+	char serial[TLS_SERIAL_LEN + 1];
+	const struct node *node;
+	char name[JNAME_MAX + 1];
+
+	if (!http_tls(rq->http) || !http_peer(rq, name, sizeof(name), serial))
+		return NULL;
+	node = registry_node_named(rq->reg, name);
+	return node && is_present(node, serial) ? node : NULL;
+}
+
 static int by_certificate(struct request *rq, const char *name,
 			  const char *serial)
 {
@@ -112,7 +130,7 @@ static int by_certificate(struct request *rq, const char *name,
 	if (!node)
 		return problem(rq, 403, "certificate",
 			       "certificate: node \"%s\" was forgotten", name);
-	if (strcmp(node->def.serial, serial) && strcmp(node->def.serial2, serial))
+	if (!is_present(node, serial))
 		return problem(rq, 403, "certificate",
 			       "certificate: not the present one of node \"%s\"",
 			       name);

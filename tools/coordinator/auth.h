@@ -14,6 +14,11 @@
 /* Sets rq->who. 0, or the status of a problem. */
 int auth_check(struct request *rq);
 
+/* The node whose present certificate the client shows, whatever it may do;
+ * NULL: of none.
+ */
+const struct node *auth_peer(const struct request *rq);
+
 /* 0 when the request may speak for @node, else a problem about @field. */
 int auth_node(struct request *rq, const struct node *node, const char *field);
 

@@ -11,7 +11,7 @@
 #define WAYS	8
 
 struct bucket {
-	struct ip_addr addr;
+	struct origin who;		/* its name only */
 	uint64_t seen_us;
 	uint64_t level;			/* requests, in microseconds each */
 };
@@ -78,39 +78,38 @@ void rates_free(struct rates *rates)
 }
 
 static unsigned int set_of(const struct rates *rates,
-			   const struct ip_addr *addr)
+			   const struct origin *who)
 {
-	uint64_t h = rates->seed;
+	uint64_t h = (rates->seed ^ who->node) * 0x9e3779b97f4a7c15ULL;
 	unsigned int i;
 
 	for (i = 0; i < 16; i++)
-		h = (h ^ addr->b[i]) * 0x9e3779b97f4a7c15ULL;
+		h = (h ^ who->addr.b[i]) * 0x9e3779b97f4a7c15ULL;
 	return (h >> 40) % SETS;
 }
 
-static struct bucket *find(struct rates *rates, const struct ip_addr *addr)
+static struct bucket *find(struct rates *rates, const struct origin *who)
 {
-	struct bucket *set = rates->set[set_of(rates, addr)];
+	struct bucket *set = rates->set[set_of(rates, who)];
 	struct bucket *oldest = set;
 	unsigned int i;
 
 	for (i = 0; i < WAYS; i++) {
-		if (set[i].seen_us && ip_equal(&set[i].addr, addr))
+		if (set[i].seen_us && origin_equal(&set[i].who, who))
 			return &set[i];
 		if (set[i].seen_us < oldest->seen_us)
 			oldest = &set[i];
 	}
 	memset(oldest, 0, sizeof(*oldest));
-	oldest->addr = *addr;
+	oldest->who = *who;
 	return oldest;
 }
 
-bool rates_take(struct rates *rates, const struct ip_addr *addr,
-		uint64_t now_us)
+bool rates_take(struct rates *rates, const struct origin *who, uint64_t now_us)
 {
 	uint64_t burst = rates->cost_us * RATE_BURST_S * (1000000 /
 			 rates->cost_us);
-	struct bucket *b = find(rates, addr);
+	struct bucket *b = find(rates, who);
 	uint64_t gone = b->seen_us ? now_us - b->seen_us : 0;
 
 	b->level = b->level > gone ? b->level - gone : 0;

@@ -11,11 +11,13 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "ip.h"
+#include "origin.h"
 
 /* A connection. */
 struct client {
 	int fd;
+	struct origin *origin;		/* whom it counts for */
+	bool known;			/* it has shown its certificate, or not */
 	uint64_t until_us;		/* cut off then, 0: it waits for us */
 	TAILQ_ENTRY(client) list;
 };
@@ -30,8 +32,8 @@ void clients_heard(struct client_list *list, struct client *c);
 /* Cuts off the first that does not wait for us; returns how many. */
 unsigned int clients_evict(struct client_list *list);
 
-/* Requests of each address in the last time, as token buckets. The table is
- * small and fixed: a new address takes the place of the one that was quiet
+/* Requests of each origin in the last time, as token buckets. The table is
+ * small and fixed: a new origin takes the place of the one that was quiet
  * longest of a few.
  */
 struct rates;
@@ -40,7 +42,6 @@ struct rates *rates_new(uint32_t per_second);
 void rates_free(struct rates *rates);
 
 /* One more request; false: too many. */
-bool rates_take(struct rates *rates, const struct ip_addr *addr,
-		uint64_t now_us);
+bool rates_take(struct rates *rates, const struct origin *who, uint64_t now_us);
 
 #endif

@@ -180,6 +180,8 @@ static void read_root(struct jobj *root, struct config *cfg)
 		strcpy(cfg->tls_dir, dir);
 	read_addresses(root, cfg);
 	jget_u32(root, "requests_per_second", JOPT, 1, RATE_MAX, &cfg->rate);
+	jget_u32(root, "connections_per_client", JOPT, 1, CONNECTIONS_MAX,
+		 &cfg->connections);
 	jget_u32(root, "lease_ms", JOPT, LEASE_MIN_MS, LEASE_MAX_MS,
 		 &cfg->lease_ms);
 	read_mesh(root, &cfg->mesh);
@@ -205,6 +207,7 @@ bool config_read(struct config *cfg, const char *file, const char *store,
 		snprintf(cfg->store, sizeof(cfg->store), "%s", store);
 	cfg->lease_ms = LEASE_DEFAULT_MS;
 	cfg->rate = RATE_DEFAULT;
+	cfg->connections = CONNECTIONS_PER_CLIENT;
 	cfg->etcd.history_ms = ETCD_HISTORY_MS;
 	cfg->mesh.port = VNIMESH_PORT_DEFAULT;
 	cfg->mesh.block4 = 24;

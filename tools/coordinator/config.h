@@ -48,6 +48,7 @@ struct config {
 	struct etcd_access etcd;
 	uint32_t lease_ms;
 	uint32_t rate;			/* requests a second and client */
+	uint32_t connections;		/* of a client */
 	struct mesh mesh;
 };
 

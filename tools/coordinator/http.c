@@ -46,6 +46,9 @@ struct http {
 	size_t pending;			/* bytes of answers under way */
 	struct bodies *bodies;
 	unsigned int connections;
+	struct origins *origins;
+	unsigned int per_client;	/* connections */
+	uint64_t refused_connections;
 	struct client_list clients;	/* who was heard of longest ago, first */
 	unsigned int clients_max;
 	unsigned int kicks;		/* turns without an event of a client */
@@ -251,56 +254,92 @@ static void give_time(struct request *rq, uint64_t ms)
 					    ms * LOOP_USEC_PER_MSEC : 0;
 }
 
-bool http_address(const struct request *rq, struct ip_addr *addr)
+static void take_address(const struct sockaddr *sa, struct ip_addr *addr)
 {
-	const union MHD_ConnectionInfo *info;
-	const struct sockaddr_in6 *in6;
-	const struct sockaddr_in *in;
+	const struct sockaddr_in6 *in6 = (const void *)sa;
+	const struct sockaddr_in *in = (const void *)sa;
 
 	memset(addr, 0, sizeof(*addr));
-	info = MHD_get_connection_info(rq->conn,
-				       MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	if (!info || !info->client_addr)
-		return false;
-	addr->family = info->client_addr->sa_family;
-	in = (const void *)info->client_addr;
-	in6 = (const void *)info->client_addr;
+	if (!sa)
+		return;
+	addr->family = sa->sa_family;
 	if (addr->family == AF_INET6)
 		memcpy(addr->b, &in6->sin6_addr, 16);
 	else
 		memcpy(addr->b, &in->sin_addr, 4);
-	return true;
+}
+
+static void address_of(struct MHD_Connection *conn, struct ip_addr *addr)
+{
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	take_address(info ? info->client_addr : NULL, addr);
+}
+
+bool http_address(const struct request *rq, struct ip_addr *addr)
+{
+	address_of(rq->conn, addr);
+	return addr->family;
 }
 
 bool http_same_client(const struct request *a, const struct request *b)
 {
-	struct ip_addr of_a, of_b;
+	return a->client && b->client &&
+	       a->client->origin == b->client->origin;
+}
 
-	if (a->who.node || b->who.node)
-		return a->who.node == b->who.node;
-	return http_address(a, &of_a) && http_address(b, &of_b) &&
-	       ip_equal(&of_a, &of_b);
+/* Its first request: from now on a node's connection counts for the node, and no
+ * more for the address that it may have in common with many.
+ */
+static int check_client(struct request *rq)
+{
+	struct origin who = { 0 };
+	struct client *c = rq->client;
+	struct http *http = rq->http;
+	const struct node *node;
+
+	if (!c || c->known)
+		return 0;
+	c->known = true;
+	node = auth_peer(rq);
+	if (!node)
+		return 0;
+	who.node = node->def.id;
+	if (origins_connections(http->origins, &who) >= http->per_client) {
+		http->refused_connections++;
+		rq->retry = true;
+		rq->last = true;
+		return problem(rq, 429, NULL,
+			       "node \"%s\" has %u connections: it may have no more",
+			       node->def.name, http->per_client);
+	}
+	origins_leave(http->origins, c->origin);
+	c->origin = origins_enter(http->origins, &who);
+	return 0;
 }
 
 static int check_rate(struct request *rq)
 {
 	struct http *http = rq->http;
-	struct ip_addr addr;
 
-	if (!http_address(rq, &addr) ||
-	    rates_take(http->rates, &addr, loop_now()))
+	if (!rq->client ||
+	    rates_take(http->rates, rq->client->origin, loop_now()))
 		return 0;
 	http->refused_rate++;
 	rq->retry = true;
 	return problem(rq, 429, NULL,
-		       "too many requests from this address: wait a second");
+		       "too many requests from this %s: wait a second",
+		       rq->client->origin->node ? "node" : "address");
 }
 
 /* What can be refused before the body is read. */
 static int check_head(struct request *rq, const char *path, const char *method)
 {
-	int status = check_rate(rq);
+	int status = check_client(rq);
 
+	if (!status)
+		status = check_rate(rq);
 	if (!status)
 		status = check_sender(rq);
 	if (!status)
@@ -422,7 +461,7 @@ static enum MHD_Result reply(struct request *rq)
 		MHD_add_response_header(response,
 					MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 					"Bearer realm=\"vnimesh\"");
-	if (rq->http->ending)
+	if (rq->http->ending || rq->last)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION,
 					"close");
 	ret = MHD_queue_response(rq->conn, rq->status, response);
@@ -439,16 +478,34 @@ static struct client *client_of(struct MHD_Connection *conn)
 	return info ? info->socket_context : NULL;
 }
 
+/* Of one address, of whom nothing else is known yet. */
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *sa,
+				 socklen_t len)
+{
+	struct origin who = { 0 };
+	struct http *http = cls;
+
+	(void)len;
+	take_address(sa, &who.addr);
+	if (origins_connections(http->origins, &who) < http->per_client)
+		return MHD_YES;
+	http->refused_connections++;
+	return MHD_NO;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
 			  enum MHD_ConnectionNotificationCode code)
 {
 	const union MHD_ConnectionInfo *info;
+	struct origin who = { 0 };
 	struct client *c = *ctx;
 	struct http *http = cls;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (c)
+		if (c) {
 			TAILQ_REMOVE(&http->clients, c, list);
+			origins_leave(http->origins, c->origin);
+		}
 		http->connections -= !!c;
 		free(c);
 		*ctx = NULL;
@@ -457,6 +514,8 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
 	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
 	c = mem_zero(1, sizeof(*c));
 	c->fd = info ? info->connect_fd : -1;
+	address_of(conn, &who.addr);
+	c->origin = origins_enter(http->origins, &who);
 	c->until_us = loop_now() + CLIENT_HEAD_MS * LOOP_USEC_PER_MSEC;
 	TAILQ_INSERT_TAIL(&http->clients, c, list);
 	http->connections++;
@@ -645,6 +704,8 @@ void http_counters(const struct http *http, json_t *obj)
 	record_set(obj, "requests", json_integer(http->requests));
 	record_set(obj, "connections", json_integer(http->connections));
 	record_set(obj, "pending_bytes", json_integer(http->pending));
+	record_set(obj, "refused_connections",
+		   json_integer(http->refused_connections));
 	record_set(obj, "refused_rate", json_integer(http->refused_rate));
 	record_set(obj, "refused_auth", json_integer(http->refused_auth));
 	record_set(obj, "refused_memory", json_integer(http->refused_memory));
@@ -775,7 +836,7 @@ static bool start_daemon(struct http *http, int fd)
 		secure[1].ptr_value = (void *)tls_cert(http->tls);
 		secure[2].ptr_value = (void *)tls_ca(http->tls);
 	}
-	http->mhd = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,
+	http->mhd = MHD_start_daemon(flags, 0, on_accept, http, on_request, http,
 				     MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, http,
 				     MHD_OPTION_ARRAY, secure,
 				     MHD_OPTION_LISTEN_SOCKET, fd,
@@ -784,8 +845,6 @@ static bool start_daemon(struct http *http, int fd)
 				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
 				     MHD_OPTION_CONNECTION_LIMIT,
 				     http->clients_max + CONNECTIONS_SPARE,
-				     MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-				     CONNECTIONS_PER_IP,
 				     MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 				     (size_t)CONNECTION_MEMORY,
 				     MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S,
@@ -818,12 +877,15 @@ struct http *http_start(struct loop *loop, const struct config *cfg,
 	http->tls = tls;
 	http->rates = rates_new(cfg->rate);
 	http->bodies = bodies_new();
+	http->origins = origins_new();
+	http->per_client = cfg->connections;
 	TAILQ_INIT(&http->clients);
 	http->clients_max = connection_limit();
 	fd = listen_socket(cfg, &http->port);
 	if (fd < 0) {
 		rates_free(http->rates);
 		bodies_free(http->bodies);
+		origins_free(http->origins);
 		snprintf(err, len, "cannot listen on %s port %u: %s",
 			 ip_text(&cfg->listen, addr), cfg->listen_port,
 			 strerror(errno));
@@ -873,5 +935,6 @@ void http_stop(struct http *http)
 		MHD_stop_daemon(http->mhd);
 	rates_free(http->rates);
 	bodies_free(http->bodies);
+	origins_free(http->origins);
 	free(http);
 }

@@ -85,6 +85,7 @@ struct request {
 	struct identity who;
 	bool challenge;			/* the reply asks for a token */
 	bool retry;			/* ... to come back later */
+	bool last;			/* ... by another connection */
 	bool waited;
 	bool suspended;
 	unsigned int tries;		/* of a change; see change.h */
@@ -130,7 +131,7 @@ const struct tls *http_tls(const struct http *http);
 bool http_peer(const struct request *rq, char *name, size_t len,
 	       char serial[33]);
 const char *http_header(const struct request *rq, const char *name);
-/* Whether one client asks both: a node by its certificate, else an address. */
+/* Whether one client asks both; see origin.h. */
 bool http_same_client(const struct request *a, const struct request *b);
 /* False: the library does not know it. */
 bool http_address(const struct request *rq, struct ip_addr *addr);

@@ -70,9 +70,12 @@
 #define WATCH_TAGS_BYTES	(32 << 10)
 #define CONNECTION_MEMORY	(96 << 10)
 
-/* An agent keeps two connections; a host may carry many agents in tests. */
+/* An agent keeps two connections. Many nodes may have one address, so those that
+ * showed a certificate count for its node; all others for their address, and so
+ * does who has not come that far.
+ */
 #define CONNECTIONS_MAX		4096
-#define CONNECTIONS_PER_IP	1024
+#define CONNECTIONS_PER_CLIENT	1024
 #define CONNECTION_IDLE_S	90
 /* Above the maximum the one that was not heard of for longest has to go, and
  * until it is gone the new one is there, too.
@@ -195,8 +198,9 @@
 #define KICKS_MAX		16
 #define KICK_MS			10
 
-/* An agent asks a few times in a second; a burst of this many seconds is what
- * a restart of everything behind one address brings.
+/* An agent asks a few times in a second, and has a rate of its own by its
+ * certificate; a burst of this many seconds is what a restart of everything else
+ * behind one address brings.
  */
 #define RATE_DEFAULT		500
 #define RATE_MAX		1000000
