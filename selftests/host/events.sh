@@ -168,7 +168,8 @@ start
 report 4 100
 req POST /v1/nodes '{"name": "host1", "underlay": "192.0.2.11", "epoch": 5}'
 cat >"$work/many.py" <<'PY'
-# usage: many.py PORT: as many streams as there may be, then one more; then
+# usage: many.py PORT: as many streams as there may be, then one more of somebody
+# new, for whom the first one ends, and one more of who has as many as any; then
 # those that never read while much happens; then clients that take all they get,
 # before another one comes.
 import http.client, json, socket, sys, time
@@ -189,15 +190,20 @@ def ask(method, path, body=None):
 	return json.loads(c.getresponse().read())
 all = [stream(i) for i in range(1024)]
 print(len([1 for s in all if first(s) == 'HTTP/1.1 200 OK']))
-print(first(stream(1024)))
+new = stream(1024)
+print(first(new))
+rest = b''
+while not rest.endswith(b'0\r\n\r\n') and (data := all[0].recv(65536)): rest += data
+print(rest.endswith(b'0\r\n\r\n'))
+print(first(stream(0)))
 print(len(ask('GET', '/v1/services/a')['members']))
 status = ask('GET', '/v1/status')
-print(status['streams'], status['streams_refused'])
+print(status['streams'], status['streams_refused'], status['streams_ended'])
 def close(all):
 	for s in all: s.close()
 	end = time.time() + 60
 	while ask('GET', '/v1/status')['streams'] and time.time() < end: time.sleep(.1)
-close(all)
+close(all + [new])
 before = ask('GET', '/v1/status')
 print(before['streams'])
 slow = [stream(i, 'tag=big', 2048) for i in range(8)]
@@ -236,14 +242,16 @@ PY
 timeout 300 python3 "$work/many.py" "$port" >"$work/many.out" 2>&1 || diag "$(cat "$work/many.out")"
 mapfile -t out <"$work/many.out"
 check_is "1,024 streams" 1024 "${out[0]}"
-check_is "and not one more" 'HTTP/1.1 503 Service Unavailable' "${out[1]}"
-check_is "which keeps nobody from asking" 1 "${out[2]}"
-check_is "and is counted" '1024 1' "${out[3]}"
-check_is "who goes makes room" 0 "${out[4]}"
-check_is "who does not read is cut off, counted; who reads stays" '8 8 1' "${out[5]}"
-check_is "and what waits to be read is bounded" True "${out[6]}"
-check_is "one client has three quarters of the streams, and the next one has one" '768 HTTP/1.1 200 OK' "${out[7]}"
-check_is "two have no more than that of the watchers, and another one waits" '1584 464 HTTP/1.1 200 OK' "${out[8]}"
+check_is "one more, of somebody new" 'HTTP/1.1 200 OK' "${out[1]}"
+check_is "takes the place of the oldest of who has most, which ends as it should" True "${out[2]}"
+check_is "not of who has as many as any" 'HTTP/1.1 503 Service Unavailable' "${out[3]}"
+check_is "which keeps nobody from asking" 1 "${out[4]}"
+check_is "and is counted" '1024 1 1' "${out[5]}"
+check_is "who goes makes room" 0 "${out[6]}"
+check_is "who does not read is cut off, counted; who reads stays" '8 8 1' "${out[7]}"
+check_is "and what waits to be read is bounded" True "${out[8]}"
+check_is "one client has three quarters of the streams, and the next one has one" '768 HTTP/1.1 200 OK' "${out[9]}"
+check_is "two have no more than that of the watchers, and another one waits" '1584 464 HTTP/1.1 200 OK' "${out[10]}"
 stop
 
 # --- rights ---------------------------------------------------------------------------

@@ -5,6 +5,10 @@
  * A stream has an index and no queue: an event is made when the client has
  * read the one before, of all that changed since. A slow client so misses
  * steps, never the outcome, and costs one event of memory.
+ *
+ * Streams do not end by themselves. So that who came first does not keep others
+ * out for ever, one more than there may be takes the place of the oldest of who
+ * has the most.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,16 +17,18 @@
 #include "api.h"
 #include "auth.h"
 #include "mem.h"
+#include "origin.h"
 #include "problem.h"
 
 struct events {
 	struct http_stream stream;	/* first */
 	struct interest in;		/* its tags are ours */
 	bool listed;			/* the client has all up to @index */
+	bool over;			/* another one has its place */
 	uint64_t index;
 	uint64_t beat_us;
 	uint64_t quiet_us;		/* when the next beat is due */
-	const struct request *rq;	/* whose it is */
+	struct request *rq;		/* whose it is */
 	TAILQ_ENTRY(events) list;
 };
 
@@ -33,12 +39,14 @@ static struct {
 	uint64_t refused;
 	uint64_t sent;
 	uint64_t unread;
+	uint64_t ended;
 } stats;
 
 void api_events_counters(json_t *obj)
 {
 	record_set(obj, "streams", json_integer(stats.open));
 	record_set(obj, "streams_refused", json_integer(stats.refused));
+	record_set(obj, "streams_ended", json_integer(stats.ended));
 	record_set(obj, "streams_unread", json_integer(stats.unread));
 	record_set(obj, "events", json_integer(stats.sent));
 }
@@ -131,7 +139,7 @@ static bool next(struct request *rq)
 	json_t *obj;
 	bool full;
 
-	if (rq->gone || !may_go_on(rq))
+	if (rq->gone || ev->over || !may_go_on(rq))
 		return false;
 	/* A client so slow that removals went by begins anew. */
 	full = !ev->listed || ev->index < reg->floor;
@@ -148,12 +156,19 @@ static bool next(struct request *rq)
 			   ev->quiet_us);
 }
 
+static void leave(const struct events *ev)
+{
+	http_origin(ev->rq)->streams--;
+	stats.open--;
+}
+
 static void done(struct http_stream *stream, bool unread)
 {
 	struct events *ev = (struct events *)stream;
 
 	TAILQ_REMOVE(&streams, ev, list);
-	stats.open--;
+	if (!ev->over)
+		leave(ev);
 	stats.unread += unread;
 	free(ev->in.tags);
 	free(ev);
@@ -187,22 +202,38 @@ static int read_last_id(struct request *rq, struct events *ev)
 	return watch_known(rq, "Last-Event-ID", incarnation, ev->index);
 }
 
+/* One more of a client that has @n: the oldest of who has the most ends, unless
+ * that were to have no more than this one then, and the two would take turns.
+ */
+static bool make_room(unsigned int n)
+{
+	struct events *oldest = NULL;
+	unsigned int most = n + 1;
+	struct events *ev;
+
+	TAILQ_FOREACH(ev, &streams, list)
+		if (!ev->over && http_origin(ev->rq)->streams > most) {
+			most = http_origin(ev->rq)->streams;
+			oldest = ev;
+		}
+	if (!oldest)
+		return false;
+	leave(oldest);
+	oldest->over = true;
+	stats.ended++;
+	watch_wake(oldest->rq);
+	return true;
+}
+
 /* 0, or the status of a problem: one client leaves room for the others. */
 static int check_room(struct request *rq)
 {
-	const struct events *ev;
-	unsigned int n = 0;
+	unsigned int n = http_origin(rq)->streams;
 
-	if (stats.open >= STREAMS_MAX) {
-		stats.refused++;
-		return problem(rq, 503, NULL, "%u event streams are open",
-			       stats.open);
-	}
 	if (stats.open < CLIENT_TIGHT(STREAMS_MAX))
 		return 0;
-	TAILQ_FOREACH(ev, &streams, list)
-		n += http_same_client(ev->rq, rq);
-	if (n < CLIENT_SHARE(STREAMS_MAX))
+	if (n < CLIENT_SHARE(STREAMS_MAX) &&
+	    (stats.open < STREAMS_MAX || make_room(n)))
 		return 0;
 	stats.refused++;
 	return problem(rq, 503, NULL,
@@ -251,6 +282,7 @@ int api_get_events(struct request *rq)
 	ev->rq = rq;
 	rq->stream = &ev->stream;
 	TAILQ_INSERT_TAIL(&streams, ev, list);
+	http_origin(rq)->streams++;
 	stats.open++;
 	return 200;
 }

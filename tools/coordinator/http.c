@@ -283,10 +283,14 @@ bool http_address(const struct request *rq, struct ip_addr *addr)
 	return addr->family;
 }
 
+struct origin *http_origin(const struct request *rq)
+{
+	return rq->client->origin;
+}
+
 bool http_same_client(const struct request *a, const struct request *b)
 {
-	return a->client && b->client &&
-	       a->client->origin == b->client->origin;
+	return a->client->origin == b->client->origin;
 }
 
 /* Its first request: from now on a node's connection counts for the node, and no

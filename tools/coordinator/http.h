@@ -34,6 +34,7 @@ struct tls;
 struct request;
 struct watcher;
 struct body_share;
+struct origin;
 
 typedef int (*http_handler)(struct request *rq);
 
@@ -115,8 +116,8 @@ struct http *http_start(struct loop *loop, const struct config *cfg,
 			const struct route *routes, char *err, size_t len);
 
 /* All waiting requests must have been woken, and those that come meanwhile must
- * not wait any more (the library knows no end of one that is suspended); their answers are sent first,
- * which takes STOP_MAX_MS at most.
+ * not wait any more (the library knows no end of one that is suspended); their
+ * answers are sent first, which takes STOP_MAX_MS at most.
  */
 void http_stop(struct http *http);
 
@@ -131,6 +132,8 @@ const struct tls *http_tls(const struct http *http);
 bool http_peer(const struct request *rq, char *name, size_t len,
 	       char serial[33]);
 const char *http_header(const struct request *rq, const char *name);
+/* Whom the request's connection counts for. */
+struct origin *http_origin(const struct request *rq);
 /* Whether one client asks both; see origin.h. */
 bool http_same_client(const struct request *a, const struct request *b);
 /* False: the library does not know it. */

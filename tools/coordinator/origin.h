@@ -19,6 +19,7 @@ struct origin {
 	uint32_t node;			/* 0: it is an address */
 	struct ip_addr addr;		/* of a node: none */
 	unsigned int connections;
+	unsigned int streams;		/* among them; see api_events.c */
 };
 
 struct origins;

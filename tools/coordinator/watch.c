@@ -120,6 +120,12 @@ static void wake(struct watcher *watcher)
 	free(watcher);
 }
 
+void watch_wake(struct request *rq)
+{
+	if (rq->watcher)
+		wake(rq->watcher);
+}
+
 static void on_deadline(void *data, uint64_t now_us)
 {
 	(void)now_us;

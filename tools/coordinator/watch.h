@@ -58,6 +58,9 @@ bool watch_sleep(struct watches *w, struct request *rq,
 		 const struct interest *interest, uint64_t index,
 		 uint64_t until_us);
 
+/* It waits no longer, if it does. */
+void watch_wake(struct request *rq);
+
 /* Adds a tag to @interest. 0, or the status of a problem about @field. */
 int watch_add_tag(struct request *rq, const char *field,
 		  struct interest *interest, const char *text, size_t len);
