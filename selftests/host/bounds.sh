@@ -111,6 +111,8 @@ limits=tools/vnimeshd/limits.h prefix=
 row "grants" "" GRANTS_MAX
 row "registrations, intents kept" "" REGISTERED_MAX INTENTS_MAX
 row "... of one user but root; of all of them" "" SHARE_REGISTERED SHARE_INTENTS SHARE_REGISTERED_ALL SHARE_INTENTS_ALL
+row "... parts of a check, its bytes: of one of a user but root" "" SHARE_PARTS_ONE SHARE_BYTES_ONE
+row "... of all of one user; of all users but root" "" SHARE_PARTS SHARE_BYTES SHARE_PARTS_ALL SHARE_BYTES_ALL
 row "... changes of one user but root: at once, a second" "" SHARE_BURST SHARE_RATE
 row "control socket: connections of root, of users with a grant, of all others" "" \
 	CONTROL_CONNECTIONS CONTROL_CONNECTIONS CONTROL_STRANGERS

@@ -91,8 +91,7 @@ static void restart(void)
 /* "" if it was done, or the error; valid until the next one. */
 static const char *ask(uid_t uid, const char *fmt, ...)
 {
-	static char error[1024];
-	char line[1024];
+	static char error[1024], line[16384];
 	const char *text;
 	json_t *answer;
 	va_list ap;
@@ -340,12 +339,12 @@ static bool is_intended(const char *tag)
 }
 
 /* One registration with a check of the given kind. */
-static void lay_registered(const char *tag, const char *check)
+static void lay_registered(uid_t uid, const char *tag, const char *check)
 {
 	FILE *f = begin_file();
 
 	fprintf(f, "],\"registered\":[");
-	put_registered(f, 0, tag, check);
+	put_registered(f, uid, tag, check);
 	end_file(f);
 }
 
@@ -439,7 +438,7 @@ static void test_taken_over(void)
 {
 	char more[64];
 
-	lay_registered("other", CHECK_TTL);
+	lay_registered(0, "other", CHECK_TTL);
 	restart();
 	snprintf(more, sizeof(more), ",{\"tag\":\"both\",\"vni\":%u}", VNI);
 	ok(!*regist(0, "both", 3) && strstr(on_disk(), "both"),
@@ -454,7 +453,7 @@ static void test_taken_over(void)
 	ok(!is_here("both"),
 	   "taken over: with the file it goes, also after another start");
 
-	lay_registered("filed", CHECK_TTL);
+	lay_registered(0, "filed", CHECK_TTL);
 	restart();
 	ok(is_here("filed") && !strstr(on_disk(), "filed"),
 	   "taken over: also by a file that came while no agent ran");
@@ -464,7 +463,7 @@ static void test_taken_over(void)
 	declare("");
 	mesh_reload(mesh);
 
-	lay_registered("cmd", "{\"type\":\"exec\",\"command\":[\"/bin/true\"]}");
+	lay_registered(0, "cmd", "{\"type\":\"exec\",\"command\":[\"/bin/true\"]}");
 	restart();
 	ok(!is_here("cmd") && !strstr(on_disk(), "cmd"),
 	   "taken over: what is allowed no more is not kept");
@@ -499,6 +498,133 @@ static void test_shares(void)
 	ok(mesh->local->shares.refused_share == 3, "share: what was refused counts");
 	snprintf(text, sizeof(text), "VNI %u is not granted", VNI);
 	ok(strstr(regist(USER + 1, "x", 1), text), "share: nobody without a grant");
+}
+
+/* A check of @parts parts, itself and its four groups among them. */
+static const char *parts_of(unsigned int parts)
+{
+	unsigned int i, j, left = parts - 5;
+	static char buf[4096];
+	size_t n;
+
+	n = snprintf(buf, sizeof(buf), "{\"type\":\"any-of\",\"checks\":[");
+	for (i = 0; i < 4; i++) {
+		n += snprintf(buf + n, sizeof(buf) - n,
+			      "%s{\"type\":\"all-of\",\"checks\":[", i ? "," : "");
+		for (j = 0; j < left / 4 + (i < left % 4); j++)
+			n += snprintf(buf + n, sizeof(buf) - n,
+				      "%s{\"type\":\"none\"}", j ? "," : "");
+		n += snprintf(buf + n, sizeof(buf) - n, "]}");
+	}
+	snprintf(buf + n, sizeof(buf) - n, "]}");
+	return buf;
+}
+
+/* One of so many bytes. */
+static const char *bytes_of(unsigned int bytes)
+{
+	static const char head[] = "{\"expect_hex\":\"", mid[] = "\",\"port\":80,\"send_hex\":\"",
+		tail[] = "\",\"type\":\"tcp\"}";
+	unsigned int left = bytes - strlen(head) - strlen(mid) - strlen(tail);
+	unsigned int first = left / 2 / 2 * 2;
+	static char buf[8192];
+
+	snprintf(buf, sizeof(buf), "%s%0*d%s%0*d%s", head, first, 0, mid,
+		 left - first, 0, tail);
+	return buf;
+}
+
+static const char *regist_check(uid_t uid, const char *tag, const char *check)
+{
+	return ask(uid, "{\"op\":\"register\",\"service\":{\"tag\":\"%s\",\"vni\":%u,"
+		   "\"check\":%s}}", tag, VNI, check);
+}
+
+/* Checks are bounded by what they are made of, not only in number. */
+static void test_size(void)
+{
+	unsigned int i, n = 0;
+	const char *error;
+	char tag[16];
+
+	lay_file("its", 0, 0, USER, USER);
+	restart();
+	error = regist_check(USER, "big", parts_of(SHARE_PARTS_ONE + 1));
+	ok(strstr(error, "service.check") && strstr(error, "more parts") &&
+	   !is_here("big"), "size: a user's check of too many parts");
+	error = regist_check(USER, "big", bytes_of(SHARE_BYTES_ONE + 2));
+	ok(strstr(error, "service.check") && strstr(error, "more bytes") &&
+	   !is_here("big"), "size: one of too many bytes");
+	ok(mesh->local->shares.refused_size == 2, "size: what was refused counts");
+	ok(!*regist_check(0, "root", parts_of(SHARE_PARTS_ONE + 1)) &&
+	   !*regist_check(0, "root", bytes_of(SHARE_BYTES_ONE + 2)),
+	   "size: root's may have more");
+	ok(!*regist_check(USER, "its0", bytes_of(SHARE_BYTES_ONE)),
+	   "size: a user's as much as it may");
+	for (i = 0; i < SHARE_PARTS / SHARE_PARTS_ONE; i++) {
+		snprintf(tag, sizeof(tag), "its%u", i);
+		n += !*regist_check(USER, tag, parts_of(SHARE_PARTS_ONE));
+	}
+	ok(n == SHARE_PARTS / SHARE_PARTS_ONE &&
+	   strstr(regist_check(USER, "more", "{\"type\":\"none\"}"),
+		  "the checks of this user have more parts"),
+	   "size: all of a user's have their bound, too");
+	ok(mesh->local->shares.refused_share == 1, "size: ... which is its share");
+	ok(!*regist_check(USER, "its0", parts_of(SHARE_PARTS_ONE - 1)) &&
+	   !*regist_check(USER, "more", "{\"type\":\"none\"}"),
+	   "size: one smaller, one more");
+
+	lay_registered(USER, "big", parts_of(SHARE_PARTS_ONE + 5));
+	restart();
+	ok(is_here("big") &&
+	   !*regist_check(USER, "big", parts_of(SHARE_PARTS_ONE + 5)) &&
+	   !*regist_check(USER, "big", parts_of(SHARE_PARTS_ONE + 3)) &&
+	   *regist_check(USER, "big", parts_of(SHARE_PARTS_ONE + 4)),
+	   "size: what is kept from before may not grow");
+}
+
+/* How many registrations of @uid with @check fit. */
+static unsigned int fill(struct shares *s, struct durable *d, uid_t uid,
+			 const char *check)
+{
+	unsigned int n = 0;
+	json_t *def;
+	char tag[32];
+
+	for (;;) {
+		snprintf(tag, sizeof(tag), "u%u-%u", (unsigned int)uid, n);
+		def = json_pack("{s:o}", "check", json_loads(check, 0, NULL));
+		if (share_check(s, d, uid, tag, VNI, def)) {
+			json_decref(def);
+			return n;
+		}
+		if (durable_add(d, tag, VNI, 10, uid, def))
+			exit(1);
+		json_decref(def);
+		n++;
+	}
+}
+
+/* Of all users together; root finds room beside them. */
+static void test_size_all(void)
+{
+	static struct shares s;
+	struct durable d = { 0 };
+	unsigned int i, n = 0;
+
+	ok(fill(&s, &d, 1, bytes_of(SHARE_BYTES_ONE)) ==
+	   SHARE_BYTES / SHARE_BYTES_ONE && s.refused_share == 1,
+	   "size: all bytes of a user have a bound");
+	for (i = 2; i < 5; i++)
+		n += fill(&s, &d, i, bytes_of(SHARE_BYTES_ONE));
+	ok(n == (SHARE_BYTES_ALL - SHARE_BYTES) / SHARE_BYTES_ONE &&
+	   s.refused_full == 1, "size: and all of all users");
+	durable_free(&d);
+	for (n = 0, i = 1; i < 5; i++)
+		n += fill(&s, &d, i, parts_of(SHARE_PARTS_ONE));
+	ok(n == SHARE_PARTS_ALL / SHARE_PARTS_ONE && s.refused_full == 2,
+	   "size: so have their parts");
+	durable_free(&d);
 }
 
 /* The shares alone, by a clock of their own. */
@@ -559,6 +685,8 @@ int main(int argc, char **argv)
 	test_taken_over();
 	test_shares();
 	test_rate();
+	test_size();
+	test_size_all();
 	mesh_free(mesh);
 	loop_free(loop);
 	printf("1..%u\n", tests);

@@ -73,7 +73,7 @@ static bool modest(struct ask *a, const struct check_conf *c)
 
 static void op_register(struct ask *a)
 {
-	const char *why = NULL;
+	const char *why = NULL, *field;
 	struct service_conf s;
 	struct jobj def;
 
@@ -85,9 +85,9 @@ static void op_register(struct ask *a)
 		jread_fail(&def, "check.primary_tag",
 			   "register the tag with an alias check instead");
 	if (jobj_end(&a->o) && may(a, s.vni) && modest(a, &s.check)) {
-		why = local_register(a->m->local, &s, a->uid, def.json);
+		why = local_register(a->m->local, &s, a->uid, def.json, &field);
 		if (why)
-			jread_fail(&def, NULL, "%s", why);
+			jread_fail(&def, field, "%s", why);
 	}
 	service_free(&s);
 }
@@ -260,11 +260,12 @@ static void op_list(struct ask *a)
 
 static json_t *pack_told(const struct local *l)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "registered", (json_int_t)l->durable.n_regs,
 			 "intents", (json_int_t)l->durable.n_intents,
 			 "refused_share", (json_int_t)l->shares.refused_share,
 			 "refused_full", (json_int_t)l->shares.refused_full,
+			 "refused_size", (json_int_t)l->shares.refused_size,
 			 "refused_rate", (json_int_t)l->shares.refused_rate,
 			 "forgotten", (json_int_t)l->forgotten);
 }

@@ -195,6 +195,7 @@ static int replace(const struct durable *d, const char *text)
 
 	file_name(d, "", file, sizeof(file));
 	file_name(d, ".new", tmp, sizeof(tmp));
+	file_name(d, ".old", old, sizeof(old));
 	mkdir(d->dir, 0755);
 	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -282,6 +283,28 @@ struct registered *durable_find(struct durable *d, const char *tag,
 	return NULL;
 }
 
+static size_t count_parts(const json_t *check)
+{
+	const json_t *sub;
+	size_t i, n = 1;
+
+	json_array_foreach(json_object_get(check, "checks"), i, sub)
+		n += count_parts(sub);
+	return n;
+}
+
+struct check_size durable_size(const json_t *def)
+{
+	const json_t *check = json_object_get(def, "check");
+	struct check_size ret = { 0 };
+
+	if (!check)
+		return ret;
+	ret.parts = count_parts(check);
+	ret.bytes = json_dumpb(check, NULL, 0, JSON_COMPACT);
+	return ret;
+}
+
 int durable_add(struct durable *d, const char *tag, uint32_t vni,
 		uint32_t ifindex, uid_t uid, json_t *def)
 {
@@ -302,6 +325,7 @@ int durable_add(struct durable *d, const char *tag, uint32_t vni,
 	json_incref(def);
 	json_decref(r->def);
 	r->def = def;
+	r->size = durable_size(def);
 	r->ifindex = ifindex;
 	r->uid = uid;
 	return 0;

@@ -34,8 +34,15 @@ struct intent {
 	char reason[INTENT_REASON + 1];
 };
 
+/* What a check costs: memory and timers, and bytes of the file. */
+struct check_size {
+	size_t parts;		/* itself and all in it, 0: there is none */
+	size_t bytes;		/* of its text */
+};
+
 struct registered {
 	json_t *def;		/* owned, as it was given */
+	struct check_size size;	/* of its check */
 	char tag[TAG_MAX + 1];
 	uint32_t vni;
 	uint32_t ifindex;	/* of the VNI's device, 0: not seen yet */
@@ -73,6 +80,7 @@ int durable_set_intent(struct durable *d, const struct intent *intent);
 
 struct registered *durable_find(struct durable *d, const char *tag,
 				uint32_t vni);
+struct check_size durable_size(const json_t *def);
 /* Takes a reference of @def. */
 int durable_add(struct durable *d, const char *tag, uint32_t vni,
 		uint32_t ifindex, uid_t uid, json_t *def);

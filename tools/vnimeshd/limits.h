@@ -21,6 +21,17 @@
 #define SHARE_REGISTERED_ALL	(REGISTERED_MAX / 4 * 3)
 #define SHARE_INTENTS_ALL	(INTENTS_MAX / 4 * 3)
 
+/* Checks of users but root, their parts and the bytes of their text: of one
+ * registration, of one user, and of all of them together. A part is some kilobytes
+ * of memory and a timer; the text is written with each change.
+ */
+#define SHARE_PARTS_ONE		64
+#define SHARE_BYTES_ONE		4096
+#define SHARE_PARTS		1024
+#define SHARE_BYTES		262144
+#define SHARE_PARTS_ALL		(SHARE_PARTS * 3)
+#define SHARE_BYTES_ALL		(SHARE_BYTES * 3)
+
 /* Changes of one user but root: at once, a second. Each is written to disk before
  * the answer, while all else waits.
  */

@@ -110,10 +110,11 @@ bool local_settled(const struct local *l);
 void local_load(struct local *l);
 
 /* For the control socket: NULL, or why not. What is refused changes nothing,
- * what is done is durable. local_register() takes *conf over if it succeeds.
+ * what is done is durable. local_register() takes *conf over if it succeeds, else
+ * *field is what is wrong of @def, or NULL.
  */
 const char *local_register(struct local *l, struct service_conf *conf,
-			   uid_t uid, json_t *def);
+			   uid_t uid, json_t *def, const char **field);
 const char *local_deregister(struct local *l, const char *tag, uint32_t vni,
 			     uid_t uid);
 const char *local_intent(struct local *l, const struct intent *intent);

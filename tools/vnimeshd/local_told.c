@@ -101,8 +101,36 @@ static void put_back(struct local *l, const struct registered *was)
 		durable_del(&l->durable, was->tag, was->vni);
 }
 
+/* What there is to be said against it, before anything is done. */
+static const char *unfit(struct local *l, const struct service_conf *conf,
+			 const struct own *old, uid_t uid, const json_t *def,
+			 const char **field)
+{
+	const struct local_vni *v = local_vni(l, conf->vni);
+	const char *why;
+
+	if (!v || !v->ifindex)
+		return "there is no device with this VNI on this host";
+	if (old && !old->runtime)
+		return "a file of services_dir declares this member";
+	*field = "check";
+	if (!alias_ends(l, &conf->check, conf->tag, conf->vni,
+			ALIAS_DEPTH_MAX))
+		return "the alias leads back to itself, or over more than 4 others";
+	why = share_check(&l->shares, &l->durable, uid, conf->tag, conf->vni,
+			  def);
+	if (why)
+		return why;
+	*field = NULL;
+	why = old ? NULL : room(l, conf);
+	if (!why)
+		why = share_register(&l->shares, &l->durable, uid, conf->tag,
+				     conf->vni);
+	return why ? why : share_change(&l->shares, uid, loop_now());
+}
+
 const char *local_register(struct local *l, struct service_conf *conf,
-			   uid_t uid, json_t *def)
+			   uid_t uid, json_t *def, const char **field)
 {
 	const struct local_vni *v = local_vni(l, conf->vni);
 	const struct own *old = local_find(l, conf->tag, conf->vni);
@@ -111,19 +139,8 @@ const char *local_register(struct local *l, struct service_conf *conf,
 	const char *why;
 	struct own *o;
 
-	if (!v || !v->ifindex)
-		return "there is no device with this VNI on this host";
-	if (old && !old->runtime)
-		return "a file of services_dir declares this member";
-	if (!alias_ends(l, &conf->check, conf->tag, conf->vni,
-			ALIAS_DEPTH_MAX))
-		return "the alias leads back to itself, or over more than 4 others";
-	why = old ? NULL : room(l, conf);
-	if (!why)
-		why = share_register(&l->shares, &l->durable, uid, conf->tag,
-				     v->vni);
-	if (!why)
-		why = share_change(&l->shares, uid, loop_now());
+	*field = NULL;
+	why = unfit(l, conf, old, uid, def, field);
 	if (why)
 		return why;
 	strcpy(tag, conf->tag);

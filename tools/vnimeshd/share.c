@@ -70,6 +70,67 @@ const char *share_register(struct shares *s, const struct durable *d, uid_t uid,
 		     "more registrations than are kept";
 }
 
+static void add_size(struct check_size *sum, const struct check_size *more)
+{
+	sum->parts += more->parts;
+	sum->bytes += more->bytes;
+}
+
+/* That of one alone. */
+static const char *size_of_one(struct shares *s, const struct check_size *one)
+{
+	if (one->parts <= SHARE_PARTS_ONE && one->bytes <= SHARE_BYTES_ONE)
+		return NULL;
+	s->refused_size++;
+	return one->parts > SHARE_PARTS_ONE ?
+	       "has more parts than a user may register, "
+	       DIGITS(SHARE_PARTS_ONE) :
+	       "has more bytes than a user may register, "
+	       DIGITS(SHARE_BYTES_ONE);
+}
+
+const char *share_check(struct shares *s, const struct durable *d, uid_t uid,
+			const char *tag, uint32_t vni, const json_t *def)
+{
+	const struct check_size one = durable_size(def);
+	struct check_size its = one, all = one;
+	const struct registered *r;
+	const char *why;
+	size_t i;
+
+	if (!uid)
+		return NULL;
+	for (i = 0; i < d->n_regs; i++) {
+		r = &d->regs[i];
+		if (r->vni == vni && !strcmp(r->tag, tag)) {
+			/* It was there before there was this bound. */
+			if (r->uid == uid && r->size.parts >= one.parts &&
+			    r->size.bytes >= one.bytes)
+				return NULL;
+			continue;
+		}
+		if (r->uid == uid)
+			add_size(&its, &r->size);
+		if (r->uid)
+			add_size(&all, &r->size);
+	}
+	why = size_of_one(s, &one);
+	if (why)
+		return why;
+	if (its.parts > SHARE_PARTS || its.bytes > SHARE_BYTES) {
+		s->refused_share++;
+		return its.parts > SHARE_PARTS ?
+		       "with this one the checks of this user have more parts than they may, "
+		       DIGITS(SHARE_PARTS) :
+		       "with this one the checks of this user have more bytes than they may, "
+		       DIGITS(SHARE_BYTES);
+	}
+	if (all.parts <= SHARE_PARTS_ALL && all.bytes <= SHARE_BYTES_ALL)
+		return NULL;
+	s->refused_full++;
+	return "with this one the checks of all users but root are more than they may be";
+}
+
 enum fit { FITS, SHARE_USED, ALL_USED };
 
 static enum fit fit_of(const struct durable *d, const struct intent *in)

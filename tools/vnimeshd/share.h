@@ -20,6 +20,7 @@ struct shares {
 	struct share v[GRANTS_MAX];	/* nobody without a grant comes so far */
 	unsigned int n;
 	uint64_t refused_rate;
+	uint64_t refused_size;	/* of one alone */
 	uint64_t refused_share;
 	uint64_t refused_full;
 };
@@ -29,6 +30,9 @@ const char *share_change(struct shares *s, uid_t uid, uint64_t now_us);
 /* ... keep one registration more, of the member @tag and @vni, */
 const char *share_register(struct shares *s, const struct durable *d, uid_t uid,
 			   const char *tag, uint32_t vni);
+/* ... with the check of @def; what is said is about that, */
+const char *share_check(struct shares *s, const struct durable *d, uid_t uid,
+			const char *tag, uint32_t vni, const json_t *def);
 /* ... or one intent more; the former asks without counting a refusal. */
 bool share_has_intent(const struct durable *d, const struct intent *in);
 const char *share_intent(struct shares *s, const struct durable *d,
