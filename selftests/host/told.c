@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ unsigned int tests, failures;
 
 static char dir[64], file[128];
 static int dir_errno;	/* what syncing a directory ends with, 0: well */
+static int link_errno;	/* ... and a second name of a file */
 static struct loop *loop;
 static struct mesh *mesh;
 
@@ -39,6 +41,15 @@ int fsync(int fd)
 		return -1;
 	}
 	return syscall(SYS_fsync, fd);
+}
+
+int link(const char *from, const char *to)
+{
+	if (link_errno) {
+		errno = link_errno;
+		return -1;
+	}
+	return syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 /* VNI and VNI + 1 have devices, from @ifindex on. */
@@ -222,6 +233,38 @@ static void test_root_said(void)
 	ok(!*regist(0, "app", 1) && !*regist(0, "wide", 1), "root: and others");
 }
 
+/* The file is there, but not for sure its name. */
+static void test_name(void)
+{
+	char path[128];
+
+	dir_errno = EIO;
+	ok(strstr(regist(0, "old", 2), "cannot be written") &&
+	   weight_of("old") == 1, "not written: the name of the file");
+	dir_errno = 0;
+	restart();
+	ok(weight_of("old") == 1,
+	   "not written: nor is it there for who starts anew");
+	dir_errno = EIO;
+	link_errno = EPERM;
+	ok(!*regist(0, "old", 3) && weight_of("old") == 3,
+	   "not written: what cannot be taken back from disk is done");
+	dir_errno = 0;
+	restart();
+	ok(weight_of("old") == 3 && !*regist(0, "old", 1) &&
+	   weight_of("old") == 1, "not written: and is there");
+	link_errno = 0;
+	snprintf(path, sizeof(path), "%s/state/local.json", dir);
+	unlink(path);
+	dir_errno = EIO;
+	ok(strstr(regist(0, "old", 2), "cannot be written") &&
+	   access(path, F_OK), "not written: where there was no file is none");
+	dir_errno = 0;
+	ok(!*intend(USER, "app", VNI, "drain"), "not written: now it is");
+	strcat(path, ".old");
+	ok(access(path, F_OK), "not written: nothing else stays there");
+}
+
 /* What cannot be written did not happen. */
 static void test_not_written(void)
 {
@@ -243,9 +286,7 @@ static void test_not_written(void)
 	ok(strstr(deregister(0, "old"), "cannot be written") &&
 	   is_here("old") && is_drained("old"), "not written: its end");
 	rmdir(path);
-	dir_errno = EIO;
-	ok(strstr(regist(0, "old", 2), "cannot be written") &&
-	   weight_of("old") == 1, "not written: the name of the file");
+	test_name();
 	dir_errno = EINVAL;
 	ok(!*intend(USER, "app", VNI, "drain"),
 	   "not written: now it can be, if not the directory");

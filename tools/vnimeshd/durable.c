@@ -14,6 +14,7 @@
 #include "dirsync.h"
 #include "durable.h"
 #include "json.h"
+#include "log.h"
 
 #define BOOT_ID_MAX	63
 
@@ -188,9 +189,33 @@ static int write_all(int fd, const char *text)
 	return fsync(fd) ? -errno : 0;
 }
 
+/* @tmp becomes @file, which is @old until that is sure: what is refused must not
+ * be there for who starts anew. What cannot be taken back is not refused.
+ */
+static int set_name(const struct durable *d, const char *tmp, const char *file,
+		    const char *old)
+{
+	bool kept, fresh;
+	int err;
+
+	unlink(old);
+	kept = !link(file, old);
+	fresh = !kept && errno == ENOENT;
+	if (rename(tmp, file))
+		return -errno;
+	err = dir_sync(d->dir);
+	if (!err)
+		return 0;
+	if (kept ? !rename(old, file) : fresh && !unlink(file))
+		return err;
+	log_err("%s: %s; what was changed last may be lost with the power",
+		d->dir, strerror(-err));
+	return 0;
+}
+
 static int replace(const struct durable *d, const char *text)
 {
-	char file[1024], tmp[1024];
+	char file[1024], tmp[1024], old[1024];
 	int fd, err;
 
 	file_name(d, "", file, sizeof(file));
@@ -202,9 +227,10 @@ static int replace(const struct durable *d, const char *text)
 		return -errno;
 	err = write_all(fd, text);
 	close(fd);
-	if (!err && rename(tmp, file))
-		err = -errno;
-	return err ? err : dir_sync(d->dir);
+	if (!err)
+		err = set_name(d, tmp, file, old);
+	unlink(old);
+	return err;
 }
 
 int durable_save(const struct durable *d)

@@ -6,7 +6,8 @@
  *
  * A registration lives as long as its VNI's device; what root intends lives until
  * root takes it back. The file is written as a whole before the answer is given;
- * what is not durable did not happen.
+ * what is not durable did not happen, and is not in the file either. Only a power
+ * failure just then may leave either of the two.
  */
 #ifndef VNIMESHD_DURABLE_H
 #define VNIMESHD_DURABLE_H
