@@ -393,6 +393,101 @@ static void test_same(void)
 	facts_free(&f);
 }
 
+/* ---- without memory ---- */
+
+static unsigned int allocations;	/* until one fails, 0: none does */
+
+static bool fails(void)
+{
+	return allocations && !--allocations;
+}
+
+/* Of agent_unit.sh by the linker. */
+void *__wrap_calloc(size_t n, size_t size)
+{
+	void *p = fails() ? NULL : malloc(n * size);
+
+	return p ? memset(p, 0, n * size) : NULL;
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	return fails() ? NULL : reallocarray(p, 1, size);
+}
+
+/* As lay() left them, by their nodes, addresses and figures. */
+static bool as_laid(void)
+{
+	const struct service *s = facts_service(&f, "t");
+	const struct member *a = member("t", 5), *b = member("t", 9);
+
+	return s->members.n == 2 && a && a->node == 1 && a->health == 90 &&
+	       a->address4.b[3] == 5 && b && b->node == 2 &&
+	       b->health == 100 && b->peer && b->address4.b[3] == 9 &&
+	       !a->missing && !b->missing;
+}
+
+/* A list of @text by "two", for which the @nth allocation fails. */
+static bool without_memory(const char *text, uint64_t age_us, unsigned int nth)
+{
+	struct service *s;
+	struct sorted list;
+	json_t *json;
+	bool taken;
+
+	lay();
+	vouch(2, 9, VNIMESH_STATE_UP);
+	now_us += 5 * SEC;
+	begin("two", age_us);
+	s = facts_service(&f, "t");
+	s->live = true;
+	json = json_loads(text, 0, NULL);
+	if (!wire_members(json, "t", &list))
+		abort();
+	json_decref(json);
+	allocations = nth;
+	taken = facts_set_members(&f, s, &list, f.index);
+	allocations = 0;
+	return taken;
+}
+
+static void test_no_memory(void)
+{
+	static const struct {
+		const char *list;
+		uint64_t age_us;
+		const char *name;
+	} v[] = {
+		{ "[" MEMBER(5, 1, 5, 80, 6, 9) "]", 0, "missing" },
+		{ "[" MEMBER(5, 1, 5, 80, 6, 9) "]", 30 * SEC, "older" },
+		{ "[" MEMBER(5, 1, 5, 80, 6, 9) ",{\"vni\":9,\"node\":\"x\"}]", 0,
+		  "not understood" },
+		{ "[{}]", 0, "all not understood" },
+	};
+	bool whole, again, taken;
+	unsigned int i, nth;
+	char name[96];
+
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		whole = true;
+		again = true;
+		for (nth = 1, taken = false; !taken && nth < 100; nth++) {
+			taken = without_memory(v[i].list, v[i].age_us, nth);
+			whole &= taken || as_laid();
+			again &= taken || !facts_service(&f, "t")->live;
+			if (taken && !member("t", 9))
+				whole = false;
+			facts_free(&f);
+		}
+		snprintf(name, sizeof(name),
+			 "no memory: a list (%s) leaves what there was", v[i].name);
+		ok(taken && whole, name);
+		snprintf(name, sizeof(name),
+			 "no memory: ... (%s) and is asked for anew", v[i].name);
+		ok(again, name);
+	}
+}
+
 /* Tags that come and go. */
 static void test_churn(void)
 {
@@ -441,4 +536,5 @@ void test_lists(void)
 	test_unaware();
 	test_out_of_order();
 	test_same();
+	test_no_memory();
 }

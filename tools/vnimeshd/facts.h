@@ -182,7 +182,8 @@ bool facts_as_of(struct facts *f, bool full, uint64_t age_us,
 		 uint64_t asked_us, uint64_t now_us);
 
 /* A complete list of members told at index @version, elements owned by
- * @list; it is left empty. Ignored if an older one. True if taken.
+ * @list; it is left empty. Ignored if an older one. True if taken. Without
+ * memory nothing changes but that the service is live no more.
  *
  * What was told but not understood does not change what is known: for an
  * element that is @unread ours stays; one with VNI 0 may be any.

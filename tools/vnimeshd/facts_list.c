@@ -111,23 +111,58 @@ static void keep_newer(struct service *s, struct sorted *list, bool ours,
 	}
 }
 
-/* Our member of that VNI in place of what the list has. False without memory. */
-static bool put_back(struct sorted *list, struct member *old)
+/* All memory that taking a list needs, before anything is changed: a list that
+ * cannot be taken leaves what is known as it was.
+ */
+struct spare {
+	struct sorted v;
+	size_t n;		/* that put_back() will need at most */
+};
+
+/* What the list has not, or loses by is_ours(). */
+static bool may_lack(const struct facts *f, const struct sorted *list,
+		     const struct member *old)
+{
+	const struct member *new = sorted_find(list, &old->vni);
+
+	return !new || !facts_node(f, new->node) || !facts_node(f, old->node);
+}
+
+static bool spare_get(struct spare *spare, const struct facts *f,
+		      const struct service *s, struct sorted *list)
+{
+	struct member *m;
+	size_t i;
+
+	for (i = 0; i < s->members.n; i++)
+		spare->n += may_lack(f, list, s->members.v[i]);
+	if (!sorted_reserve(list, spare->n))
+		return false;
+	while (spare->v.n < spare->n) {
+		m = member_new();
+		if (!m)
+			return false;
+		m->vni = spare->v.n + 1;
+		if (!sorted_add(&spare->v, m)) {
+			member_free(m);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Our member of that VNI in place of what the list has. */
+static void put_back(struct sorted *list, struct member *old,
+		     struct spare *spare)
 {
 	struct member *new = sorted_find(list, &old->vni);
 
 	if (!new) {
-		new = member_new();
-		if (!new)
-			return false;
+		new = spare->v.v[--spare->v.n];
 		new->vni = old->vni;
-		if (!sorted_add(list, new)) {
-			member_free(new);
-			return false;
-		}
+		sorted_add(list, new);
 	}
 	swap(old, new);
-	return true;
 }
 
 static bool is_read(void *elem, void *data)
@@ -136,8 +171,9 @@ static bool is_read(void *elem, void *data)
 	return !((struct member *)elem)->unread;
 }
 
-/* Ours in place of those that were not understood. False without memory. */
-static bool keep_unread(struct service *s, struct sorted *list)
+/* Ours in place of those that were not understood. */
+static void keep_unread(struct service *s, struct sorted *list,
+			struct spare *spare)
 {
 	uint32_t none = 0;
 	bool any = sorted_find(list, &none);
@@ -149,22 +185,23 @@ static bool keep_unread(struct service *s, struct sorted *list)
 		new = sorted_find(list, &old->vni);
 		if (new ? !new->unread : !any)
 			continue;
-		if (!put_back(list, old))
-			return false;
+		put_back(list, old, spare);
 	}
 	sorted_filter(list, is_read, member_free, NULL);
-	return true;
 }
 
-/* What the list has not, and stays. False without memory. */
-static bool keep_missing(const struct facts *f, struct service *s,
-			 struct sorted *list, bool ours)
+/* What the list has not, and stays. */
+static void keep_missing(const struct facts *f, struct service *s,
+			 struct sorted *list, bool ours, struct spare *spare)
 {
 	struct member *old;
 	size_t i;
 
 	for (i = 0; i < s->members.n; i++) {
 		old = s->members.v[i];
+		/* In exchange for ours, which went with its node. */
+		if (!old->node || old->unread)
+			continue;
 		if (sorted_find(list, &old->vni) ||
 		    (!ours && (old->told || old->node == f->self ||
 			       !old->peer || old->gone)))
@@ -172,10 +209,8 @@ static bool keep_missing(const struct facts *f, struct service *s,
 		old->missing = true;
 		/* Only its owner vouches for it. */
 		old->stale = true;
-		if (!put_back(list, old))
-			return false;
+		put_back(list, old, spare);
 	}
-	return true;
 }
 
 struct ours {
@@ -192,27 +227,40 @@ static bool is_ours(void *elem, void *data)
 	       facts_node(o->f, m->node);
 }
 
-bool facts_set_members(const struct facts *f, struct service *s,
-		       struct sorted *list, uint64_t version)
+/* The list becomes what is known, which is left in it. */
+static void merge(const struct facts *f, struct service *s, struct sorted *list,
+		  uint64_t version, struct spare *spare)
 {
 	struct ours ours = { .f = f, .s = s };
 	bool counts = f->older && s->whole;
-	bool take = version >= s->members_version && keep_unread(s, list);
+	struct sorted was;
 
-	if (take && counts)
+	keep_unread(s, list, spare);
+	if (counts)
 		sorted_filter(list, is_ours, member_free, &ours);
-	if (take) {
-		keep_newer(s, list, counts, version);
-		take = keep_missing(f, s, list, counts);
-	}
-	if (take) {
-		sorted_clear(&s->members, member_free);
-		s->members = *list;
-		s->members_version = version;
-		s->known = true;
-		s->whole &= f->older;
-		*list = member_list();
-	}
+	keep_newer(s, list, counts, version);
+	keep_missing(f, s, list, counts, spare);
+	was = s->members;
+	s->members = *list;
+	*list = was;
+	s->members_version = version;
+	s->known = true;
+	s->whole &= f->older;
+}
+
+bool facts_set_members(const struct facts *f, struct service *s,
+		       struct sorted *list, uint64_t version)
+{
+	bool news = version >= s->members_version, take;
+	struct spare spare = { .v = member_list() };
+
+	take = news && spare_get(&spare, f, s, list);
+	if (take)
+		merge(f, s, list, version, &spare);
+	else if (news)
+		/* Nobody tells it again by himself. */
+		s->live = false;
+	sorted_clear(&spare.v, member_free);
 	sorted_clear(list, member_free);
 	return take;
 }

@@ -36,20 +36,30 @@ void *sorted_find(const struct sorted *s, const void *key)
 	return found ? s->v[i] : NULL;
 }
 
-bool sorted_add(struct sorted *s, void *elem)
+bool sorted_reserve(struct sorted *s, size_t n)
 {
 	size_t room = s->room ? s->room * 2 : 8;
-	bool found;
 	void **v;
+
+	if (s->n + n <= s->room)
+		return true;
+	if (room < s->n + n)
+		room = s->n + n;
+	v = realloc(s->v, room * sizeof(*v));
+	if (!v)
+		return false;
+	s->v = v;
+	s->room = room;
+	return true;
+}
+
+bool sorted_add(struct sorted *s, void *elem)
+{
+	bool found;
 	size_t i;
 
-	if (s->n == s->room) {
-		v = realloc(s->v, room * sizeof(*v));
-		if (!v)
-			return false;
-		s->v = v;
-		s->room = room;
-	}
+	if (!sorted_reserve(s, 1))
+		return false;
 	i = place(s, elem, &found);
 	memmove(&s->v[i + 1], &s->v[i], (s->n - i) * sizeof(*s->v));
 	s->v[i] = elem;

@@ -29,6 +29,9 @@ void *sorted_find(const struct sorted *s, const void *key);
 /* False without memory; nothing equal may be in it. */
 bool sorted_add(struct sorted *s, void *elem);
 
+/* The next @n additions have memory; false without. */
+bool sorted_reserve(struct sorted *s, size_t n);
+
 /* Takes the element equal to @key out and returns it, or NULL. */
 void *sorted_take(struct sorted *s, const void *key);
 
