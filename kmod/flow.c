@@ -526,9 +526,10 @@ void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client)
 /* RCU. */
 static bool left(const struct vnimesh_vni *vni, const struct vnimesh_tuple *t)
 {
+	u8 bit = t->family == AF_INET ? VNIMESH_TAKEN_IP4 : VNIMESH_TAKEN_IP6;
 	const union vnimesh_ip *ip = vnimesh_vni_ip(vni, t->family);
 
-	return !ip || !vnimesh_ip_equal(ip, &t->src);
+	return !ip || READ_ONCE(vni->taken) & bit || !vnimesh_ip_equal(ip, &t->src);
 }
 
 bool vnimesh_flow_client_left(const struct vnimesh_flow *flow)

@@ -252,6 +252,8 @@ struct vnimesh_node *vnimesh_node_alloc(u32 id)
 	node->id = id;
 	node->state = VNIMESH_STATE_UP;
 	INIT_LIST_HEAD(&node->vnis);
+	spin_lock_init(&node->gone_lock);
+	INIT_LIST_HEAD(&node->gone);
 	INIT_LIST_HEAD(&node->transit);
 	refcount_set(&node->refs, 1);
 	return node;

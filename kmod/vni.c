@@ -160,6 +160,40 @@ static bool other_ip(const struct vnimesh_addr_entry *old,
 		!vnimesh_ip_equal(&old->key.ip, &new->key.ip));
 }
 
+static bool same_ip(const struct vnimesh_addr_entry *old,
+		    const struct vnimesh_addr_entry *new)
+{
+	return old->key.family && new->key.family &&
+	       vnimesh_ip_equal(&old->key.ip, &new->key.ip);
+}
+
+/* Who is gone may have flows that are kept: not those to an address that now is
+ * another's. True if there may be some.
+ */
+static bool take_over(struct vnimesh_vni *vni,
+		      const struct vnimesh_vni_addrs *new)
+{
+	struct vnimesh_node *node = vni->node;
+	const struct vnimesh_vni_addrs *old;
+	struct vnimesh_vni *gone;
+	bool found = false;
+	u8 taken;
+
+	rcu_read_lock();
+	spin_lock_bh(&node->gone_lock);
+	list_for_each_entry(gone, &node->gone, gone_link) {
+		old = rcu_dereference(gone->addrs);
+		taken = gone->taken |
+			(same_ip(&old->e4, &new->e4) ? VNIMESH_TAKEN_IP4 : 0) |
+			(same_ip(&old->e6, &new->e6) ? VNIMESH_TAKEN_IP6 : 0);
+		found |= taken != gone->taken;
+		WRITE_ONCE(gone->taken, taken);
+	}
+	spin_unlock_bh(&node->gone_lock);
+	rcu_read_unlock();
+	return found;
+}
+
 /* These addresses and no others. */
 static int replace_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 			 const union vnimesh_ip *ip4,
@@ -179,11 +213,13 @@ static int replace_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 	moved = old && (other_ip(&old->e4, &new->e4) ||
 			other_ip(&old->e6, &new->e6));
 	err = publish(mesh, vni, new);
-	if (err)
+	if (err) {
 		kfree(new);
-	else if (moved)
+		return err;
+	}
+	if (take_over(vni, new) || moved)
 		vnimesh_liveness_moved(mesh);
-	return err;
+	return 0;
 }
 
 int vnimesh_vni_set_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
@@ -210,6 +246,9 @@ void vnimesh_vni_put(struct vnimesh_vni *vni)
 
 	if (!refcount_dec_and_test(&vni->refs))
 		return;
+	spin_lock_bh(&vni->node->gone_lock);
+	list_del(&vni->gone_link);
+	spin_unlock_bh(&vni->node->gone_lock);
 	addrs = rcu_dereference_protected(vni->addrs, 1);
 	if (addrs)
 		kfree_rcu(addrs, rcu);
@@ -236,6 +275,7 @@ struct vnimesh_vni *vnimesh_vni_add(struct vnimesh_mesh *mesh, u32 id,
 	vnimesh_share_init(&vni->share, vnimesh_flow_room(mesh));
 	INIT_LIST_HEAD(&vni->members);
 	INIT_LIST_HEAD(&vni->transit);
+	INIT_LIST_HEAD(&vni->gone_link);
 	INIT_LIST_HEAD(&vni->datagrams);
 	refcount_set(&vni->refs, 1);
 	refcount_inc(&node->refs);
@@ -277,6 +317,9 @@ void vnimesh_vni_unlink(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 	mesh->n_vnis--;
 	vni->node->n_vnis--;
 	list_del(&vni->node_link);
+	spin_lock_bh(&vni->node->gone_lock);
+	list_add(&vni->gone_link, &vni->node->gone);
+	spin_unlock_bh(&vni->node->gone_lock);
 	vnimesh_vni_put(vni);
 }
 

@@ -31,6 +31,10 @@ struct vnimesh_vni_addrs {
 	struct rcu_head rcu;
 };
 
+/* Bits of vni->taken. */
+#define VNIMESH_TAKEN_IP4	1
+#define VNIMESH_TAKEN_IP6	2
+
 struct vnimesh_vni {
 	struct net_device __rcu *dev;	/* local, and its device exists */
 	struct vnimesh_vni_addrs __rcu *addrs;	/* never NULL */
@@ -42,10 +46,12 @@ struct vnimesh_vni {
 	u8 state;		/* enum vnimesh_state, as configured; READ_ONCE */
 	bool dev_up;		/* local: device is there and up; READ_ONCE */
 	bool dead;		/* unlinked; READ_ONCE */
+	u8 taken;		/* ... and another has its address, VNIMESH_TAKEN_*; READ_ONCE */
 	u32 n_members;		/* rows that name it, under mesh->lock */
 	struct list_head members;	/* those rows, under mesh->lock */
 	struct list_head transit;	/* liveness.c */
 	struct list_head node_link;	/* in node->vnis, under mesh->lock */
+	struct list_head gone_link;	/* in node->gone */
 	atomic_t syns;		/* ... copies of SYNs that these keep */
 	atomic_t credit;	/* ... what it may still move, resteer.c */
 	u32 credit_stamp;	/* s, jiffies */

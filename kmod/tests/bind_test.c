@@ -74,7 +74,69 @@ static void bind_heir(struct kunit *test)
 	test_mesh_free(mesh);
 }
 
+static struct vnimesh_vni *remote_vni(struct kunit *test,
+				      struct vnimesh_mesh *mesh, u32 id)
+{
+	struct vnimesh_vni *vni;
+	union vnimesh_ip ip;
+
+	test_ip4(&ip, 0x0a4d020a);
+	mutex_lock(&mesh->lock);
+	vni = vnimesh_vni_add(mesh, id, xa_load(&mesh->nodes, 2), &ip, NULL);
+	mutex_unlock(&mesh->lock);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vni);
+	return vni;
+}
+
+/* A member is no more, and its VNI, but its flows are kept: until the address is
+ * another's.
+ */
+static void bind_taken(struct kunit *test)
+{
+	struct vnimesh_mesh *mesh = test_mesh(test, 16);
+	struct vnimesh_service *service;
+	struct vnimesh_packet pkt = {};
+	struct vnimesh_member *m;
+	struct vnimesh_flow *flow;
+	struct vnimesh_vni *vni, *client;
+
+	client = test_vni(test, mesh, 110, 0x0a4d010a);
+	test_node(test, mesh, 2, 0xc000020c, 0x0a4d0200, 24);
+	vni = remote_vni(test, mesh, 300);
+	service = vnimesh_service_alloc("db", NULL, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, service);
+	m = vnimesh_member_alloc(service, vni);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m);
+	pkt.tuple.family = AF_INET;
+	pkt.tuple.proto = IPPROTO_UDP;
+	test_ip4(&pkt.tuple.src, 0x0a4d020a);
+	test_ip4(&pkt.tuple.dst, 0x0a4d010a);
+
+	local_bh_disable();
+	rcu_read_lock();
+	flow = vnimesh_flow_open(mesh, client, m);
+	rcu_read_unlock();
+	local_bh_enable();
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, flow);
+	flow->link[VNIMESH_REVERSE].tuple = pkt.tuple;
+	mutex_lock(&mesh->lock);
+	vnimesh_vni_unlink(mesh, vni);
+	mutex_unlock(&mesh->lock);
+	rcu_read_lock();
+	KUNIT_EXPECT_FALSE(test, vnimesh_flow_member_left(flow));
+	rcu_read_unlock();
+	remote_vni(test, mesh, 301);
+	rcu_read_lock();
+	KUNIT_EXPECT_TRUE(test, vnimesh_flow_member_left(flow));
+	rcu_read_unlock();
+	vnimesh_flow_abandon(mesh, flow);
+	vnimesh_member_put(m);
+	vnimesh_service_put(service);
+	test_mesh_free(mesh);
+}
+
 static struct kunit_case bind_cases[] = {
+	KUNIT_CASE(bind_taken),
 	KUNIT_CASE(bind_ports),
 	KUNIT_CASE(bind_heir),
 	{}
