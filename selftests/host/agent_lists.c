@@ -168,6 +168,37 @@ static bool second(uint64_t seconds)
 	return nodes;
 }
 
+/* Only this host has "v", of which the backup does not know. */
+static void lay_own(bool served)
+{
+	lay();
+	f.index++;
+	set_service(SERVICE("v", 3, "random"));
+	set_members("v", "[" MEMBER(13, 3, 13, 90, 7, 3) "]");
+	facts_service(&f, "v")->used = true;
+	facts_service(&f, "v")->served = served;
+	begin("two", 0);
+	set_node(NODE(3, "192.0.2.3"), 12);
+	set_members("v", "[]");
+	end();
+}
+
+static void own_backup(void)
+{
+	lay_own(true);
+	ok(member("v", 13) && facts_service(&f, "v")->defined,
+	   "list: a member of this host stays, with its service");
+	second(12);
+	ok(!member("v", 13) && !facts_service(&f, "v")->defined,
+	   "list: ... no longer than others");
+	facts_free(&f);
+
+	lay_own(false);
+	ok(!member("v", 13) && !facts_service(&f, "v")->defined,
+	   "list: not if it serves no more, or never was taken");
+	facts_free(&f);
+}
+
 /* A coordinator on a backup: it does not know what came since. */
 static void test_backup(void)
 {
@@ -200,6 +231,8 @@ static void test_backup(void)
 	set_members("t", "[" MEMBER(5, 1, 5, 90, 6, 3) "]");
 	ok(!member("t", 9), "list: what it told itself, it takes away at once");
 	facts_free(&f);
+
+	own_backup();
 
 	lay();
 	tell_less("two", 0);

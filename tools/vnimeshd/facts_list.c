@@ -190,6 +190,13 @@ static void keep_unread(struct service *s, struct sorted *list,
 	sorted_filter(list, is_read, member_free, NULL);
 }
 
+/* Its owner says that it serves, which is what keeps it for a while. */
+static bool vouched(const struct facts *f, const struct service *s,
+		    const struct member *m)
+{
+	return m->node == f->self ? s->served : m->peer && !m->gone;
+}
+
 /* What the list has not, and stays. */
 static void keep_missing(const struct facts *f, struct service *s,
 			 struct sorted *list, bool ours, struct spare *spare)
@@ -203,8 +210,7 @@ static void keep_missing(const struct facts *f, struct service *s,
 		if (!old->node || old->unread)
 			continue;
 		if (sorted_find(list, &old->vni) ||
-		    (!ours && (old->told || old->node == f->self ||
-			       !old->peer || old->gone)))
+		    (!ours && (old->told || !vouched(f, s, old))))
 			continue;
 		old->missing = true;
 		/* Only its owner vouches for it. */
