@@ -301,7 +301,23 @@ check_is "also over a restart" '200 5434' "$status $(get /v1/services/database '
 ok PUT /v1/services/taken '{}'
 report 1 14 false '' '"services": [{"tag": "taken", "ports": [{"proto": "tcp", "port": 1}]}]'
 check_is "what an operator created is not an agent's" 0 "$(get /v1/services/taken '.service.ports | length')"
+rests=$(get /v1/services/taken .service.address4)
 ok DELETE /v1/services/taken
+# The address that an agent knows a tag by which the coordinator does not know.
+wish() {
+	report 1 "$1" false '' "\"services\": [{\"tag\": \"$2\", \"address4\": \"$3\"}]"
+	echo "$status $(get "/v1/services/$2" .service.address4)"
+}
+check_is "a new tag gets the address that its agent knows it by" '200 10.96.0.77' "$(wish 15 back 10.96.0.77)"
+n=15
+# Another's, one that rests, one that is nobody's to have, one that is not of this mesh.
+for addr in 10.96.0.77 "$rests" 10.96.0.0 10.200.0.1; do
+	n=$((n + 1))
+	got=$(wish $n back$n "$addr")
+	check "... but not $addr: $got" eval '[[ $got == "200 10.96."* && $got != "200 $addr" ]]'
+	ok DELETE /v1/services/back$n
+done
+ok DELETE /v1/services/back
 report 2 1 true "$(member database 513 1)"
 join host1 11 77
 check_is "a new life of the agent: its members are stale, and of no known version" 'true null null' "$(version)"

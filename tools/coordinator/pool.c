@@ -72,8 +72,8 @@ static struct resting *find_resting(struct pool *pool, const char *tag)
 	return NULL;
 }
 
-bool pool_take(struct pool *pool, const char *tag, struct ip_addr *addr,
-	       bool *was_resting)
+bool pool_take(struct pool *pool, const char *tag, const struct ip_addr *wish,
+	       struct ip_addr *addr, bool *was_resting)
 {
 	struct resting *r = find_resting(pool, tag);
 	uint32_t i;
@@ -84,6 +84,10 @@ bool pool_take(struct pool *pool, const char *tag, struct ip_addr *addr,
 		*addr = address(pool, r->n);
 		TAILQ_REMOVE(&pool->resting, r, list);
 		free(r);
+		return true;
+	}
+	if (wish->family && pool_claim(pool, wish)) {
+		*addr = *wish;
 		return true;
 	}
 

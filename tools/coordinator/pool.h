@@ -32,11 +32,12 @@ struct pool {
 void pool_init(struct pool *pool, const struct ip_prefix *prefix);
 void pool_free(struct pool *pool);
 
-/* Takes an address for @tag; false when none is left. *was_resting: the tag
- * had rested (the store's record of that is to be deleted).
+/* Takes an address for @tag, @wish (if any) unless somebody has it or it rests;
+ * false when none is left. *was_resting: the tag had rested (the store's record
+ * of that is to be deleted).
  */
-bool pool_take(struct pool *pool, const char *tag, struct ip_addr *addr,
-	       bool *was_resting);
+bool pool_take(struct pool *pool, const char *tag, const struct ip_addr *wish,
+	       struct ip_addr *addr, bool *was_resting);
 
 /* Undoes pool_take() when the store refused. */
 void pool_untake(struct pool *pool, const char *tag, const struct ip_addr *addr,

@@ -36,6 +36,7 @@ static void read_service(const struct report *rep, struct jobj *obj,
 
 	(void)rep;
 	jget_tag(obj, "tag", JREQ, def->tag);
+	jget_addr(obj, "address4", JOPT, AF_INET, &def->address4);
 	record_read_service(obj, def);
 }
 

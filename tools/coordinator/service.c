@@ -63,7 +63,8 @@ int service_plan_create(struct service_plan *plan, struct request *rq,
 		return problem(rq, 409, field,
 			       "%s: \"%s\" has the same IPv6 service address as \"%s\": choose another",
 			       field, def->tag, holder);
-	if (!pool_take(&reg->pool, def->tag, &address4, &was_resting))
+	if (!pool_take(&reg->pool, def->tag, &def->address4, &address4,
+		       &was_resting))
 		return problem(rq, 507, field,
 			       "%s: no IPv4 service address is left for \"%s\"",
 			       field, def->tag);

@@ -24,7 +24,8 @@ struct service_plan {
 
 void service_plan_init(struct service_plan *plan, struct registry *reg);
 
-/* Adds a new tag with addresses of its own, once however often it is named.
+/* Adds a new tag with addresses of its own, once however often it is named; it
+ * had @def's address4 before, if there is one, and gets that if it is free.
  * 0, or the status of a problem in @rq about the "tag" of @item, the path of
  * the object that asks for it ("": the request itself).
  */

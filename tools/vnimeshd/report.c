@@ -34,8 +34,10 @@ static void arm(struct report *r)
 		source_timer_stop(r->timer);
 }
 
-static json_t *pack_definition(const struct service_conf *c)
+static json_t *pack_definition(const struct facts *f,
+			       const struct service_conf *c)
 {
+	const struct service *s = facts_service(f, c->tag);
 	struct definition def = {
 		.policy = c->policy,
 		.on_down = c->on_down,
@@ -44,6 +46,11 @@ static json_t *pack_definition(const struct service_conf *c)
 		.ports = c->ports,
 	};
 
+	/* A coordinator that does not know the tag (any more) is to give it the
+	 * address that all others have.
+	 */
+	if (s && s->defined)
+		def.address4 = s->def.address4;
 	return wire_pack_service(c->tag, &def);
 }
 
@@ -77,7 +84,8 @@ static void pack_members(struct local *l, bool full, json_t *members,
 		json_array_append_new(members, item);
 		if (strcmp(last, o->conf.tag))
 			json_array_append_new(services,
-					      pack_definition(&first->conf));
+					      pack_definition(&l->m->facts,
+							      &first->conf));
 		last = o->conf.tag;
 	}
 }
