@@ -196,6 +196,14 @@ static const char *op_text(enum row_op op)
 	return op == ROW_DEL ? "delete" : "write";
 }
 
+static void moved(struct batch *b, const char *tag)
+{
+	struct service *s = facts_service(&b->m->facts, tag);
+
+	if (s)
+		s->moved = true;
+}
+
 static enum row_fate judge(struct batch *b, const struct batch_item *it,
 			   const struct vnm_error *e)
 {
@@ -233,6 +241,10 @@ static enum row_fate judge(struct batch *b, const struct batch_item *it,
 			 key->tag[0] ? " " : "", key->id, text);
 		return ROW_FOREIGN;
 	}
+	/* Another one of the same tag: the former has to go first. */
+	if (key->object == VNIMESH_OBJECT_SERVICE &&
+	    strstr(e->msg, "fixed for life"))
+		moved(b, key->tag);
 	/* One line a batch, another row's each time. */
 	quiet = b->failed++ || it->row->told || e->err == -ENODEV;
 	log_line(quiet ? LOG_DEBUG : LOG_WARNING,

@@ -84,7 +84,7 @@ static bool complete(const struct service *s)
 
 static bool in_kernel(const struct service *s)
 {
-	return s->used && s->defined && complete(s);
+	return s->used && s->defined && complete(s) && !s->moved;
 }
 
 static void surplus(struct row *row, void *data)
@@ -228,7 +228,7 @@ static void sync_service(struct table *t, struct service *s)
  */
 static bool touched(const struct table *t, const struct service *s)
 {
-	return s->dirty && (in_kernel(s) || !s->used ||
+	return s->dirty && (in_kernel(s) || !s->used || s->moved ||
 			    (!s->defined && t->m->synced));
 }
 
@@ -338,22 +338,33 @@ static bool all_known(const struct facts *f)
 	return true;
 }
 
-static void clean(struct table *t)
+/* True: something was taken out, as its address is another now, and is to come
+ * back with that. Not at once: the news of its end, which are on their way, would
+ * be taken for somebody else's doing.
+ */
+static bool clean(struct table *t)
 {
 	struct facts *f = &t->m->facts;
+	bool again = false;
+	struct service *s;
 	size_t i;
 
 	t->nodes = false;
 	t->vnis = false;
 	t->full = false;
-	for (i = 0; i < f->services.n; i++)
-		((struct service *)f->services.v[i])->dirty = false;
+	for (i = 0; i < f->services.n; i++) {
+		s = f->services.v[i];
+		s->dirty = s->dirty && s->moved;
+		s->moved &= !s->dirty;
+		again |= s->dirty;
+	}
+	return again;
 }
 
 void table_sync(struct table *t)
 {
 	bool full = t->full;
-	bool sweep;
+	bool again, sweep;
 
 	if (!t->m->running)
 		return;
@@ -371,7 +382,8 @@ void table_sync(struct table *t)
 		drop_unnamed(t);
 	sweep = full && all_known(&t->m->facts) && t->m->local->known &&
 		local_settled(t->m->local);
-	clean(t);
+	again = clean(t);
+	t->retry |= again;
 	if (!batch_send(&t->batch, sweep))
 		t->retry = true;
 	else
