@@ -3,9 +3,10 @@
 # vm: -m 1024 -t 900
 # uml: -m 768
 #
-# The mesh without its coordinator: killed, restarted, frozen for five leases.
-# No member is lost, flows go on, identities and addresses are kept, and what
-# was acknowledged is there after a kill -9.
+# The mesh without its coordinator: killed, restarted, frozen for five leases,
+# and back with a store of an earlier time. No member is lost, flows go on,
+# identities and addresses are kept, and what was acknowledged is there after a
+# kill -9.
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/mesh.sh"
@@ -115,5 +116,92 @@ done
 check "all agents are back" waitfor 20 eval 'mesh_is_up echo srv2 && mesh_is_up echo srv3 && mesh_is_up any srv3'
 check "no flow was lost in all this" held_go_on
 check "no row was removed in all this" mesh_nothing_deleted
+
+# --- an old backup -----------------------------------------------------------------
+
+# What came after it was made only those know who go on: a member on a host that the
+# backup has, and all of a host that it has not.
+db=$work/coord/state.db
+check "a backup is made" sqlite3 "$db" ".backup $work/backup.db"
+before=$(mesh_api GET /v1/services/echo)
+check "then a fourth host comes" eval 'mesh_host 4 && mesh_host_start host4'
+check "... and containers" mesh_containers host2:srv5 host4:srv4 host3:client3
+mesh_echo srv4 7000
+mesh_echo srv5 7000
+mesh_serve young srv5 tcp/7000 tcp
+mesh_serve youngest srv4 tcp/7000 tcp
+mesh_serve echo srv4 "tcp/7000 udp/7000" tcp
+mesh_serve echo srv2 "tcp/7000 udp/7000" tcp '"weight": 77'
+mesh_unserve any srv3
+newer() {
+	mesh_is_up young srv5 && mesh_is_up youngest srv4 && mesh_is_up echo srv4 &&
+		mesh_registered_is echo srv2 weight 77 && ! mesh_registered any srv3
+}
+check "members come and go, one changes" eval 'mesh_hup host2 host3 host4 && waitfor 15 newer'
+check "... and a policy" mesh_api PUT /v1/services/echo '{ "policy": "random" }'
+at=("$(mesh_address young)" "$(mesh_address youngest)")
+use_young() {
+	local from addr
+	for from in client client3; do
+		for addr in "${at[@]}"; do
+			mesh_probe $from connect -l -t $((3000 * VNIMESH_SLOW)) "$addr" 7000 || return
+		done
+	done
+}
+check "... all of it is used" waitfor 15 use_young
+mesh_hold young client "${at[0]}" 7000
+mesh_hold youngest client3 "${at[1]}" 7000
+all_go_on() { held_go_on && mesh_hold_goes_on young youngest; }
+check "... by open flows, too" all_go_on
+mesh_watch_anew
+mesh_spawn watch-host4 host4 vnimesh -j monitor config
+exact() {
+	local host
+	for host in "${mesh_hosts[@]}"; do
+		waitfor 10 mesh_exact "$host" || return
+	done
+}
+check "... the tables are exact" exact
+
+# Those that know of it are not heard before a user has seen that it is missing: a
+# lease is long enough for that.
+put_back() {
+	mesh_kill coord TERM && rm -f "$db"-wal "$db"-shm && cp "$work/backup.db" "$db" &&
+		sed -i "s/\"lease_ms\": [0-9]*/\"lease_ms\": 30000/" "$work/coord/config.json" &&
+		in_ns coord nft -f - <<-NFT || return
+			table ip cut {
+				chain in {
+					type filter hook input priority 0
+					ip saddr { 192.0.2.12, 192.0.2.14 } tcp dport 7900 reject with tcp reset
+				}
+			}
+		NFT
+	mesh_coordinator_start
+	waitfor 10 mesh_coordinator_ready
+}
+# What went comes back for a moment, as the backup has it.
+stays_on() {
+	check "... open flows go on" all_go_on
+	check "... new ones come about" use_young
+	check "... no row was removed, on no host" mesh_nothing_deleted '"tag":"any"'
+}
+check "the coordinator begins from the backup" put_back
+check_fails "... which has nothing of it" mesh_registered young srv5
+check "... a user notices" waitfor 20 grep -q "does not know 3 members whose hosts are there" "$work/log/host1"
+stays_on
+check "the agents of those hosts reach it" in_ns coord nft delete table ip cut
+check "... what they have is registered again, and what went is not" waitfor 20 newer
+check "... the policy is that of the backup" eval \
+	'[ "$(jq .service.policy <<<"$before")" = "$(mesh_api GET /v1/services/echo | jq .service.policy)" ]'
+check "... the tables are exact, on all hosts" exact
+stays_on
+
+# As one that was deleted and made anew while nobody looked.
+mesh_kill coord TERM
+sqlite3 "$db" "UPDATE records SET value = json_set(value, '\$.address4', '10.96.0.99') WHERE key = 'service/young'"
+mesh_coordinator_start
+check "a service has another address: so it has in all kernels" eval 'waitfor 10 mesh_coordinator_ready && exact'
+at[0]=10.96.0.99
+check "... where it is used" use_young
 check "every daemon runs" mesh_all_run
 [ "$tap_failed" = 0 ] || mesh_logs 25
