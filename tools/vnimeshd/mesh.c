@@ -21,6 +21,7 @@
 #include "peer.h"
 #include "renew.h"
 #include "report.h"
+#include "sequence.h"
 #include "state.h"
 #include "table.h"
 #include "vantage.h"
@@ -162,12 +163,15 @@ static void on_missing(void *data, const char *tag)
 	state_changed(m->state, true);
 }
 
-/* Who was to register these members again has had the time. */
+/* Who was to register these members again has had the time: a lease, and an agent
+ * that found no coordinator for a while comes back later than others did.
+ */
 static void end_missing(struct mesh *m, uint64_t now_us)
 {
-	if (facts_missing(&m->facts, m->away,
-			  m->lease_ms * LOOP_USEC_PER_MSEC, now_us, on_missing,
-			  m))
+	uint64_t ms = m->lease_ms + SEQUENCE_BACKOFF_MAX_MS + REPORT_TIMEOUT_MS;
+
+	if (facts_missing(&m->facts, m->away, ms * LOOP_USEC_PER_MSEC, now_us,
+			  on_missing, m))
 		table_dirty_nodes(m->table);
 }
 
