@@ -192,8 +192,8 @@ all = [stream(i) for i in range(1024)]
 print(len([1 for s in all if first(s) == 'HTTP/1.1 200 OK']))
 new = stream(1024)
 print(first(new))
-rest = b''
-while not rest.endswith(b'0\r\n\r\n') and (data := all[0].recv(65536)): rest += data
+rest, end = b'', time.time() + 60
+while not rest.endswith(b'0\r\n\r\n') and time.time() < end and (data := all[0].recv(65536)): rest += data
 print(rest.endswith(b'0\r\n\r\n'))
 print(first(stream(0)))
 print(len(ask('GET', '/v1/services/a')['members']))

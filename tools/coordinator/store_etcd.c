@@ -152,7 +152,7 @@ static void on_read(void *data, json_t *answer, bool unknown, const char *error)
 	end_reading(r, error ? -EIO : 0);
 }
 
-static int stops(struct store *store)
+static int reads_no_more(struct store *store)
 {
 	snprintf(store->error, sizeof(store->error), "the coordinator stops");
 	return -EIO;
@@ -168,7 +168,7 @@ static void etcd_read(struct store *store, const char *prefix,
 	struct reading *r;
 
 	if (st->given_up) {
-		done(data, stops(store));
+		done(data, reads_no_more(store));
 		return;
 	}
 	r = mem_zero(1, sizeof(*r));
@@ -435,7 +435,7 @@ static void etcd_give_up(struct store *store)
 	st->given_up = true;
 	while ((r = TAILQ_FIRST(&st->readings))) {
 		etcd_cancel(&r->call);
-		end_reading(r, stops(store));
+		end_reading(r, reads_no_more(store));
 	}
 	if (!st->commit)
 		return;
