@@ -7,8 +7,9 @@
 #   make install         module and tools (DESTDIR, PREFIX)
 #   make sim             the simulation of the choice, and its table
 #   make check, demo     all tests, a demonstration; both in a virtual machine
-#   make check-kernels   those that depend on the kernel, on 6.12 and Debian's newest
-#   make check-debug     all tests on a kernel with KASAN, lockdep, failing memory, ...
+#   make check-kernels   those that depend on the kernel, on 6.1, 6.12 and Debian's newest
+#   make check-debug     all tests on a kernel with KASAN, lockdep, failing memory, ...,
+#                        then those of the module on one for several processors
 #   make check-static    W=1 of gcc and clang, sparse, coccicheck, checkpatch, shellcheck
 #   make soak            100,000 flows of a member that dies, 10,000 past one that
 #                        fails; a million hostile datagrams to an agent; ten deaths
@@ -71,7 +72,7 @@ check demo:
 	selftests/$@
 
 check-kernels:
-	selftests/check -k 6.12 -k newest
+	selftests/check -k 6.1 -k 6.12 -k newest
 
 soak:
 	selftests/vm/build
