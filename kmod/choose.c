@@ -263,8 +263,8 @@ static void prepare(struct vnimesh_select *s, const struct source *source,
 	start(&s->all, source);
 	s->agg = &count->agg;
 	s->view = &count->agg.view;
-	if (count->by && source->args->client &&
-	    count->by == source->args->client->id)
+	if (!source->args->client ||
+	    (count->by && count->by == source->args->client->id))
 		s->view = &count->own;
 	s->order = count->n ? count->order : NULL;
 	if (s->all.policy != VNIMESH_POLICY_MAGLEV)
@@ -297,6 +297,7 @@ struct vnimesh_member *vnimesh_choose(struct vnimesh_mesh *mesh,
 {
 	static const struct vnimesh_count nothing = {
 		.agg.view.kind = VNIMESH_LATENCY_CONNECT,
+		.own.kind = VNIMESH_LATENCY_CONNECT,
 	};
 	const struct vnimesh_count *count;
 	struct vnimesh_select s;
