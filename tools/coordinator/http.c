@@ -540,6 +540,18 @@ static void on_tick(void *data, uint64_t now_us)
 		pump(http);
 }
 
+/* A refusal now spares the client from sending a large body, if it waits for a word
+ * or there is too much of it. Who sends it at once would lose the answer with the
+ * connection: that is closed while there is something unread.
+ */
+static bool answers_now(const struct request *rq)
+{
+	size_t len = body_announced(rq);
+
+	return rq->status == 413 || len > BODY_DRAIN_MAX ||
+	       (len > BODY_SMALL && http_header(rq, MHD_HTTP_HEADER_EXPECT));
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 				  const char *url, const char *method,
 				  const char *version, const char *data,
@@ -560,10 +572,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 		http->requests++;
 		http->open++;
 		rq->status = check_head(rq, url, method);
-		/* An answer now spares the client from sending it all. */
-		return rq->status == 413 ||
-		       (rq->status && body_announced(rq) > BODY_SMALL) ?
-		       reply(rq) : MHD_YES;
+		return rq->status && answers_now(rq) ? reply(rq) : MHD_YES;
 	}
 	if (*len) {
 		bool more = body_take(http->bodies, rq, data, *len);
