@@ -25,6 +25,7 @@
 #                          two namespaces, that must arrive whole
 #   arriving NAME BYTES ADDR  transfer c110 c210; vni210 sees packets above BYTES
 #   large NAME BYTES GOT   the largest packet of TCP is above BYTES
+#   checks_itself          does the kernel?
 #   segments NAME NS ADDR [-1]  64 KB from c110 in one call, as 46 datagrams; sets REPLY
 #                          to the reads it took
 #   offloads on|off HOST...  of the underlay's devices
@@ -266,8 +267,11 @@ arriving() {
 	large "... a large packet" "$least" "${largest:-0}"
 }
 
+# A kernel that checks itself: twenty times as slow as another one, or more.
+checks_itself() { [ -e /sys/kernel/debug/kmemleak ]; }
+
 large() {
-	if [ "$VNIMESH_SLOW" -gt 12 ]; then
+	if [ "$3" -le "$2" ] && checks_itself; then
 		tap_skip "$1 ($3 bytes)" "at this machine's pace TCP sends small ones"
 	else
 		check "$1: $3 bytes" [ "$3" -gt "$2" ]
