@@ -398,13 +398,14 @@ def status():
 	c = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
 	c.request('GET', '/v1/status')
 	return json.loads(c.getresponse().read())
-# The answer to the head of a large one.
-def another(address):
+# The answer to a large one, or to its head.
+def another(address, body=None):
 	c = http.client.HTTPConnection('127.0.0.1', port, timeout=60, source_address=(address, 0))
 	c.putrequest('POST', '/v1/nodes/web/report')
 	c.putheader('Content-Type', 'application/json')
 	c.putheader('Content-Length', str(1 << 20))
-	c.endheaders()
+	if not body: c.putheader('Expect', '100-continue')
+	c.endheaders(body)
 	r = c.getresponse()
 	return r.status, r.headers['Retry-After'], json.loads(r.read())['detail'].split(' are ')[0]
 def settled():
@@ -420,7 +421,7 @@ for s in there:
 	try: s.sendall(b' ' * (size - 1))
 	except OSError: pass
 full = settled()
-print(*another('127.0.0.2'))
+print(*another('127.0.0.2', b' ' * (1 << 20)))
 print('full' if most - size < full <= most else full)
 print(*another('127.0.0.1'))
 c = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
