@@ -162,7 +162,11 @@ for module in fou l2tp_netlink; do
 		defer modprobe -r "$module"
 	fi
 done
-check "... while other families of generic netlink register ($others)" [ "$others" -ge 1 ]
+if [ $others = 0 ] && checks_itself; then
+	tap_skip "... while other families of generic netlink register" "all of them are built in"
+else
+	check "... while other families of generic netlink register ($others)" [ "$others" -ge 1 ]
+fi
 check "... and answer" bash -c 'ip fou show || ip macsec show || ip l2tp show tunnel'
 check_match "... as does this one" "web" vnimesh -n h1 service show
 modprobe -r fou 2>/dev/null
