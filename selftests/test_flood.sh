@@ -82,7 +82,10 @@ flood() {
 	check "... its established one goes on" goes_on held 8
 	check "... and that of the container itself" goes_on own 9
 	check "... the table kept its bound ($most of $table)" [ "$most" -le $table ]
-	check "... half of it stayed free for others" [ "$most" -le $((table / 2 + 64)) ]
+	# A VNI may have half of what others leave: their flows, one for each try,
+	# count once, and half of that is not the flooder's.
+	check "... half of it stayed free for others" \
+		[ "$most" -le $(((table + tries) / 2 + 64)) ]
 	# 1.25 tables, as removed flows live on for a moment, and their share of
 	# what the stack has in flight.
 	diag "$name: $((used - before)) KiB more of kernel memory at most"
