@@ -400,6 +400,7 @@ void vnimesh_node_unlink(struct vnimesh_mesh *mesh, struct vnimesh_node *node)
 		drop_underlay(mesh, &endpoint->addr);
 	xa_erase(&mesh->nodes, node->id);
 	mesh->n_nodes--;
+	vnimesh_vni_leave_node(mesh, node);
 	vnimesh_node_put(node);
 }
 

@@ -167,31 +167,76 @@ static bool same_ip(const struct vnimesh_addr_entry *old,
 	       vnimesh_ip_equal(&old->key.ip, &new->key.ip);
 }
 
+/* RCU, ->gone_lock. Flows of @gone to what is @heir's now end. True if that is new. */
+static bool mark_taken(struct vnimesh_vni *gone,
+		       const struct vnimesh_vni_addrs *heir)
+{
+	const struct vnimesh_vni_addrs *old = rcu_dereference(gone->addrs);
+	u8 taken = gone->taken |
+		   (same_ip(&old->e4, &heir->e4) ? VNIMESH_TAKEN_IP4 : 0) |
+		   (same_ip(&old->e6, &heir->e6) ? VNIMESH_TAKEN_IP6 : 0);
+	bool more = taken != gone->taken;
+
+	WRITE_ONCE(gone->taken, taken);
+	return more;
+}
+
 /* Who is gone may have flows that are kept: not those to an address that now is
- * another's. True if there may be some.
+ * another's. It is its own again if it comes back. True if there may be some.
  */
 static bool take_over(struct vnimesh_vni *vni,
 		      const struct vnimesh_vni_addrs *new)
 {
 	struct vnimesh_node *node = vni->node;
-	const struct vnimesh_vni_addrs *old;
 	struct vnimesh_vni *gone;
 	bool found = false;
-	u8 taken;
 
 	rcu_read_lock();
 	spin_lock_bh(&node->gone_lock);
-	list_for_each_entry(gone, &node->gone, gone_link) {
-		old = rcu_dereference(gone->addrs);
-		taken = gone->taken |
-			(same_ip(&old->e4, &new->e4) ? VNIMESH_TAKEN_IP4 : 0) |
-			(same_ip(&old->e6, &new->e6) ? VNIMESH_TAKEN_IP6 : 0);
-		found |= taken != gone->taken;
-		WRITE_ONCE(gone->taken, taken);
-	}
+	list_for_each_entry(gone, &node->gone, gone_link)
+		if (gone->id != vni->id)
+			found |= mark_taken(gone, new);
 	spin_unlock_bh(&node->gone_lock);
 	rcu_read_unlock();
 	return found;
+}
+
+/* @vni goes, and its address may be another's already: who writes tables makes
+ * before he breaks. An address of this host is one VNI's at a time, and who has no
+ * flows and no members that may get some need not be looked at.
+ */
+static bool leave_to_others(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
+{
+	struct vnimesh_node *node = vni->node;
+	struct vnimesh_vni *other;
+	bool found = false;
+
+	rcu_read_lock();
+	spin_lock_bh(&node->gone_lock);
+	list_add(&vni->gone_link, &node->gone);
+	if (!node->self && refcount_read(&vni->refs) > 1)
+		list_for_each_entry(other, &node->vnis, node_link)
+			found |= mark_taken(vni, addrs_of(mesh, other));
+	spin_unlock_bh(&node->gone_lock);
+	rcu_read_unlock();
+	return found;
+}
+
+void vnimesh_vni_leave_node(struct vnimesh_mesh *mesh,
+			    struct vnimesh_node *node)
+{
+	struct vnimesh_vni *gone;
+	bool found = false;
+
+	lockdep_assert_held(&mesh->lock);
+	spin_lock_bh(&node->gone_lock);
+	list_for_each_entry(gone, &node->gone, gone_link) {
+		WRITE_ONCE(gone->taken, VNIMESH_TAKEN_IP4 | VNIMESH_TAKEN_IP6);
+		found = true;
+	}
+	spin_unlock_bh(&node->gone_lock);
+	if (found)
+		vnimesh_liveness_moved(mesh);
 }
 
 /* These addresses and no others. */
@@ -317,9 +362,8 @@ void vnimesh_vni_unlink(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 	mesh->n_vnis--;
 	vni->node->n_vnis--;
 	list_del(&vni->node_link);
-	spin_lock_bh(&vni->node->gone_lock);
-	list_add(&vni->gone_link, &vni->node->gone);
-	spin_unlock_bh(&vni->node->gone_lock);
+	if (leave_to_others(mesh, vni))
+		vnimesh_liveness_moved(mesh);
 	vnimesh_vni_put(vni);
 }
 

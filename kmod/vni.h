@@ -128,5 +128,10 @@ int vnimesh_vni_set_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 			  const union vnimesh_ip *ip6);
 /* It has no device and no member. Drops the reference of the table. */
 void vnimesh_vni_unlink(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni);
+/* @node goes, after its VNIs: nothing reaches them there any more, and flows that are
+ * kept to them end. mesh->lock.
+ */
+void vnimesh_vni_leave_node(struct vnimesh_mesh *mesh,
+			    struct vnimesh_node *node);
 
 #endif /* _VNIMESH_VNI_H */

@@ -88,55 +88,130 @@ static struct vnimesh_vni *remote_vni(struct kunit *test,
 	return vni;
 }
 
+/* A flow from 110 to a member, VNI 300 of node 2. */
+struct bind_kept {
+	struct vnimesh_mesh *mesh;
+	struct vnimesh_service *service;
+	struct vnimesh_member *m;
+	struct vnimesh_flow *flow;
+	struct vnimesh_vni *vni;
+};
+
+static void kept_begin(struct kunit *test, struct bind_kept *k)
+{
+	struct vnimesh_tuple *reverse;
+	struct vnimesh_vni *client;
+
+	k->mesh = test_mesh(test, 16);
+	client = test_vni(test, k->mesh, 110, 0x0a4d010a);
+	test_node(test, k->mesh, 2, 0xc000020c, 0x0a4d0200, 24);
+	k->vni = remote_vni(test, k->mesh, 300);
+	k->service = vnimesh_service_alloc("db", NULL, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, k->service);
+	k->m = vnimesh_member_alloc(k->service, k->vni);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, k->m);
+	local_bh_disable();
+	rcu_read_lock();
+	k->flow = vnimesh_flow_open(k->mesh, client, k->m);
+	rcu_read_unlock();
+	local_bh_enable();
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, k->flow);
+	reverse = &k->flow->link[VNIMESH_REVERSE].tuple;
+	reverse->family = AF_INET;
+	reverse->proto = IPPROTO_UDP;
+	test_ip4(&reverse->src, 0x0a4d020a);
+	test_ip4(&reverse->dst, 0x0a4d010a);
+}
+
+static void kept_end(struct bind_kept *k)
+{
+	vnimesh_flow_abandon(k->mesh, k->flow);
+	vnimesh_member_put(k->m);
+	vnimesh_service_put(k->service);
+	test_mesh_free(k->mesh);
+}
+
+static void unlink_vni(struct bind_kept *k, struct vnimesh_vni *vni)
+{
+	mutex_lock(&k->mesh->lock);
+	vnimesh_vni_unlink(k->mesh, vni);
+	mutex_unlock(&k->mesh->lock);
+}
+
+static bool kept_left(struct bind_kept *k)
+{
+	bool yes;
+
+	rcu_read_lock();
+	yes = vnimesh_flow_member_left(k->flow);
+	rcu_read_unlock();
+	return yes;
+}
+
 /* A member is no more, and its VNI, but its flows are kept: until the address is
  * another's.
  */
 static void bind_taken(struct kunit *test)
 {
-	struct vnimesh_mesh *mesh = test_mesh(test, 16);
-	struct vnimesh_service *service;
-	struct vnimesh_packet pkt = {};
-	struct vnimesh_member *m;
-	struct vnimesh_flow *flow;
-	struct vnimesh_vni *vni, *client;
+	struct bind_kept k;
 
-	client = test_vni(test, mesh, 110, 0x0a4d010a);
-	test_node(test, mesh, 2, 0xc000020c, 0x0a4d0200, 24);
-	vni = remote_vni(test, mesh, 300);
-	service = vnimesh_service_alloc("db", NULL, NULL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, service);
-	m = vnimesh_member_alloc(service, vni);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m);
-	pkt.tuple.family = AF_INET;
-	pkt.tuple.proto = IPPROTO_UDP;
-	test_ip4(&pkt.tuple.src, 0x0a4d020a);
-	test_ip4(&pkt.tuple.dst, 0x0a4d010a);
+	kept_begin(test, &k);
+	unlink_vni(&k, k.vni);
+	KUNIT_EXPECT_FALSE(test, kept_left(&k));
+	remote_vni(test, k.mesh, 301);
+	KUNIT_EXPECT_TRUE(test, kept_left(&k));
+	kept_end(&k);
+}
 
-	local_bh_disable();
-	rcu_read_lock();
-	flow = vnimesh_flow_open(mesh, client, m);
-	rcu_read_unlock();
-	local_bh_enable();
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, flow);
-	flow->link[VNIMESH_REVERSE].tuple = pkt.tuple;
-	mutex_lock(&mesh->lock);
-	vnimesh_vni_unlink(mesh, vni);
-	mutex_unlock(&mesh->lock);
-	rcu_read_lock();
-	KUNIT_EXPECT_FALSE(test, vnimesh_flow_member_left(flow));
-	rcu_read_unlock();
-	remote_vni(test, mesh, 301);
-	rcu_read_lock();
-	KUNIT_EXPECT_TRUE(test, vnimesh_flow_member_left(flow));
-	rcu_read_unlock();
-	vnimesh_flow_abandon(mesh, flow);
-	vnimesh_member_put(m);
-	vnimesh_service_put(service);
-	test_mesh_free(mesh);
+/* As an agent has it that learns of both at once: the new one first. */
+static void bind_taken_before(struct kunit *test)
+{
+	struct bind_kept k;
+
+	kept_begin(test, &k);
+	remote_vni(test, k.mesh, 301);
+	KUNIT_EXPECT_FALSE(test, kept_left(&k));
+	unlink_vni(&k, k.vni);
+	KUNIT_EXPECT_TRUE(test, kept_left(&k));
+	kept_end(&k);
+}
+
+/* The same one, which was deregistered for a moment. */
+static void bind_back(struct kunit *test)
+{
+	struct vnimesh_vni *again;
+	struct bind_kept k;
+
+	kept_begin(test, &k);
+	unlink_vni(&k, k.vni);
+	again = remote_vni(test, k.mesh, 300);
+	KUNIT_EXPECT_FALSE(test, kept_left(&k));
+	unlink_vni(&k, again);
+	KUNIT_EXPECT_FALSE(test, kept_left(&k));
+	remote_vni(test, k.mesh, 301);
+	KUNIT_EXPECT_TRUE(test, kept_left(&k));
+	kept_end(&k);
+}
+
+/* Nothing can be sent there any more. */
+static void bind_node_gone(struct kunit *test)
+{
+	struct bind_kept k;
+
+	kept_begin(test, &k);
+	unlink_vni(&k, k.vni);
+	mutex_lock(&k.mesh->lock);
+	vnimesh_node_unlink(k.mesh, xa_load(&k.mesh->nodes, 2));
+	mutex_unlock(&k.mesh->lock);
+	KUNIT_EXPECT_TRUE(test, kept_left(&k));
+	kept_end(&k);
 }
 
 static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(bind_taken),
+	KUNIT_CASE(bind_taken_before),
+	KUNIT_CASE(bind_back),
+	KUNIT_CASE(bind_node_gone),
 	KUNIT_CASE(bind_ports),
 	KUNIT_CASE(bind_heir),
 	{}
