@@ -72,7 +72,7 @@ void vnimesh_choose_snapshot(struct vnimesh_mesh *mesh,
 			     const struct vnimesh_member *member,
 			     struct vnimesh_candidate *c)
 {
-	u32 by = args->client ? args->client->id : args->by;
+	u64 by = args->client ? args->client->id : args->by;
 	const struct vnimesh_vni *vni = member->vni;
 	u32 now = vnimesh_tick();
 
@@ -133,7 +133,7 @@ static bool current_count(struct vnimesh_mesh *mesh,
 
 	return count->liveness == vnimesh_liveness(mesh) &&
 	       count->changed == (u32)atomic_read(&service->changed) &&
-	       time_before(jiffies, count->stamp + most);
+	       jiffies - count->stamp < most;
 }
 
 static const struct vnimesh_figure *figure_of(const struct vnimesh_member *m,
@@ -233,7 +233,7 @@ static const struct vnimesh_count *counted(const struct source *source)
 	if (count) {
 		if (current_count(source->mesh, service, count) ||
 		    (source->set->n > VNIMESH_SCAN_MAX &&
-		     time_before(jiffies, count->stamp + COUNT_LEAST)))
+		     jiffies - count->stamp < COUNT_LEAST))
 			return count;
 	}
 	if (test_and_set_bit_lock(bit, &service->counting))

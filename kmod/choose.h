@@ -15,7 +15,7 @@
 struct vnimesh_choose_args {
 	const struct vnimesh_service *service;
 	const struct vnimesh_vni *client;	/* local; NULL: nobody's own view */
-	u32 by;			/* ... then as vnimesh_figure_of() has it */
+	u64 by;			/* ... then as vnimesh_figure_of() has it */
 	const struct vnimesh_member *avoid[2];	/* not these, or NULL */
 	const struct vnimesh_tuple *tuple;	/* as the client sends */
 	u64 seed;

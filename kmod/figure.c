@@ -47,7 +47,7 @@ void vnimesh_figure_observe(struct vnimesh_figure *figure, u32 by, u32 us,
 		set_rest(figure, high, stamp);
 }
 
-u32 vnimesh_figure_of(const struct vnimesh_figure *figure, u32 by, u32 now,
+u32 vnimesh_figure_of(const struct vnimesh_figure *figure, u64 by, u32 now,
 		      u32 *age)
 {
 	bool own = !by || READ_ONCE(figure->by) == by;

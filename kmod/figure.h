@@ -11,7 +11,6 @@
 #ifndef _VNIMESH_FIGURE_H
 #define _VNIMESH_FIGURE_H
 
-#include <linux/limits.h>
 #include <linux/types.h>
 
 struct vnimesh_figure {		/* all READ_ONCE */
@@ -25,12 +24,12 @@ struct vnimesh_figure {		/* all READ_ONCE */
 /* Any context. */
 void vnimesh_figure_observe(struct vnimesh_figure *figure, u32 by, u32 us,
 			    u32 now);
-/* For who measured none of it. */
-#define VNIMESH_FIGURE_REST	U32_MAX
+/* For who measured none of it: no VNI has that id. */
+#define VNIMESH_FIGURE_REST	(1ULL << 32)
 /* Any context. us as it was *@age ms ago, for the VNI @by, 0: for who measured it; or
  * 0, none.
  */
-u32 vnimesh_figure_of(const struct vnimesh_figure *figure, u32 by, u32 now,
+u32 vnimesh_figure_of(const struct vnimesh_figure *figure, u64 by, u32 now,
 		      u32 *age);
 
 #endif /* _VNIMESH_FIGURE_H */

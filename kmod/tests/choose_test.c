@@ -120,9 +120,52 @@ static void choose_floor(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, to_near(f, f->neighbour), 64);
 }
 
+/* Who asks for nobody sees all figures, and compares those of one kind. */
+static void choose_nobody(struct kunit *test)
+{
+	struct choose_fixture *f = test->priv;
+
+	KUNIT_EXPECT_EQ(test, to_near(f, NULL), 64);
+	measured(&f->near->response, f->client, 500000);
+	measured(&f->far->response, f->client, 70000);
+	KUNIT_EXPECT_EQ(test, to_near(f, NULL), 0);
+}
+
+/* There is no id that stands for all the others. */
+static void choose_last_id(struct kunit *test)
+{
+	struct choose_fixture *f = test->priv;
+	struct vnimesh_vni *last;
+
+	last = test_vni(test, f->mesh, U32_MAX, CLIENT + 2);
+	measured(&f->near->response, last, 500000);
+	measured(&f->far->response, last, 70000);
+	KUNIT_EXPECT_EQ(test, to_near(f, last), 0);
+	KUNIT_EXPECT_EQ(test, to_near(f, f->neighbour), 64);
+}
+
+/* However long nobody asked: what was counted is not of the last second. On 32 bit
+ * half of what jiffies can say is less than a mesh may rest.
+ */
+static void choose_rested(struct kunit *test)
+{
+	struct choose_fixture *f = test->priv;
+	struct vnimesh_count count = {};
+
+	count.liveness = vnimesh_liveness(f->mesh);
+	count.changed = (u32)atomic_read(&f->service->changed);
+	count.stamp = jiffies;
+	KUNIT_EXPECT_TRUE(test, current_count(f->mesh, f->service, &count));
+	count.stamp = jiffies - (ULONG_MAX / 2 + 2 * HZ);
+	KUNIT_EXPECT_FALSE(test, current_count(f->mesh, f->service, &count));
+}
+
 static struct kunit_case choose_cases[] = {
 	KUNIT_CASE(choose_neighbour),
 	KUNIT_CASE(choose_floor),
+	KUNIT_CASE(choose_nobody),
+	KUNIT_CASE(choose_last_id),
+	KUNIT_CASE(choose_rested),
 	{}
 };
 
