@@ -90,6 +90,7 @@ static const struct {
 	DROP(PORT_FOREIGN, "port-foreign", UNHANDLED_PROTO),
 	COUNTER(NEGATIVE_FULL, "negative-full"),
 	COUNTER(FLOW_REUSED, "flow-reused"),
+	COUNTER(FLOW_LEFT, "flow-left"),
 #undef COUNTER
 #undef DROP
 };

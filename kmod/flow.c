@@ -222,6 +222,12 @@ bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
 	return won;
 }
 
+void vnimesh_flow_leave(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow)
+{
+	if (vnimesh_flow_remove(mesh, flow))
+		vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_LEFT);
+}
+
 struct vnimesh_flow *vnimesh_flow_sample(struct vnimesh_mesh *mesh, u32 from)
 {
 	struct vnimesh_flows *flows = mesh->flows;
@@ -517,7 +523,7 @@ void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client)
 		rcu_read_lock();
 		flow = vnimesh_room_pop(client);
 		if (flow)
-			vnimesh_flow_remove(mesh, flow);
+			vnimesh_flow_leave(mesh, flow);
 		rcu_read_unlock();
 		cond_resched();
 	} while (flow);

@@ -72,7 +72,7 @@ struct vnimesh_flow {
 	u32 sent;			/* us clock of the SYN, for Lk */
 	u32 tried;			/* ... not yet held against the member */
 	bool plain : 1;			/* its SYN may go elsewhere; ... */
-	bool reused : 1;		/* follows another of its ports; both set once */
+	bool reused : 1;		/* may follow another of its ports; both set once */
 	bool byte;			/* the member has sent data */
 	bool heard;			/* ... something, if no answer; READ_ONCE */
 	u8 moves;			/* members that it had before */
@@ -111,6 +111,8 @@ int vnimesh_flow_insert(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
 void vnimesh_flow_abandon(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
 /* BH or process. Idempotent: true for the one caller that unlinked it. */
 bool vnimesh_flow_remove(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
+/* ... as whose it is or where it went is no more so; counted. */
+void vnimesh_flow_leave(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow);
 
 /* Process context. @client is going: its flows have nobody left. */
 void vnimesh_flow_flush(struct vnimesh_mesh *mesh, struct vnimesh_vni *client);

@@ -364,7 +364,7 @@ static int end_astray(struct vnimesh_mesh *mesh, struct vnimesh_flow *flow,
 	if (READ_ONCE(mesh->transitions->stopped))
 		return 1;
 	if (vnimesh_flow_client_left(flow)) {
-		vnimesh_flow_remove(mesh, flow);
+		vnimesh_flow_leave(mesh, flow);
 	} else if (vnimesh_flow_member_left(flow) && !READ_ONCE(member->moved)) {
 		WRITE_ONCE(member->moved, true);
 		enqueue_member(mesh, member);

@@ -45,13 +45,15 @@ static unsigned int check_target(struct net_device *dev,
 }
 
 /* An ICMP error about a packet of a client. 1: it need not know. */
-static int rewrite_error(struct vnimesh_mesh *mesh, struct sk_buff *skb,
+static int rewrite_error(struct vnimesh_mesh *mesh,
+			 const struct vnimesh_vni *vni, struct sk_buff *skb,
 			 struct vnimesh_packet *pkt)
 {
 	struct vnimesh_flow *flow;
 
 	flow = vnimesh_icmp_flow(mesh, skb, pkt, VNIMESH_REVERSE);
-	if (!flow)
+	/* Another's: who had the address before. */
+	if (!flow || unlikely(flow->client != vni))
 		return 0;
 	if (!vnimesh_icmp_believed(mesh, pkt, flow))
 		return -EPERM;
@@ -83,7 +85,7 @@ static int rewrite(struct vnimesh_mesh *mesh, const struct vnimesh_vni *vni,
 	struct vnimesh_flow *flow;
 
 	if (unlikely(!pkt->has_ports))
-		return rewrite_error(mesh, skb, pkt);
+		return rewrite_error(mesh, vni, skb, pkt);
 	/* Replies come to the client of a flow, which is counted before anybody
 	 * can find it and until nobody can: who is none has nothing to find.
 	 */

@@ -121,11 +121,11 @@ static void send_remote(struct vnimesh_dev *from, struct sk_buff *skb,
 static void tell_no_member(struct vnimesh_dev *from,
 			   struct vnimesh_service *service)
 {
-	unsigned long told = READ_ONCE(service->told);
+	unsigned long told = READ_ONCE(service->told), now = jiffies;
 
-	if (told && time_before(jiffies, told + HZ / 10))
+	if (told && now - told < HZ / 10)
 		return;
-	if (cmpxchg(&service->told, told, jiffies ?: 1) == told)
+	if (cmpxchg(&service->told, told, now ?: 1) == told)
 		vnimesh_netlink_event(from->mesh, VNIMESH_EVENT_NO_MEMBER,
 				      from->vni->id, service->tag);
 }
@@ -310,7 +310,7 @@ static void to_service(struct vnimesh_dev *from, struct sk_buff *skb,
 		return;
 	}
 	if (flow)	/* direct, from before the address was a service's */
-		vnimesh_flow_remove(mesh, flow);
+		vnimesh_flow_leave(mesh, flow);
 	if (send_hairpin(from, skb, pkt))
 		return;
 	if (pkt->tuple.proto == IPPROTO_TCP && !vnimesh_packet_is_syn(pkt)) {

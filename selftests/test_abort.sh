@@ -141,10 +141,48 @@ back() {
 	vn vni set 210 address 10.77.2.10 && vn service set far on-down abort && topo_member 1 far 210
 }
 check "it comes back" back
+
+# Member and VNI are no more, but the flow is kept: until there is somebody else, or
+# no way to send to it.
+forget_member() { vn member del far vni 210 && vn vni del 210; }
+topo_known_again() {
+	unset 'topo_known[1/210]'
+	topo_member 1 far 210
+}
+only_far() {
+	vn member del both vni 210 && vn member del both vni 211 && vn vni del 211 &&
+		vn service set far on-down keep
+}
+check "its members keep their flows" only_far
+check "a connection" hold far c110 10.96.0.1
+check "its member and its VNI are deleted" forget_member
+check "... and are back" topo_known_again
+check "... it goes on" eval '! has_ended far'
+check "they are deleted again" forget_member
+reset_by far "... until another VNI has the address" vn vni add 299 node 2 address 10.77.2.10
+check "both have it" topo_known_again
+check "a connection" hold far c110 10.96.0.1
+reset_by far "who had it first is deleted" forget_member
+check "the other one, too" vn vni del 299
+check "they are back" topo_known_again
+check "a connection" hold far c110 10.96.0.1
+check "they are deleted" forget_member
+check "... it goes on" eval '! has_ended far'
+reset_by far "... until their node is deleted" vn node del 2
+back() {
+	unset 'topo_known[1/211]'
+	topo_node 1 2 && topo_known_again && vn service set far on-down abort &&
+		topo_member 1 both 210 && topo_member 1 both 211
+}
+check "it comes back" back
+
 check "a connection" hold far c110 10.96.0.1
 check_match "... from the client's address" "10.77.1.10" flows_with 10.77.1.10
+count_from 1 flow_left
 check "the client moves" vn vni set 110 address 10.77.1.60
 check "... nobody who is there next meets its flows" waitfor 2 gone 10.77.1.10
+rose 1 flow_left
+check "... they are counted ($REPLY)" [ "$REPLY" -ge 1 ]
 check "it moves back" vn vni set 110 address 10.77.1.10
 stop far
 # Nobody at an address that is gone can be told.
@@ -416,6 +454,6 @@ for event in '"member-down".*"vni":210.*"tag":"far"' '"member-up".*"vni":210.*"t
 	check "the event $event" waitfor 2 grep -q "$event" "$work/events"
 done
 stat_of 1 reset_lost
-check_is "no reset was lost" 0 "$REPLY"
+check_is "no reset was lost but that to the node that was deleted" 1 "$REPLY"
 vn flow show >"$work/out"
 check "aborted flows are shown" grep -q dying "$work/out"

@@ -3,6 +3,8 @@
  * What arrives at the underlay's socket: every truncation, versions, flags and
  * options of Geneve. Each packet is consumed and counted once.
  */
+#include <linux/icmp.h>
+
 #include "../recv.c"
 #include "fixture.h"
 
@@ -258,17 +260,101 @@ static void recv_gro(struct kunit *test)
 	free_netdev(dev);
 }
 
+/* A flow of @client, from 10.96.0.1 here, to 10.77.2.10. BH, RCU. */
+static struct vnimesh_flow *add_flow(struct kunit *test, struct recv_fixture *f,
+				     struct vnimesh_vni *client)
+{
+	struct vnimesh_flow *flow = vnimesh_flow_open(f->mesh, client, NULL);
+
+	KUNIT_EXPECT_FALSE(test, IS_ERR(flow));
+	flow->link[VNIMESH_REVERSE].tuple = f->tuple;
+	vnimesh_tuple_invert(&flow->link[VNIMESH_FORWARD].tuple, &f->tuple);
+	test_ip4(&flow->link[VNIMESH_FORWARD].tuple.dst, 0x0a600001);
+	KUNIT_EXPECT_EQ(test, vnimesh_flow_insert(f->mesh, flow), 0);
+	return flow;
+}
+
+/* What rewrite() makes of @data for @vni, and of its source. BH, RCU. */
+static int rewritten(struct kunit *test, struct recv_fixture *f,
+		     struct vnimesh_vni *vni, const void *data, unsigned int len,
+		     __be32 *source)
+{
+	struct vnimesh_packet pkt = {};
+	struct sk_buff *skb;
+	int err;
+
+	skb = alloc_skb(len, GFP_ATOMIC);
+	KUNIT_EXPECT_NOT_NULL(test, skb);
+	skb_put_data(skb, data, len);
+	skb_reset_network_header(skb);
+	skb->protocol = htons(ETH_P_IP);
+	KUNIT_EXPECT_EQ(test, vnimesh_packet_parse(skb, &pkt), 0);
+	err = rewrite(f->mesh, vni, skb, &pkt);
+	*source = ip_hdr(skb)->saddr;
+	kfree_skb(skb);
+	return err;
+}
+
+/* The client's address is another's now, and the worker did not run yet. */
+static void recv_heir(struct kunit *test)
+{
+	struct recv_fixture *f = test->priv;
+	u8 data[128] = {}, error[256] = {};
+	struct iphdr *iph = (void *)error;
+	struct icmphdr *icmp = (void *)(iph + 1);
+	struct vnimesh_vni *owner, *heir;
+	struct vnimesh_tuple inverse;
+	struct vnimesh_flow *flow;
+	unsigned int l4, len, all;
+	__be32 source;
+
+	owner = test_vni(test, f->mesh, 110, 0x0a4d010a);
+	heir = test_vni(test, f->mesh, 111, 0x0a4d010b);
+	build(f, IPPROTO_UDP, 0);
+	len = test_packet(data, &f->tuple, "hello", 5, &l4);
+	vnimesh_tuple_invert(&inverse, &f->tuple);
+	all = test_packet(icmp + 1, &inverse, "hello", 5, &l4) +
+	      sizeof(*iph) + sizeof(*icmp);
+	icmp->type = ICMP_DEST_UNREACH;
+	icmp->code = ICMP_PORT_UNREACH;
+	memcpy(iph, data, sizeof(*iph));
+	iph->tot_len = htons(all);
+	iph->protocol = IPPROTO_ICMP;
+	iph->check = 0;
+	iph->check = ip_fast_csum(iph, iph->ihl);
+
+	local_bh_disable();
+	rcu_read_lock();
+	flow = add_flow(test, f, owner);
+	atomic_inc(&heir->share.live);
+	KUNIT_EXPECT_EQ(test, rewritten(test, f, heir, data, len, &source), 0);
+	KUNIT_EXPECT_EQ(test, source, htonl(0x0a4d020a));
+	KUNIT_EXPECT_EQ(test, rewritten(test, f, owner, data, len, &source), 0);
+	KUNIT_EXPECT_EQ(test, source, htonl(0x0a600001));
+	/* Its SYN went elsewhere: nothing for who sent it. */
+	flow->state = VNIMESH_FLOW_MOVED;
+	KUNIT_EXPECT_EQ(test, rewritten(test, f, heir, error, all, &source), 0);
+	KUNIT_EXPECT_EQ(test, rewritten(test, f, owner, error, all, &source), 1);
+	flow->state = VNIMESH_FLOW_NEW;
+	atomic_dec(&heir->share.live);
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
 static struct kunit_case recv_cases[] = {
 	KUNIT_CASE(recv_truncated),
 	KUNIT_CASE(recv_truncated_options),
 	KUNIT_CASE(recv_header),
 	KUNIT_CASE(recv_source),
 	KUNIT_CASE(recv_gro),
+	KUNIT_CASE(recv_heir),
 	{}
 };
 
 static struct kunit_suite recv_suite = {
 	.name = "recv",
+	.suite_init = test_flows_begin,
+	.suite_exit = test_flows_end,
 	.init = recv_init,
 	.exit = recv_exit,
 	.test_cases = recv_cases,

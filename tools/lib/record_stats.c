@@ -86,6 +86,7 @@ static const struct vnm_field stats_fields[] = {
 	STAT(PORT_FOREIGN, "port-foreign"),
 	STAT(NEGATIVE_FULL, "negative-full"),
 	STAT(FLOW_REUSED, "flow-reused"),
+	STAT(FLOW_LEFT, "flow-left"),
 };
 
 const struct vnm_type vnm_stats_type = {

@@ -297,6 +297,7 @@ enum {
 	VNIMESH_A_STATS_PORT_FOREIGN,	/* ... or of no mesh that is here */
 	VNIMESH_A_STATS_NEGATIVE_FULL,	/* negative entries gone before their time: no room */
 	VNIMESH_A_STATS_FLOW_REUSED,	/* flow ended by another SYN from its port */
+	VNIMESH_A_STATS_FLOW_LEFT,	/* flow forgotten: its client, or its address, went */
 	__VNIMESH_A_STATS_MAX,
 };
 
