@@ -17,6 +17,11 @@
 /* Fewer ports than this are no choice. */
 #define PORTS_FEW	1024
 
+/* To a SYN in the middle of another connection a server says something twice a second
+ * at most (RFC 5961, section 7): for so long another's silence is no evidence.
+ */
+#define REUSED_SHORTLY	(2 * HZ)
+
 /* A source port that the client's sockets do not take by themselves, which have
  * @low to @high: nothing here knows of their datagrams to VNIs, which have no
  * flows, and whose answers have to find no flow either. If there is room, above
@@ -81,6 +86,9 @@ static struct vnimesh_flow *settle(struct vnimesh_mesh *mesh,
 		return flow;
 	other = vnimesh_flow_find(mesh, VNIMESH_FORWARD,
 				  &flow->link[VNIMESH_FORWARD].tuple);
+	/* Of who had the address before, it is as little use as none. */
+	if (other && unlikely(other->client != flow->client))
+		other = NULL;
 	vnimesh_flow_abandon(mesh, flow);
 	return err == -EEXIST && other ? other : ERR_PTR(-ENOBUFS);
 }
@@ -97,7 +105,8 @@ static void start(struct vnimesh_flow *flow, const struct vnimesh_packet *pkt)
 
 	start_clock(flow);
 	flow->isn = pkt->seq;
-	flow->reused = pkt->reused;
+	/* What was given up to make room may have been of the same port. */
+	flow->reused = pkt->reused || vnimesh_room_was_short(flow->client);
 	flow->ack[VNIMESH_REVERSE] = seq;
 	flow->end[VNIMESH_FORWARD] = seq + pkt->payload;
 }
@@ -112,16 +121,19 @@ struct vnimesh_flow *vnimesh_bind_find(struct vnimesh_dev *from,
 	flow = vnimesh_flow_find(mesh, VNIMESH_FORWARD, &pkt->tuple);
 	if (flow && unlikely(flow->client != from->vni)) {
 		/* The address has just changed hands. */
-		vnimesh_flow_remove(mesh, flow);
+		vnimesh_flow_leave(mesh, flow);
 		return NULL;
 	}
 	if (!flow || pkt->tuple.proto != IPPROTO_TCP ||
 	    !vnimesh_packet_is_syn(pkt))
 		return flow;
 	if (flow->isn != pkt->seq) {
+		/* Long after its last packet the server may say what it likes,
+		 * and a busy client comes round to its ports.
+		 */
+		pkt->reused = vnimesh_flow_idle(flow) < REUSED_SHORTLY;
 		if (vnimesh_flow_remove(mesh, flow))
 			vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_REUSED);
-		pkt->reused = true;
 		return NULL;
 	}
 	WRITE_ONCE(flow->sent, 0);	/* sent twice: Karn, no sample */

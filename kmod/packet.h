@@ -33,7 +33,7 @@ struct vnimesh_packet {
 	bool has_ports;		/* tuple and transport header are complete */
 	bool fragment;		/* any fragment; has_ports only in the first */
 	bool later;		/* ... and not the first */
-	bool reused;		/* a SYN that ended a flow of its own tuple */
+	bool reused;		/* a SYN that ended a busy flow of its own tuple */
 };
 
 static inline bool vnimesh_packet_is_syn(const struct vnimesh_packet *pkt)

@@ -20,6 +20,7 @@ enum {
 void vnimesh_share_init(struct vnimesh_share *share, struct vnimesh_room *room)
 {
 	share->room = room;
+	share->dropped = (u32)jiffies - HZ;
 	spin_lock_init(&share->lock);
 	INIT_LIST_HEAD(&share->queue);
 }
@@ -90,10 +91,16 @@ static struct vnimesh_flow *search(struct vnimesh_vni *client)
 	return victim;
 }
 
+bool vnimesh_room_was_short(const struct vnimesh_vni *client)
+{
+	return (u32)jiffies - READ_ONCE(client->share.dropped) < HZ;
+}
+
 static bool drop(struct vnimesh_mesh *mesh, struct vnimesh_flow *victim)
 {
 	if (!victim || !vnimesh_flow_remove(mesh, victim))
 		return false;
+	WRITE_ONCE(victim->client->share.dropped, (u32)jiffies);
 	vnimesh_count(mesh, VNIMESH_A_STATS_FLOW_EARLY_DROP);
 	return true;
 }

@@ -41,6 +41,7 @@ struct vnimesh_share {
 	struct list_head queue;		/* its flows by ->queue */
 	atomic_t live;
 	atomic_t limbo;
+	u32 dropped;		/* jiffies when one was given up for room; READ_ONCE */
 };
 
 void vnimesh_share_init(struct vnimesh_share *share, struct vnimesh_room *room);
@@ -51,6 +52,9 @@ void vnimesh_share_init(struct vnimesh_share *share, struct vnimesh_room *room);
 int vnimesh_room_take(struct vnimesh_mesh *mesh, struct vnimesh_vni *client);
 /* ... which was not used. Any context. */
 void vnimesh_room_give(struct vnimesh_vni *client);
+
+/* Any context. A flow of @client was given up for room within the last second. */
+bool vnimesh_room_was_short(const struct vnimesh_vni *client);
 
 /* @flow is in the table (BH); it left it; its memory goes. */
 void vnimesh_room_enter(struct vnimesh_flow *flow);

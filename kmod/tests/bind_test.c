@@ -207,6 +207,98 @@ static void bind_node_gone(struct kunit *test)
 	kept_end(&k);
 }
 
+static void fill_syn(struct vnimesh_packet *pkt, u16 port, u32 seq)
+{
+	memset(pkt, 0, sizeof(*pkt));
+	pkt->tuple.family = AF_INET;
+	pkt->tuple.proto = IPPROTO_TCP;
+	test_ip4(&pkt->tuple.src, 0x0a4d010a);
+	test_ip4(&pkt->tuple.dst, 0x0a600001);
+	pkt->tuple.sport = htons(port);
+	pkt->tuple.dport = htons(80);
+	pkt->has_ports = true;
+	pkt->tcp_flags = VNIMESH_TCP_SYN;
+	pkt->seq = htonl(seq);
+}
+
+/* A flow of @pkt, as it comes: is its silence no evidence? BH, RCU. */
+static bool opened_reused(struct kunit *test, struct vnimesh_dev *from,
+			  struct vnimesh_packet *pkt, unsigned long last)
+{
+	struct vnimesh_flow *flow;
+
+	KUNIT_EXPECT_NULL(test, vnimesh_bind_find(from, NULL, pkt));
+	flow = vnimesh_flow_open(from->mesh, from->vni, NULL);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(flow));
+	if (IS_ERR(flow))
+		return false;
+	start(flow, pkt);
+	flow->last = last;
+	flow->link[VNIMESH_FORWARD].tuple = pkt->tuple;
+	vnimesh_tuple_invert(&flow->link[VNIMESH_REVERSE].tuple, &pkt->tuple);
+	KUNIT_EXPECT_EQ(test, vnimesh_flow_insert(from->mesh, flow), 0);
+	return flow->reused;
+}
+
+/* A server does not answer each of many SYNs of one port; but what had the port a
+ * while ago does not matter to it.
+ */
+static void bind_reused(struct kunit *test)
+{
+	struct vnimesh_mesh *mesh = test_mesh(test, 16);
+	struct vnimesh_dev from = { .mesh = mesh };
+	struct vnimesh_packet pkt;
+	u16 port;
+
+	from.vni = test_vni(test, mesh, 110, 0x0a4d010a);
+	local_bh_disable();
+	rcu_read_lock();
+	fill_syn(&pkt, 1, 1);
+	KUNIT_EXPECT_FALSE(test, opened_reused(test, &from, &pkt,
+					       jiffies - 3 * HZ));
+	fill_syn(&pkt, 1, 2);
+	KUNIT_EXPECT_FALSE(test, opened_reused(test, &from, &pkt, jiffies));
+	fill_syn(&pkt, 1, 3);
+	KUNIT_EXPECT_TRUE(test, opened_reused(test, &from, &pkt, jiffies));
+	for (port = 2; port <= 16; port++) {
+		fill_syn(&pkt, port, 1);
+		KUNIT_EXPECT_FALSE(test, opened_reused(test, &from, &pkt,
+						       jiffies));
+	}
+	/* One had to go for it: of which port? */
+	fill_syn(&pkt, port, 1);
+	KUNIT_EXPECT_TRUE(test, opened_reused(test, &from, &pkt, jiffies));
+	rcu_read_unlock();
+	local_bh_enable();
+	test_mesh_free(mesh);
+}
+
+/* Another CPU made a flow of the tuple for who had the address before. */
+static void bind_settle(struct kunit *test)
+{
+	struct vnimesh_mesh *mesh = test_mesh(test, 16);
+	struct vnimesh_vni *owner, *heir;
+	struct vnimesh_flow *flow, *late;
+	struct vnimesh_packet pkt;
+
+	owner = test_vni(test, mesh, 110, 0x0a4d010a);
+	heir = test_vni(test, mesh, 111, 0x0a4d010b);
+	fill_syn(&pkt, 1, 1);
+	local_bh_disable();
+	rcu_read_lock();
+	flow = vnimesh_flow_open(mesh, owner, NULL);
+	late = vnimesh_flow_open(mesh, heir, NULL);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(flow) || IS_ERR(late));
+	flow->link[VNIMESH_FORWARD].tuple = pkt.tuple;
+	vnimesh_tuple_invert(&flow->link[VNIMESH_REVERSE].tuple, &pkt.tuple);
+	memcpy(late->link, flow->link, sizeof(late->link));
+	KUNIT_EXPECT_EQ(test, vnimesh_flow_insert(mesh, flow), 0);
+	KUNIT_EXPECT_TRUE(test, IS_ERR(settle(mesh, late)));
+	rcu_read_unlock();
+	local_bh_enable();
+	test_mesh_free(mesh);
+}
+
 static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(bind_taken),
 	KUNIT_CASE(bind_taken_before),
@@ -214,6 +306,8 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(bind_node_gone),
 	KUNIT_CASE(bind_ports),
 	KUNIT_CASE(bind_heir),
+	KUNIT_CASE(bind_reused),
+	KUNIT_CASE(bind_settle),
 	{}
 };
 
