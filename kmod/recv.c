@@ -124,7 +124,7 @@ static bool wants_gro(struct net_device *dev, const struct sk_buff *skb,
 	if (pkt->tuple.proto != IPPROTO_UDP || dev->features & asked)
 		return true;
 	if (skb->len <= READ_ONCE(dev->mtu) / 2)
-		return time_before(now, READ_ONCE(vdev->bulk) + HZ);
+		return now - READ_ONCE(vdev->bulk) < HZ;
 	if (READ_ONCE(vdev->bulk) != now)
 		WRITE_ONCE(vdev->bulk, now);
 	return true;

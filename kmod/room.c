@@ -93,7 +93,10 @@ static struct vnimesh_flow *search(struct vnimesh_vni *client)
 
 bool vnimesh_room_was_short(const struct vnimesh_vni *client)
 {
-	return (u32)jiffies - READ_ONCE(client->share.dropped) < HZ;
+	s32 ago = (u32)jiffies - READ_ONCE(client->share.dropped);
+
+	/* The clock may have been read before another CPU wrote. */
+	return ago < HZ && ago > -10 * HZ;
 }
 
 static bool drop(struct vnimesh_mesh *mesh, struct vnimesh_flow *victim)
