@@ -10,6 +10,7 @@
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/inetdevice.h>
+#include <linux/rbtree.h>
 #include <linux/rhashtable.h>
 #include <linux/socket.h>
 #include <linux/string.h>
@@ -113,7 +114,10 @@ struct vnimesh_addr_key {
 
 /* One address of an owner, embedded in it. Freed with the owner, by RCU. */
 struct vnimesh_addr_entry {
-	struct rhash_head head;
+	union {
+		struct rhash_head head;	/* in a table, or */
+		struct rb_node holder;	/* in the tree of a node, holder.h */
+	};
 	struct vnimesh_addr_key key;
 	void *owner;
 };

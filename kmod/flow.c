@@ -535,7 +535,8 @@ static bool left(const struct vnimesh_vni *vni, const struct vnimesh_tuple *t)
 	u8 bit = t->family == AF_INET ? VNIMESH_TAKEN_IP4 : VNIMESH_TAKEN_IP6;
 	const union vnimesh_ip *ip = vnimesh_vni_ip(vni, t->family);
 
-	return !ip || READ_ONCE(vni->taken) & bit || !vnimesh_ip_equal(ip, &t->src);
+	return !ip || READ_ONCE(vni->taken) & bit ||
+	       READ_ONCE(vni->node->dead) || !vnimesh_ip_equal(ip, &t->src);
 }
 
 bool vnimesh_flow_client_left(const struct vnimesh_flow *flow)

@@ -140,6 +140,7 @@ static void sweep_services(struct vnimesh_mesh *mesh, struct sweep *s)
 		} else {
 			sweep_members(mesh, s, service);
 		}
+		cond_resched();
 	}
 }
 
@@ -156,6 +157,7 @@ static void sweep_vnis(struct vnimesh_mesh *mesh, struct sweep *s)
 				      vni);
 		vnimesh_vni_unlink(mesh, vni);
 		s->n++;
+		cond_resched();
 	}
 }
 
@@ -172,6 +174,7 @@ static void sweep_nodes(struct vnimesh_mesh *mesh, struct sweep *s)
 				       node);
 		vnimesh_node_unlink(mesh, node);
 		s->n++;
+		cond_resched();
 	}
 }
 

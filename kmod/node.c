@@ -252,8 +252,8 @@ struct vnimesh_node *vnimesh_node_alloc(u32 id)
 	node->id = id;
 	node->state = VNIMESH_STATE_UP;
 	INIT_LIST_HEAD(&node->vnis);
-	spin_lock_init(&node->gone_lock);
-	INIT_LIST_HEAD(&node->gone);
+	spin_lock_init(&node->holders_lock);
+	node->holders = RB_ROOT;
 	INIT_LIST_HEAD(&node->transit);
 	refcount_set(&node->refs, 1);
 	return node;
@@ -400,7 +400,9 @@ void vnimesh_node_unlink(struct vnimesh_mesh *mesh, struct vnimesh_node *node)
 		drop_underlay(mesh, &endpoint->addr);
 	xa_erase(&mesh->nodes, node->id);
 	mesh->n_nodes--;
-	vnimesh_vni_leave_node(mesh, node);
+	/* Flows that are kept to VNIs that it had can be sent no more. */
+	if (refcount_read(&node->refs) > 1)
+		vnimesh_liveness_moved(mesh);
 	vnimesh_node_put(node);
 }
 

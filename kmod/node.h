@@ -35,8 +35,8 @@ struct vnimesh_node {
 	bool dead;		/* unlinked; READ_ONCE */
 	u32 n_vnis;		/* VNI rows, under mesh->lock */
 	struct list_head vnis;	/* those rows, under mesh->lock */
-	spinlock_t gone_lock;	/* BH; innermost */
-	struct list_head gone;	/* VNIs that were unlinked and not let go, under it */
+	spinlock_t holders_lock;	/* BH; innermost */
+	struct rb_root holders;	/* another: addresses of its VNIs, holder.h */
 	struct list_head transit;	/* liveness.c */
 	refcount_t refs;
 	struct vnimesh_row row;

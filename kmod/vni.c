@@ -2,8 +2,9 @@
 /*
  * VNI records: addresses, the tie to a device, and their place in the tables.
  */
-#include "liveness.h"
 #include "flow.h"
+#include "holder.h"
+#include "liveness.h"
 #include "nl.h"
 
 #define SAY_ADDR(extack, family, text) do {			\
@@ -139,6 +140,8 @@ static int publish(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 		unlink_old(mesh, old ? &old->e6 : NULL, &new->e6, added6);
 	}
 	rcu_assign_pointer(vni->addrs, new);
+	if (vnimesh_holder_change(vni, old, new))
+		vnimesh_liveness_moved(mesh);
 	if (old)
 		kfree_rcu(old, rcu);
 	return 0;
@@ -158,85 +161,6 @@ static bool other_ip(const struct vnimesh_addr_entry *old,
 	return old->key.family &&
 	       (!new->key.family ||
 		!vnimesh_ip_equal(&old->key.ip, &new->key.ip));
-}
-
-static bool same_ip(const struct vnimesh_addr_entry *old,
-		    const struct vnimesh_addr_entry *new)
-{
-	return old->key.family && new->key.family &&
-	       vnimesh_ip_equal(&old->key.ip, &new->key.ip);
-}
-
-/* RCU, ->gone_lock. Flows of @gone to what is @heir's now end. True if that is new. */
-static bool mark_taken(struct vnimesh_vni *gone,
-		       const struct vnimesh_vni_addrs *heir)
-{
-	const struct vnimesh_vni_addrs *old = rcu_dereference(gone->addrs);
-	u8 taken = gone->taken |
-		   (same_ip(&old->e4, &heir->e4) ? VNIMESH_TAKEN_IP4 : 0) |
-		   (same_ip(&old->e6, &heir->e6) ? VNIMESH_TAKEN_IP6 : 0);
-	bool more = taken != gone->taken;
-
-	WRITE_ONCE(gone->taken, taken);
-	return more;
-}
-
-/* Who is gone may have flows that are kept: not those to an address that now is
- * another's. It is its own again if it comes back. True if there may be some.
- */
-static bool take_over(struct vnimesh_vni *vni,
-		      const struct vnimesh_vni_addrs *new)
-{
-	struct vnimesh_node *node = vni->node;
-	struct vnimesh_vni *gone;
-	bool found = false;
-
-	rcu_read_lock();
-	spin_lock_bh(&node->gone_lock);
-	list_for_each_entry(gone, &node->gone, gone_link)
-		if (gone->id != vni->id)
-			found |= mark_taken(gone, new);
-	spin_unlock_bh(&node->gone_lock);
-	rcu_read_unlock();
-	return found;
-}
-
-/* @vni goes, and its address may be another's already: who writes tables makes
- * before he breaks. An address of this host is one VNI's at a time, and who has no
- * flows and no members that may get some need not be looked at.
- */
-static bool leave_to_others(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
-{
-	struct vnimesh_node *node = vni->node;
-	struct vnimesh_vni *other;
-	bool found = false;
-
-	rcu_read_lock();
-	spin_lock_bh(&node->gone_lock);
-	list_add(&vni->gone_link, &node->gone);
-	if (!node->self && refcount_read(&vni->refs) > 1)
-		list_for_each_entry(other, &node->vnis, node_link)
-			found |= mark_taken(vni, addrs_of(mesh, other));
-	spin_unlock_bh(&node->gone_lock);
-	rcu_read_unlock();
-	return found;
-}
-
-void vnimesh_vni_leave_node(struct vnimesh_mesh *mesh,
-			    struct vnimesh_node *node)
-{
-	struct vnimesh_vni *gone;
-	bool found = false;
-
-	lockdep_assert_held(&mesh->lock);
-	spin_lock_bh(&node->gone_lock);
-	list_for_each_entry(gone, &node->gone, gone_link) {
-		WRITE_ONCE(gone->taken, VNIMESH_TAKEN_IP4 | VNIMESH_TAKEN_IP6);
-		found = true;
-	}
-	spin_unlock_bh(&node->gone_lock);
-	if (found)
-		vnimesh_liveness_moved(mesh);
 }
 
 /* These addresses and no others. */
@@ -262,7 +186,7 @@ static int replace_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 		kfree(new);
 		return err;
 	}
-	if (take_over(vni, new) || moved)
+	if (moved)
 		vnimesh_liveness_moved(mesh);
 	return 0;
 }
@@ -291,9 +215,7 @@ void vnimesh_vni_put(struct vnimesh_vni *vni)
 
 	if (!refcount_dec_and_test(&vni->refs))
 		return;
-	spin_lock_bh(&vni->node->gone_lock);
-	list_del(&vni->gone_link);
-	spin_unlock_bh(&vni->node->gone_lock);
+	vnimesh_holder_forget(vni);
 	addrs = rcu_dereference_protected(vni->addrs, 1);
 	if (addrs)
 		kfree_rcu(addrs, rcu);
@@ -320,7 +242,6 @@ struct vnimesh_vni *vnimesh_vni_add(struct vnimesh_mesh *mesh, u32 id,
 	vnimesh_share_init(&vni->share, vnimesh_flow_room(mesh));
 	INIT_LIST_HEAD(&vni->members);
 	INIT_LIST_HEAD(&vni->transit);
-	INIT_LIST_HEAD(&vni->gone_link);
 	INIT_LIST_HEAD(&vni->datagrams);
 	refcount_set(&vni->refs, 1);
 	refcount_inc(&node->refs);
@@ -362,7 +283,7 @@ void vnimesh_vni_unlink(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 	mesh->n_vnis--;
 	vni->node->n_vnis--;
 	list_del(&vni->node_link);
-	if (leave_to_others(mesh, vni))
+	if (vnimesh_holder_leave(vni, addrs))
 		vnimesh_liveness_moved(mesh);
 	vnimesh_vni_put(vni);
 }

@@ -23,7 +23,7 @@ struct vnimesh_mesh;
 struct vnimesh_node;
 
 /* Addresses of a VNI, replaced as a whole. The entries are linked in
- * mesh->local_addrs for local VNIs only.
+ * mesh->local_addrs for local VNIs, in node->holders for others.
  */
 struct vnimesh_vni_addrs {
 	struct vnimesh_addr_entry e4;	/* key.family 0: none; owner: the VNI */
@@ -46,12 +46,11 @@ struct vnimesh_vni {
 	u8 state;		/* enum vnimesh_state, as configured; READ_ONCE */
 	bool dev_up;		/* local: device is there and up; READ_ONCE */
 	bool dead;		/* unlinked; READ_ONCE */
-	u8 taken;		/* ... and another has its address, VNIMESH_TAKEN_*; READ_ONCE */
+	u8 taken;		/* ... and no flow to these goes on, VNIMESH_TAKEN_*; holder.h */
 	u32 n_members;		/* rows that name it, under mesh->lock */
 	struct list_head members;	/* those rows, under mesh->lock */
 	struct list_head transit;	/* liveness.c */
 	struct list_head node_link;	/* in node->vnis, under mesh->lock */
-	struct list_head gone_link;	/* in node->gone */
 	atomic_t syns;		/* ... copies of SYNs that these keep */
 	atomic_t credit;	/* ... what it may still move, resteer.c */
 	u32 credit_stamp;	/* s, jiffies */
@@ -128,10 +127,5 @@ int vnimesh_vni_set_addrs(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 			  const union vnimesh_ip *ip6);
 /* It has no device and no member. Drops the reference of the table. */
 void vnimesh_vni_unlink(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni);
-/* @node goes, after its VNIs: nothing reaches them there any more, and flows that are
- * kept to them end. mesh->lock.
- */
-void vnimesh_vni_leave_node(struct vnimesh_mesh *mesh,
-			    struct vnimesh_node *node);
 
 #endif /* _VNIMESH_VNI_H */

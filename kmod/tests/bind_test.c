@@ -97,7 +97,7 @@ struct bind_kept {
 	struct vnimesh_vni *vni;
 };
 
-static void kept_begin(struct kunit *test, struct bind_kept *k)
+static void kept_begin(struct kunit *test, struct bind_kept *k, bool here)
 {
 	struct vnimesh_tuple *reverse;
 	struct vnimesh_vni *client;
@@ -105,7 +105,8 @@ static void kept_begin(struct kunit *test, struct bind_kept *k)
 	k->mesh = test_mesh(test, 16);
 	client = test_vni(test, k->mesh, 110, 0x0a4d010a);
 	test_node(test, k->mesh, 2, 0xc000020c, 0x0a4d0200, 24);
-	k->vni = remote_vni(test, k->mesh, 300);
+	k->vni = here ? test_vni(test, k->mesh, 300, 0x0a4d020a) :
+			remote_vni(test, k->mesh, 300);
 	k->service = vnimesh_service_alloc("db", NULL, NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, k->service);
 	k->m = vnimesh_member_alloc(k->service, k->vni);
@@ -155,7 +156,7 @@ static void bind_taken(struct kunit *test)
 {
 	struct bind_kept k;
 
-	kept_begin(test, &k);
+	kept_begin(test, &k, false);
 	unlink_vni(&k, k.vni);
 	KUNIT_EXPECT_FALSE(test, kept_left(&k));
 	remote_vni(test, k.mesh, 301);
@@ -168,7 +169,7 @@ static void bind_taken_before(struct kunit *test)
 {
 	struct bind_kept k;
 
-	kept_begin(test, &k);
+	kept_begin(test, &k, false);
 	remote_vni(test, k.mesh, 301);
 	KUNIT_EXPECT_FALSE(test, kept_left(&k));
 	unlink_vni(&k, k.vni);
@@ -182,7 +183,7 @@ static void bind_back(struct kunit *test)
 	struct vnimesh_vni *again;
 	struct bind_kept k;
 
-	kept_begin(test, &k);
+	kept_begin(test, &k, false);
 	unlink_vni(&k, k.vni);
 	again = remote_vni(test, k.mesh, 300);
 	KUNIT_EXPECT_FALSE(test, kept_left(&k));
@@ -193,12 +194,81 @@ static void bind_back(struct kunit *test)
 	kept_end(&k);
 }
 
+/* It had come back, and has another address now. */
+static void bind_back_moves(struct kunit *test)
+{
+	struct vnimesh_vni *again;
+	union vnimesh_ip ip;
+	struct bind_kept k;
+
+	kept_begin(test, &k, false);
+	unlink_vni(&k, k.vni);
+	again = remote_vni(test, k.mesh, 300);
+	test_ip4(&ip, 0x0a4d020b);
+	mutex_lock(&k.mesh->lock);
+	KUNIT_EXPECT_EQ(test, vnimesh_vni_set_addrs(k.mesh, again, &ip, NULL), 0);
+	mutex_unlock(&k.mesh->lock);
+	KUNIT_EXPECT_TRUE(test, kept_left(&k));
+	kept_end(&k);
+}
+
+/* Of this host: its device is gone, and nothing reaches it through another. */
+static void bind_gone_here(struct kunit *test)
+{
+	struct bind_kept k;
+
+	kept_begin(test, &k, true);
+	KUNIT_EXPECT_FALSE(test, kept_left(&k));
+	unlink_vni(&k, k.vni);
+	KUNIT_EXPECT_TRUE(test, kept_left(&k));
+	kept_end(&k);
+}
+
+/* Many, of whom some share an address: each is found while it has one, and not
+ * afterwards.
+ */
+static void bind_holders(struct kunit *test)
+{
+	struct vnimesh_vni *vnis[64] = {};
+	struct bind_kept k;
+	union vnimesh_ip ip;
+	u64 random = 11;
+	u32 i, n;
+
+	kept_begin(test, &k, false);
+	mutex_lock(&k.mesh->lock);
+	for (n = 0; n < 4000; n++) {
+		i = test_below(&random, ARRAY_SIZE(vnis));
+		test_ip4(&ip, 0x0a4d0210 + test_below(&random, 32));
+		if (!vnis[i]) {
+			vnis[i] = vnimesh_vni_add(k.mesh, 1000 + i,
+						  k.vni->node, &ip, NULL);
+			KUNIT_EXPECT_FALSE(test, IS_ERR(vnis[i]));
+		} else if (test_below(&random, 2)) {
+			vnimesh_vni_set_addrs(k.mesh, vnis[i], &ip, NULL);
+		} else {
+			vnimesh_vni_unlink(k.mesh, vnis[i]);
+			vnis[i] = NULL;
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(vnis); i++)
+		if (vnis[i])
+			vnimesh_vni_unlink(k.mesh, vnis[i]);
+	mutex_unlock(&k.mesh->lock);
+	/* 300 alone is left. */
+	KUNIT_EXPECT_PTR_EQ(test, rb_first(&k.vni->node->holders),
+			    rb_last(&k.vni->node->holders));
+	KUNIT_EXPECT_NOT_NULL(test, rb_first(&k.vni->node->holders));
+	KUNIT_EXPECT_FALSE(test, kept_left(&k));
+	kept_end(&k);
+}
+
 /* Nothing can be sent there any more. */
 static void bind_node_gone(struct kunit *test)
 {
 	struct bind_kept k;
 
-	kept_begin(test, &k);
+	kept_begin(test, &k, false);
 	unlink_vni(&k, k.vni);
 	mutex_lock(&k.mesh->lock);
 	vnimesh_node_unlink(k.mesh, xa_load(&k.mesh->nodes, 2));
@@ -265,7 +335,10 @@ static void bind_reused(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, opened_reused(test, &from, &pkt,
 						       jiffies));
 	}
-	/* One had to go for it: of which port? */
+	/* One had to go for it: of which port? And the clock may be read first. */
+	WRITE_ONCE(from.vni->share.dropped, (u32)jiffies + 1);
+	KUNIT_EXPECT_TRUE(test, vnimesh_room_was_short(from.vni));
+	WRITE_ONCE(from.vni->share.dropped, (u32)jiffies - HZ);
 	fill_syn(&pkt, port, 1);
 	KUNIT_EXPECT_TRUE(test, opened_reused(test, &from, &pkt, jiffies));
 	rcu_read_unlock();
@@ -303,6 +376,9 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(bind_taken),
 	KUNIT_CASE(bind_taken_before),
 	KUNIT_CASE(bind_back),
+	KUNIT_CASE(bind_back_moves),
+	KUNIT_CASE(bind_gone_here),
+	KUNIT_CASE(bind_holders),
 	KUNIT_CASE(bind_node_gone),
 	KUNIT_CASE(bind_ports),
 	KUNIT_CASE(bind_heir),
