@@ -47,8 +47,12 @@ struct http_reply {
 struct http_probe {
 	const char *const *headers;	/* "Name: value", NULL at the end */
 	const char *connect_to;	/* "HOST:PORT:ADDRESS:PORT", NULL: by the URL */
-	const char *ca;		/* file, NULL: the system's */
-	bool insecure;		/* any certificate will do */
+	/* By https, before anything is asked: whether the caller trusts who shows
+	 * his certificates in @session, a gnutls_session_t; else why not. curl only
+	 * compares the name. NULL: any certificate will do.
+	 */
+	bool (*trusts)(void *trust_data, void *session, char *why, size_t len);
+	void *trust_data;	/* lives as long as the request */
 	bool http2;		/* without asking first */
 	const void *body;	/* instead of http_want.body, no type is set */
 	size_t len;

@@ -207,6 +207,7 @@ static void refused(struct check *c, const char *why)
 static bool prepare(struct check *c)
 {
 	char error[OUTPUT_MAX + 1];
+	int err;
 
 	/* Read anew each time: whoever changes it wants it used. */
 	if (c->conf->password_file &&
@@ -215,16 +216,22 @@ static bool prepare(struct check *c)
 		refused(c, error);
 		return false;
 	}
-	if (!c->conf->tls || !talk_proto(c->conf->type))
+	if (!c->conf->tls)
 		return true;
 	/* So are those whom we trust, once it may be that they are others. */
-	if (!tls_creds_get(&c->env->trust, c->conf, &c->creds, c->doubtful,
-			   error, sizeof(error))) {
-		refused(c, error);
-		return false;
+	err = tls_creds_get(&c->env->trust, c->conf, &c->creds, c->doubtful,
+			    error, sizeof(error));
+	if (!err) {
+		c->doubtful = false;
+		return true;
 	}
-	c->doubtful = false;
-	return true;
+	if (err == -EAGAIN) {
+		c->env->put_off++;
+		again(c);
+	} else {
+		refused(c, error);
+	}
+	return false;
 }
 
 /* With @fd, which stays the caller's, or -1. */

@@ -9,6 +9,7 @@
 
 #include "check_http.h"
 #include "check_probe.h"
+#include "check_trust.h"
 
 #define GRPC_PATH	"/grpc.health.v1.Health/Check"
 #define GRPC_FRAME	5	/* compression and length */
@@ -262,6 +263,13 @@ static void make_url(const struct probe_want *want, const char *path,
 		 c->port, path);
 }
 
+static bool trusts(void *trust_data, void *session, char *why, size_t len)
+{
+	struct http_check *h = trust_data;
+
+	return tls_creds_verify(h->p.want.creds, session, why, len);
+}
+
 static int send_http(struct http_check *h)
 {
 	const struct probe_want *want = &h->p.want;
@@ -272,8 +280,7 @@ static int send_http(struct http_check *h)
 	const char *headers[CHECK_HEADERS_MAX + 3] = { NULL };
 	uint8_t question[GRPC_FRAME + 130];
 	struct http_probe probe = {
-		.headers = headers, .ca = c->tls_ca,
-		.insecure = c->tls_insecure, .keep = CHECK_BODY_MAX,
+		.headers = headers, .keep = CHECK_BODY_MAX,
 	};
 	struct http_want http = {
 		.url = url, .timeout_ms = want->timeout_ms,
@@ -282,6 +289,10 @@ static int send_http(struct http_check *h)
 	};
 	unsigned int n = 0;
 
+	if (c->tls && !c->tls_insecure) {
+		probe.trusts = trusts;
+		probe.trust_data = h;
+	}
 	for (; n < c->n_headers; n++) {
 		snprintf(lines[n], sizeof(lines[n]), "%s: %s",
 			 c->headers[n].name, c->headers[n].value);

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Whom checks trust over TLS. */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <gnutls/x509.h>
 
 #include "check_trust.h"
+
+/* Longer chains are the library's limit, too. */
+#define CHAIN_MAX	16
 
 /* Where distributions keep the system's. The library knows one of them, or asks
  * another source of the same, and says of neither when it changed.
@@ -27,11 +35,13 @@ struct stamp {
 	ino_t ino;
 	off_t size;
 	struct timespec mtime;
+	struct timespec ctime;		/* of rights, too */
 };
 
 struct tls_creds {
 	gnutls_certificate_credentials_t cred;	/* NULL: see error */
 	unsigned int users;
+	bool unread;			/* the files, perhaps for a moment */
 	struct stamp stamps[FILES_MAX];	/* from before they were read */
 	char error[256];
 };
@@ -51,6 +61,7 @@ static void look(const char *file, struct stamp *ret)
 	ret->ino = st.st_ino;
 	ret->size = st.st_size;
 	ret->mtime = st.st_mtim;
+	ret->ctime = st.st_ctim;
 }
 
 static void look_at_all(const struct check_conf *conf,
@@ -69,11 +80,16 @@ static void look_at_all(const struct check_conf *conf,
 		look(system_files[i], &ret[i]);
 }
 
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 static bool same(const struct stamp *a, const struct stamp *b)
 {
 	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-	       a->mtime.tv_sec == b->mtime.tv_sec &&
-	       a->mtime.tv_nsec == b->mtime.tv_nsec;
+	       same_time(&a->mtime, &b->mtime) &&
+	       same_time(&a->ctime, &b->ctime);
 }
 
 static bool is_current(const struct tls_creds *c, const struct check_conf *conf)
@@ -88,20 +104,66 @@ static bool is_current(const struct tls_creds *c, const struct check_conf *conf)
 	return true;
 }
 
+/* Why @file cannot be read: the library does not say, and of the system's it does not
+ * even say that. 0 or an errno.
+ */
+static int obstacle(const char *file)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+static int find_obstacle(const struct tls_creds *c,
+			 const struct check_conf *conf)
+{
+	size_t i;
+	int err;
+
+	if (conf->tls_insecure)
+		return 0;
+	if (conf->tls_ca)
+		return obstacle(conf->tls_ca);
+	for (i = 0; i < FILES_MAX; i++) {
+		err = c->stamps[i].ino ? obstacle(system_files[i]) : 0;
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 static int read_files(struct tls_trust *t, struct tls_creds *c,
 		      const struct check_conf *conf)
 {
+	int ret;
+
 	if (conf->tls_insecure)
 		return 0;
 	t->reads++;
 	if (conf->tls_ca)
 		return gnutls_certificate_set_x509_trust_file(c->cred,
 				conf->tls_ca, GNUTLS_X509_FMT_PEM);
-	return gnutls_certificate_set_x509_system_trust(c->cred);
+	ret = gnutls_certificate_set_x509_system_trust(c->cred);
+	/* So many, and none if there was nothing to be had. */
+	return ret ? ret : GNUTLS_E_FILE_ERROR;
 }
 
-/* What cannot be read is kept as well: it is not tried again until it changes.
- * NULL without memory.
+/* Nobody is trusted, and this is why. */
+static void give_up(struct tls_creds *c, const struct check_conf *conf,
+		    const char *why, bool unread)
+{
+	snprintf(c->error, sizeof(c->error), "TLS: %.128s: %s",
+		 conf->tls_ca ? conf->tls_ca : "the system's authorities", why);
+	gnutls_certificate_free_credentials(c->cred);
+	c->cred = NULL;
+	c->unread = unread;
+}
+
+/* What is wrong is kept as well: it is not read again until it changes. NULL for
+ * want of something of ours.
  */
 static struct tls_creds *creds_new(struct tls_trust *t,
 				   const struct check_conf *conf)
@@ -117,14 +179,20 @@ static struct tls_creds *creds_new(struct tls_trust *t,
 		return NULL;
 	}
 	look_at_all(conf, c->stamps);
-	ret = read_files(t, c, conf);
-	if (ret >= 0)
+	ret = find_obstacle(c, conf);
+	if (ret == EMFILE || ret == ENFILE || ret == ENOMEM || ret == EINTR) {
+		tls_creds_put(&c);
+		return NULL;
+	}
+	if (ret) {
+		give_up(c, conf, strerror(ret), true);
 		return c;
-	snprintf(c->error, sizeof(c->error), "TLS: %.128s%s%s",
-		 conf->tls_ca ? conf->tls_ca : "", conf->tls_ca ? ": " : "",
-		 gnutls_strerror(ret));
-	gnutls_certificate_free_credentials(c->cred);
-	c->cred = NULL;
+	}
+	ret = read_files(t, c, conf);
+	if (ret < 0)
+		give_up(c, conf, gnutls_strerror(ret),
+			ret == GNUTLS_E_FILE_ERROR ||
+			ret == GNUTLS_E_MEMORY_ERROR);
 	return c;
 }
 
@@ -150,14 +218,21 @@ static struct tls_creds **place(struct tls_trust *t,
 	return conf->tls_insecure ? &t->any : own;
 }
 
-bool tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
-		   struct tls_creds **c, bool doubt, char *error, size_t len)
+/* May @c be of another file than there is now? */
+static bool is_old(const struct tls_creds *c, const struct check_conf *conf,
+		   bool doubt)
+{
+	return c->unread || ((doubt || !c->cred) && !is_current(c, conf));
+}
+
+int tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
+		  struct tls_creds **c, bool doubt, char *error, size_t len)
 {
 	struct tls_creds **at = place(t, conf, c);
 
 	if (*c && (*c)->cred && !doubt)
-		return true;
-	if (*at && (doubt || !(*at)->cred) && !is_current(*at, conf))
+		return 0;
+	if (*at && is_old(*at, conf, doubt))
 		tls_creds_put(at);
 	if (!*at)
 		*at = creds_new(t, conf);
@@ -167,9 +242,69 @@ bool tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
 		if (*c)
 			(*c)->users++;
 	}
-	if (*c && (*c)->cred)
+	if (!*c)
+		return -EAGAIN;
+	if ((*c)->cred)
+		return 0;
+	snprintf(error, len, "%s", (*c)->error);
+	return -EINVAL;
+}
+
+/* Of @list. 0, a status of what is wrong with them, or a negative error. */
+static int verify_chain(gnutls_x509_trust_list_t list,
+			const gnutls_datum_t *der, unsigned int n)
+{
+	gnutls_typed_vdata_st purpose = {
+		.type = GNUTLS_DT_KEY_PURPOSE_OID,
+		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_SERVER,
+	};
+	gnutls_x509_crt_t chain[CHAIN_MAX];
+	unsigned int status = 0;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < n && ret >= 0; i++) {
+		ret = gnutls_x509_crt_init(&chain[i]);
+		if (ret < 0)
+			break;
+		ret = gnutls_x509_crt_import(chain[i], &der[i],
+					     GNUTLS_X509_FMT_DER);
+	}
+	if (ret >= 0)
+		ret = gnutls_x509_trust_list_verify_crt2(list, chain, n, &purpose,
+							 1, 0, &status, NULL);
+	while (i--)
+		gnutls_x509_crt_deinit(chain[i]);
+	return ret < 0 ? ret : (int)status;
+}
+
+bool tls_creds_verify(const struct tls_creds *c, gnutls_session_t session,
+		      char *why, size_t len)
+{
+	gnutls_x509_trust_list_t list;
+	gnutls_datum_t text = { 0 };
+	const gnutls_datum_t *der;
+	unsigned int n = 0;
+	int ret;
+
+	gnutls_certificate_get_trust_list(c->cred, &list);
+	der = gnutls_certificate_get_peers(session, &n);
+	if (!der || !n || n > CHAIN_MAX) {
+		snprintf(why, len, "TLS: %s", n ? "too many certificates" :
+			 "no certificate was shown");
+		return false;
+	}
+	ret = verify_chain(list, der, n);
+	if (!ret)
 		return true;
-	snprintf(error, len, "%s", *c ? (*c)->error : "TLS: no memory");
+	if (ret < 0) {
+		snprintf(why, len, "TLS: %s", gnutls_strerror(ret));
+		return false;
+	}
+	gnutls_certificate_verification_status_print(ret, GNUTLS_CRT_X509, &text, 0);
+	snprintf(why, len, "TLS: %s", text.data ? (char *)text.data :
+		 "the certificate is not trusted");
+	gnutls_free(text.data);
 	return false;
 }
 

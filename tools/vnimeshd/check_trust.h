@@ -2,7 +2,8 @@
 /*
  * Whom checks trust over TLS. Those of the system are some hundred kilobytes to be
  * parsed while all else waits: all checks have them together, and whatever fails,
- * a file is read again only if it is another one than the one that was read.
+ * a file is read again only if it is another one than the one that was read, or if
+ * that could not be read at all.
  */
 #ifndef VNIMESHD_CHECK_TRUST_H
 #define VNIMESHD_CHECK_TRUST_H
@@ -25,11 +26,17 @@ struct tls_trust {
 };
 
 /* For an attempt of a check of @conf: *@c is what it had, or NULL, and becomes what
- * it has now; with @doubt the files are looked at. False with a reason in @error.
+ * it has now; with @doubt the files are looked at. -EINVAL with a reason in @error;
+ * -EAGAIN: for want of something of ours, which says nothing.
  */
-bool tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
-		   struct tls_creds **c, bool doubt, char *error, size_t len);
+int tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
+		  struct tls_creds **c, bool doubt, char *error, size_t len);
 void tls_creds_put(struct tls_creds **c);
+/* After the handshake of @session, with other credentials: whether @c trust whose
+ * certificates were shown, for whatever name. False with a reason.
+ */
+bool tls_creds_verify(const struct tls_creds *c, gnutls_session_t session,
+		      char *why, size_t len);
 /* Theirs as long as the check that got them has them. */
 gnutls_certificate_credentials_t tls_creds_of(const struct tls_creds *c);
 
