@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <microhttpd.h>
+
+#include "auth.h"
+#include "client.h"
+#include "http_priv.h"
+#include "mem.h"
+#include "problem.h"
+#include "tls.h"
+
+bool http_peer(const struct request *rq, char *name, size_t len,
+	       char serial[TLS_SERIAL_LEN + 1])
+{
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(rq->conn,
+				       MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	return info && info->tls_session &&
+	       tls_peer(info->tls_session, name, len, serial);
+}
+
+void http_give_time(struct request *rq, uint64_t ms)
+{
+	if (rq->client)
+		rq->client->until_us = ms ? loop_now() +
+					    ms * LOOP_USEC_PER_MSEC : 0;
+}
+
+static void take_address(const struct sockaddr *sa, struct ip_addr *addr)
+{
+	const struct sockaddr_in6 *in6 = (const void *)sa;
+	const struct sockaddr_in *in = (const void *)sa;
+
+	memset(addr, 0, sizeof(*addr));
+	if (!sa)
+		return;
+	addr->family = sa->sa_family;
+	if (addr->family == AF_INET6)
+		memcpy(addr->b, &in6->sin6_addr, 16);
+	else
+		memcpy(addr->b, &in->sin_addr, 4);
+}
+
+static void address_of(struct MHD_Connection *conn, struct ip_addr *addr)
+{
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	take_address(info ? info->client_addr : NULL, addr);
+}
+
+bool http_address(const struct request *rq, struct ip_addr *addr)
+{
+	address_of(rq->conn, addr);
+	return addr->family;
+}
+
+struct origin *http_origin(const struct request *rq)
+{
+	return rq->client->origin;
+}
+
+bool http_same_client(const struct request *a, const struct request *b)
+{
+	return a->client->origin == b->client->origin;
+}
+
+/* Its first request: from now on a node's connection counts for the node, and no
+ * more for the address that it may have in common with many.
+ */
+int http_check_client(struct request *rq)
+{
+	struct origin who = { 0 };
+	struct client *c = rq->client;
+	struct http *http = rq->http;
+	const struct node *node;
+
+	if (!c || c->known)
+		return 0;
+	c->known = true;
+	node = auth_peer(rq);
+	if (!node)
+		return 0;
+	who.node = node->def.id;
+	if (origins_connections(http->origins, &who) >= http->per_client) {
+		http->refused_connections++;
+		rq->retry = true;
+		rq->last = true;
+		return problem(rq, 429, NULL,
+			       "node \"%s\" has %u connections: it may have no more",
+			       node->def.name, http->per_client);
+	}
+	origins_leave(http->origins, c->origin);
+	c->origin = origins_enter(http->origins, &who);
+	return 0;
+}
+
+int http_check_rate(struct request *rq)
+{
+	struct http *http = rq->http;
+
+	if (!rq->client ||
+	    rates_take(http->rates, rq->client->origin, loop_now()))
+		return 0;
+	http->refused_rate++;
+	rq->retry = true;
+	return problem(rq, 429, NULL,
+		       "too many requests from this %s: wait a second",
+		       rq->client->origin->node ? "node" : "address");
+}
+
+struct client *http_client_of(struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(conn,
+				       MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info ? info->socket_context : NULL;
+}
+
+/* Of one address, of whom nothing else is known yet. */
+enum MHD_Result http_on_accept(void *cls, const struct sockaddr *sa,
+			       socklen_t len)
+{
+	struct origin who = { 0 };
+	struct http *http = cls;
+
+	(void)len;
+	take_address(sa, &who.addr);
+	if (origins_connections(http->origins, &who) < http->per_client)
+		return MHD_YES;
+	http->refused_connections++;
+	return MHD_NO;
+}
+
+void http_on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
+			enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *info;
+	struct origin who = { 0 };
+	struct client *c = *ctx;
+	struct http *http = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (c) {
+			TAILQ_REMOVE(&http->clients, c, list);
+			origins_leave(http->origins, c->origin);
+		}
+		http->connections -= !!c;
+		free(c);
+		*ctx = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	c = mem_zero(1, sizeof(*c));
+	c->fd = info ? info->connect_fd : -1;
+	address_of(conn, &who.addr);
+	c->origin = origins_enter(http->origins, &who);
+	c->until_us = loop_now() + CLIENT_HEAD_MS * LOOP_USEC_PER_MSEC;
+	TAILQ_INSERT_TAIL(&http->clients, c, list);
+	http->connections++;
+	*ctx = c;
+	/* Slow ones must not keep the others out. */
+	if (http->connections > http->clients_max)
+		http->cut_off += clients_evict(&http->clients);
+}
+
+void http_on_tick(void *data, uint64_t now_us)
+{
+	struct http *http = data;
+	unsigned int n = clients_expire(&http->clients, now_us);
+
+	http->cut_off += n;
+	source_timer_set(http->tick, now_us + LOOP_USEC_PER_SEC);
+	if (n)
+		http_pump(http);
+}
