@@ -38,10 +38,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 static void request(const char *pem)
 {
 	char serial[TLS_SERIAL_LEN + 1], pin[65];
+	int64_t from;
 	int64_t from, until;
 	char *cert;
 
-	cert = tls_sign(tls, pem, "host1", serial);
+	cert = tls_sign(tls, pem, "host1", serial, &from);
 	if (!cert)
 		return;
 	must(strlen(serial) == TLS_SERIAL_LEN);

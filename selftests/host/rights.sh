@@ -396,5 +396,46 @@ check_is "and its id still rests" 4 "$(j .node.node)"
 vnimesh token add tag '*' >"$work/join"
 rm -rf "$work/host1" "$work/host1.json"
 check_match "its host may join anew" '^node 5 "host1"' join_host host1 "$(awk '{ print $4 }' "$work/join")" underlay 192.0.2.11
+
+# --- a backup that is put back ---------------------------------------------------------
+
+backup() { sqlite3 "$db" ".backup $1"; }
+# put_back FILE: in place of the store, under the same coordinator.
+put_back() {
+	stop KILL
+	rm -f "$db-wal" "$db-shm"
+	cp "$1" "$db"
+	start
+	VNIMESH_COORDINATOR=$url
+}
+cp -a "$work/host2" "$work/host2.kept"
+is "a node has a certificate" 200 host2 GET /v1/status
+check "a backup" backup "$work/old.db"
+# The renewal is of a later second.
+nap 1.1
+is "it renews that" 200 host2 POST /v1/nodes/2/certificate "$csr"
+j .certificate >"$work/host2/node.pem"
+cp "$work/new.key" "$work/host2/node.key"
+is "... and once more, by the new one" 200 host2 POST /v1/nodes/2/certificate "$csr"
+j .certificate >"$work/host2/node.pem"
+is "the first is good no more" '403 certificate' host2.kept GET /v1/status
+check "a later backup" backup "$work/now.db"
+vnimesh token add >"$work/join"
+check_match "a node joins" '^node [0-9]* "late"' join_host late "$(awk '{ print $4 }' "$work/join")" underlay 192.0.2.19
+check "the old one is put back" put_back "$work/old.db"
+is "who renewed since is known by a certificate of a later time" 200 host2 GET /v1/status
+check_match "... which is said" 'node 2 "host2": its certificate was signed after all' cat "$log"
+is "who joined since is not" '403 certificate' late GET /v1/status
+check_match "... and told what may be" 'joined after a backup' cat "$body"
+cp -a "$work/host2" "$work/host2.lost"
+is "it is renewed by that" 200 host2 POST /v1/nodes/2/certificate "$csr"
+j .certificate >"$work/host2/node.pem"
+is "... to a good one" 200 host2 GET /v1/status
+is "... and again" 200 host2 POST /v1/nodes/2/certificate "$csr"
+j .certificate >"$work/host2/node.pem"
+is "the one of the lost time is good no more" '403 certificate' host2.lost GET /v1/status
+check "the later backup is put back" put_back "$work/now.db"
+is "what it does not know of is good" 200 host2 GET /v1/status
+is "what was replaced before it is not" '403 certificate' host2.kept GET /v1/status
 stop
 check_is "exit" 0 "$stopped"

@@ -122,7 +122,8 @@ static int join(struct request *rq, struct wish *wish)
 	if (!id)
 		return problem(rq, 507, NULL, "no node id is left");
 	s = mem_zero(1, sizeof(*s));
-	s->pem = tls_sign(tls, wish->csr, wish->def.name, wish->def.serial);
+	s->pem = tls_sign(tls, wish->csr, wish->def.name, wish->def.serial,
+			  &wish->def.cert_from);
 	if (!s->pem) {
 		signing_free(s);
 		return bad_csr(rq);
@@ -184,10 +185,23 @@ static void keep_asking(struct request *rq, struct node_def *def)
 {
 	char serial[TLS_SERIAL_LEN + 1];
 	char name[JNAME_MAX + 1];
+	int64_t from;
 
 	strcpy(def->serial2, rq->who.node &&
-	       http_peer(rq, name, sizeof(name), serial) ? serial :
-							   def->serial);
+	       http_peer(rq, name, sizeof(name), serial, &from) ? serial :
+								  def->serial);
+}
+
+/* Its clock may have been set back since the last one. */
+static char *sign_anew(const struct tls *tls, const char *csr,
+		       struct node_def *def)
+{
+	int64_t from = 0;
+	char *pem = tls_sign(tls, csr, def->name, def->serial, &from);
+
+	if (pem && from > def->cert_from)
+		def->cert_from = from;
+	return pem;
 }
 
 static int renew(struct request *rq, struct wish *wish)
@@ -209,8 +223,7 @@ static int renew(struct request *rq, struct wish *wish)
 	s->node = node;
 	s->def = node->def;
 	keep_asking(rq, &s->def);
-	s->pem = tls_sign(http_tls(rq->http), wish->csr, s->def.name,
-			  s->def.serial);
+	s->pem = sign_anew(http_tls(rq->http), wish->csr, &s->def);
 	if (!s->pem) {
 		signing_free(s);
 		return bad_csr(rq);

@@ -130,7 +130,7 @@ const struct tls *http_tls(const struct http *http);
 
 /* The certificate that the client showed; see tls_peer(). */
 bool http_peer(const struct request *rq, char *name, size_t len,
-	       char serial[33]);
+	       char serial[33], int64_t *from);
 const char *http_header(const struct request *rq, const char *name);
 /* Whom the request's connection counts for. */
 struct origin *http_origin(const struct request *rq);

@@ -13,14 +13,14 @@
 #include "tls.h"
 
 bool http_peer(const struct request *rq, char *name, size_t len,
-	       char serial[TLS_SERIAL_LEN + 1])
+	       char serial[TLS_SERIAL_LEN + 1], int64_t *from)
 {
 	const union MHD_ConnectionInfo *info;
 
 	info = MHD_get_connection_info(rq->conn,
 				       MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	return info && info->tls_session &&
-	       tls_peer(info->tls_session, name, len, serial);
+	       tls_peer(info->tls_session, name, len, serial, from);
 }
 
 void http_give_time(struct request *rq, uint64_t ms)

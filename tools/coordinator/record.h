@@ -34,6 +34,7 @@ struct node_def {
 	struct grant grant;
 	char serial[33];		/* of its certificate, "": has none */
 	char serial2[33];		/* of the one before */
+	int64_t cert_from;		/* s since 1970: no later one was signed; 0: unknown */
 };
 
 struct service_def {

@@ -52,6 +52,7 @@ void record_read_node_def(struct jobj *obj, struct node_def *def)
 		grant_read(&grant, &def->grant);
 	get_serial(obj, "serial", def->serial);
 	get_serial(obj, "serial2", def->serial2);
+	jget_int(obj, "cert_from", JOPT, 0, JINT_MAX, &def->cert_from);
 	def->peer_port = peer_port;
 	def->port = port;
 }

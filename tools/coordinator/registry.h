@@ -67,6 +67,7 @@ struct node {
 	bool elsewhere;			/* another coordinator hears it */
 	bool held;			/* its lease did not lapse */
 	bool lapsed;			/* it did, under our eyes */
+	bool lost_time;			/* the log says that its certificate is later */
 	uint64_t lapsed_us;		/* ... then, 0: long ago */
 	int64_t epochs[EPOCHS_KEPT];	/* that were replaced, 0: none */
 	unsigned int next_epoch;

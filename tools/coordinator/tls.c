@@ -327,7 +327,7 @@ bool tls_pin(const struct tls *tls, char pin[65])
 
 /* Only the key is taken from the request; what it says of itself is not. */
 static int sign(const struct tls *tls, gnutls_x509_crq_t crq, const char *name,
-		char serial[TLS_SERIAL_LEN + 1], char **pem)
+		char serial[TLS_SERIAL_LEN + 1], int64_t *from, char **pem)
 {
 	gnutls_x509_crt_t crt = NULL;
 	gnutls_pubkey_t key = NULL;
@@ -346,8 +346,10 @@ static int sign(const struct tls *tls, gnutls_x509_crq_t crq, const char *name,
 	if (ret >= 0)
 		ret = gnutls_x509_crt_sign2(crt, tls->ca, tls->ca_key,
 					    GNUTLS_DIG_SHA256, 0);
-	if (ret >= 0)
+	if (ret >= 0) {
+		*from = gnutls_x509_crt_get_activation_time(crt);
 		*pem = pem_of(crt);
+	}
 	if (crt)
 		gnutls_x509_crt_deinit(crt);
 	if (key)
@@ -356,7 +358,7 @@ static int sign(const struct tls *tls, gnutls_x509_crq_t crq, const char *name,
 }
 
 char *tls_sign(const struct tls *tls, const char *csr, const char *name,
-	       char serial[TLS_SERIAL_LEN + 1])
+	       char serial[TLS_SERIAL_LEN + 1], int64_t *from)
 {
 	gnutls_datum_t in = { (unsigned char *)csr, strlen(csr) };
 	gnutls_x509_crq_t crq;
@@ -366,13 +368,13 @@ char *tls_sign(const struct tls *tls, const char *csr, const char *name,
 		return NULL;
 	if (gnutls_x509_crq_import(crq, &in, GNUTLS_X509_FMT_PEM) >= 0 &&
 	    gnutls_x509_crq_verify(crq, 0) >= 0)
-		sign(tls, crq, name, serial, &pem);
+		sign(tls, crq, name, serial, from, &pem);
 	gnutls_x509_crq_deinit(crq);
 	return pem;
 }
 
 static bool read_peer(const gnutls_datum_t *der, char *name, size_t len,
-		      char serial[TLS_SERIAL_LEN + 1])
+		      char serial[TLS_SERIAL_LEN + 1], int64_t *from)
 {
 	unsigned char bytes[64];
 	size_t n = sizeof(bytes);
@@ -386,14 +388,16 @@ static bool read_peer(const gnutls_datum_t *der, char *name, size_t len,
 					   0, name, &len) >= 0 &&
 	     gnutls_x509_crt_get_serial(crt, bytes, &n) >= 0 &&
 	     n == SERIAL_BYTES;
-	if (ok)
+	if (ok) {
 		hex(bytes, n, serial);
+		*from = gnutls_x509_crt_get_activation_time(crt);
+	}
 	gnutls_x509_crt_deinit(crt);
 	return ok;
 }
 
 bool tls_peer(void *session, char *name, size_t len,
-	      char serial[TLS_SERIAL_LEN + 1])
+	      char serial[TLS_SERIAL_LEN + 1], int64_t *from)
 {
 	gnutls_typed_vdata_st purpose = {
 		.type = GNUTLS_DT_KEY_PURPOSE_OID,
@@ -410,5 +414,5 @@ bool tls_peer(void *session, char *name, size_t len,
 	if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0 ||
 	    status)
 		return false;
-	return read_peer(&certs[0], name, len, serial);
+	return read_peer(&certs[0], name, len, serial, from);
 }

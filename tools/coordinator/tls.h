@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "config.h"
 
@@ -32,16 +33,16 @@ const char *tls_key(const struct tls *tls);
 /* What a token pins: SHA-256 of the authority's certificate. */
 bool tls_pin(const struct tls *tls, char pin[65]);
 
-/* A certificate for node @name from a request in PEM: allocated PEM text and
- * its serial number; NULL if @csr is no good.
+/* A certificate for node @name from a request in PEM: allocated PEM text, its serial
+ * number, and from when on it is good, seconds since 1970; NULL if @csr is no good.
  */
 char *tls_sign(const struct tls *tls, const char *csr, const char *name,
-	       char serial[TLS_SERIAL_LEN + 1]);
+	       char serial[TLS_SERIAL_LEN + 1], int64_t *from);
 
-/* The name and serial of the certificate that the peer of a GnuTLS session
- * showed; false if it showed none or none of ours.
+/* The name and serial of the certificate that the peer of a GnuTLS session showed, and
+ * from when on it is good; false if it showed none or none of ours.
  */
 bool tls_peer(void *session, char *name, size_t len,
-	      char serial[TLS_SERIAL_LEN + 1]);
+	      char serial[TLS_SERIAL_LEN + 1], int64_t *from);
 
 #endif
