@@ -5,7 +5,9 @@
 # in turn; then traffic, new flows and misses while allocations of the senders
 # fail at random; then devices, namespaces and the module that come and go while
 # those of who does it fail. Needs a kernel with CONFIG_FAILSLAB: `make check-debug`.
+# On an emulated kernel with checkers it takes hours, and one processor is enough.
 # vm: -m 2048 -t 1800
+# uml: -m 768
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"
