@@ -282,46 +282,73 @@ is "... and used" '401 Authorization' "$second" POST /v1/join '{}'
 
 # Nodes behind one address, and whoever else is there.
 cat >"$work/clients.py" <<'PY'
-# usage: clients.py PORT CA NODE NODE: two nodes take each all connections that a
-# client may have; one of them asks for one more; so many nobodies come, and one
-# more. Or, with fast: the first one asks faster than it may.
-import http.client, json, ssl, sys, time
+# usage: clients.py PORT CA NODE NODE: nobodies take all connections that an address
+# may have, then two nodes theirs; one of them asks for one more; more nobodies come, and
+# all the while somebody who was to show its certificate yet. Or, with fast: the first one
+# asks faster than it may.
+import http.client, json, socket, ssl, sys, time
 port, ca, nodes = int(sys.argv[1]), sys.argv[2], sys.argv[3:5]
 def connect(node=None):
 	ctx = ssl.create_default_context(cafile=ca)
 	if node: ctx.load_cert_chain(node + '/node.pem', node + '/node.key')
-	return http.client.HTTPSConnection('127.0.0.1', port, timeout=60, context=ctx)
+	c = http.client.HTTPSConnection('127.0.0.1', port, timeout=60, context=ctx)
+	c.connect()
+	c.auto_open = 0
+	return c
 def ask(c, path='/v1/status'):
 	c.request('GET', path)
 	r = c.getresponse()
 	return r.status, r.read()
+def served(make, path='/v1/status'):
+	try:
+		c = make()
+		return c, ask(c, path)[0]
+	except (OSError, http.client.HTTPException) as e: return None, type(e).__name__
 if sys.argv[5:]:
 	first = connect(nodes[0])
 	codes = [ask(first)[0] for i in range(40)]
 	print(codes[0], codes.count(429) > 0, ask(connect(nodes[1]))[0], ask(connect(), '/v1/ca')[0])
 	sys.exit()
-there = [connect(node) for i in range(8) for node in nodes]
-print(len(there), [ask(c)[0] for c in there].count(200))
-print(ask(connect(nodes[0]))[0])
-def status(): return json.loads(ask(there[1])[1])
-end = time.time() + 60
-while status()['connections'] > len(there) and time.time() < end: time.sleep(.1)
-nobody = []
-for i in range(9):
-	try:
-		c = connect()
-		nobody.append(ask(c, '/v1/ca')[0])
-		there.append(c)
-	except (OSError, http.client.HTTPException): pass
-print(len(nobody), nobody.count(200))
-print(status()['refused_connections'])
+def come(n, node=None, path='/v1/ca'):
+	got = [served(lambda: connect(node), path) for i in range(n)]
+	there.extend(c for c, code in got)
+	return [code for c, code in got].count(200)
+there = []
+print(come(8))
+print(come(8, nodes[0], '/v1/status') + come(8, nodes[1], '/v1/status'))
+agents = there[8:]
+print(served(lambda: connect(nodes[0]))[1])
+agents.pop().close()
+there.pop()
+def status(): return json.loads(ask(agents[0])[1])
+def settle(n):
+	end = time.time() + 60
+	while status()['connections'] > n and time.time() < end: time.sleep(.1)
+	return status()['connections']
+print(settle(15 + 7))
+quiet = connect(nodes[1])
+silent = [socket.create_connection(('127.0.0.1', port)) for i in range(6)]
+print(come(4))
+print(settle(15 + 8))
+print(served(lambda: quiet)[1])
+print([ask(c)[0] for c in agents].count(200))
+now = status()
+print(now['refused_connections'], now['cut_off'] >= 1 + 6 + 4)
 PY
 clients() { timeout 300 python3 "$work/clients.py" "$port" "$tls/ca.pem" "$work/host1" "$work/host2" "$@" 2>&1 | xargs; }
 stop
 config '.connections_per_client = 8'
 start
-check_is "nodes behind one address have each their connections, and no more; all others there share its own" \
-	'16 16 429 8 8 2' "$(clients)"
+clients >"$work/clients"
+read -r -a out <"$work/clients"
+check_is "nobodies have all connections of an address" 8 "${out[0]}"
+check_is "nodes behind it get in, each has its own connections" 16 "${out[1]}"
+check_is "and no more" 429 "${out[2]}"
+check_is "one of the nobodies went for them" 22 "${out[3]}"
+check_is "more nobodies come, each in another one's place" '4 23' "${out[4]} ${out[5]}"
+check_is "not of who may show a certificate yet" 200 "${out[6]}"
+check_is "nor of who has" 15 "${out[7]}"
+check_is "which is counted" '1 True' "${out[8]} ${out[9]}" || diag "$(cat "$work/clients")"
 stop
 config '.requests_per_second = 1'
 start

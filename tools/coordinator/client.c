@@ -62,6 +62,25 @@ unsigned int clients_evict(struct client_list *list)
 	return 0;
 }
 
+unsigned int clients_evict_of(struct client_list *list,
+			      const struct origin *origin)
+{
+	struct client *last = NULL;
+	struct client *c;
+
+	TAILQ_FOREACH(c, list, list) {
+		if (c->origin != origin || !c->until_us)
+			continue;
+		if (!last || c->known)
+			last = c;
+		if (c->known)
+			break;
+	}
+	if (last)
+		cut_off(last);
+	return !!last;
+}
+
 struct rates *rates_new(uint32_t per_second)
 {
 	struct rates *rates = mem_zero(1, sizeof(*rates));

@@ -17,7 +17,7 @@
 struct client {
 	int fd;
 	struct origin *origin;		/* whom it counts for */
-	bool known;			/* it has shown its certificate, or not */
+	bool known;			/* it asked, and showed a certificate or not */
 	uint64_t until_us;		/* cut off then, 0: it waits for us */
 	TAILQ_ENTRY(client) list;
 };
@@ -31,6 +31,14 @@ void clients_heard(struct client_list *list, struct client *c);
 
 /* Cuts off the first that does not wait for us; returns how many. */
 unsigned int clients_evict(struct client_list *list);
+
+/* Cuts off one of those that count for @origin and do not wait for us; returns how
+ * many. Who has asked goes before who may show a certificate yet, and of each the
+ * one that was not heard of for longest. So a newcomer has until as many others came
+ * as its origin may have, however often those that were there first ask.
+ */
+unsigned int clients_evict_of(struct client_list *list,
+			      const struct origin *origin);
 
 /* Requests of each origin in the last time, as token buckets. The table is
  * small and fixed: a new origin takes the place of the one that was quiet

@@ -69,6 +69,11 @@ bool http_same_client(const struct request *a, const struct request *b)
 	return a->client->origin == b->client->origin;
 }
 
+static bool is_full(const struct http *http, const struct origin *origin)
+{
+	return origin && origin->connections >= http->per_client;
+}
+
 /* Its first request: from now on a node's connection counts for the node, and no
  * more for the address that it may have in common with many.
  */
@@ -86,7 +91,7 @@ int http_check_client(struct request *rq)
 	if (!node)
 		return 0;
 	who.node = node->def.id;
-	if (origins_connections(http->origins, &who) >= http->per_client) {
+	if (is_full(http, origins_find(http->origins, &who))) {
 		http->refused_connections++;
 		rq->retry = true;
 		rq->last = true;
@@ -122,17 +127,25 @@ struct client *http_client_of(struct MHD_Connection *conn)
 	return info ? info->socket_context : NULL;
 }
 
-/* Of one address, of whom nothing else is known yet. */
+/* Of one address, of whom nothing else is known yet: it may be a node, which nobody
+ * behind the same address must keep out. So the new one stays, and an old one goes.
+ */
 enum MHD_Result http_on_accept(void *cls, const struct sockaddr *sa,
 			       socklen_t len)
 {
 	struct origin who = { 0 };
 	struct http *http = cls;
+	struct origin *origin;
 
 	(void)len;
 	take_address(sa, &who.addr);
-	if (origins_connections(http->origins, &who) < http->per_client)
+	origin = origins_find(http->origins, &who);
+	if (!is_full(http, origin))
 		return MHD_YES;
+	if (clients_evict_of(&http->clients, origin)) {
+		http->cut_off++;
+		return MHD_YES;
+	}
 	http->refused_connections++;
 	return MHD_NO;
 }

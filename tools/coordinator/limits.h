@@ -72,7 +72,8 @@
 
 /* An agent keeps two connections. Many nodes may have one address, so those that
  * showed a certificate count for its node; all others for their address, and so
- * does who has not come that far.
+ * does who has not come that far. Of an address one more takes the place of one
+ * that asked before: it may be a node's.
  */
 #define CONNECTIONS_MAX		4096
 #define CONNECTIONS_PER_CLIENT	1024

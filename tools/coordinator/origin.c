@@ -36,25 +36,17 @@ bool origin_equal(const struct origin *a, const struct origin *b)
 	return !compare(a, b);
 }
 
-static struct origin *find(const struct origins *origins,
-			   const struct origin *who)
+struct origin *origins_find(const struct origins *origins,
+			    const struct origin *who)
 {
 	void *at = tfind(who, &origins->tree, compare);
 
 	return at ? *(struct origin **)at : NULL;
 }
 
-unsigned int origins_connections(const struct origins *origins,
-				 const struct origin *who)
-{
-	const struct origin *origin = find(origins, who);
-
-	return origin ? origin->connections : 0;
-}
-
 struct origin *origins_enter(struct origins *origins, const struct origin *who)
 {
-	struct origin *origin = find(origins, who);
+	struct origin *origin = origins_find(origins, who);
 
 	if (!origin) {
 		origin = mem_zero(1, sizeof(*origin));

@@ -30,9 +30,9 @@ void origins_free(struct origins *origins);
 
 bool origin_equal(const struct origin *a, const struct origin *b);
 
-/* Of whom @who names. */
-unsigned int origins_connections(const struct origins *origins,
-				 const struct origin *who);
+/* Of whom @who names, NULL: it has no connection. */
+struct origin *origins_find(const struct origins *origins,
+			    const struct origin *who);
 /* One more of whom @who names. */
 struct origin *origins_enter(struct origins *origins, const struct origin *who);
 void origins_leave(struct origins *origins, struct origin *origin);
