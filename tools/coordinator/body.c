@@ -9,6 +9,7 @@
 #include "body.h"
 #include "limits.h"
 #include "mem.h"
+#include "origin.h"
 #include "problem.h"
 
 /* Of who has large bodies under way: gone with the last one. */
@@ -49,12 +50,12 @@ void bodies_counters(const struct bodies *bodies, json_t *obj)
 static void name_owner(const struct request *rq, char *who, size_t len)
 {
 	char text[IP_TEXT_MAX];
-	struct ip_addr addr;
 
-	if (rq->who.node || *rq->who.token || !http_address(rq, &addr))
+	if (rq->who.node || *rq->who.token || !rq->client ||
+	    http_origin(rq)->node)
 		auth_name(rq, who, len);
 	else
-		snprintf(who, len, "%s", ip_text(&addr, text));
+		snprintf(who, len, "%s", origin_text(http_origin(rq), text));
 }
 
 /* The body becomes a large one. There are few of these. */

@@ -136,8 +136,6 @@ const char *http_header(const struct request *rq, const char *name);
 struct origin *http_origin(const struct request *rq);
 /* Whether one client asks both; see origin.h. */
 bool http_same_client(const struct request *a, const struct request *b);
-/* False: the library does not know it. */
-bool http_address(const struct request *rq, struct ip_addr *addr);
 
 /* A query argument, or NULL. */
 const char *http_arg(const struct request *rq, const char *name);

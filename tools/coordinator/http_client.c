@@ -30,33 +30,21 @@ void http_give_time(struct request *rq, uint64_t ms)
 					    ms * LOOP_USEC_PER_MSEC : 0;
 }
 
-static void take_address(const struct sockaddr *sa, struct ip_addr *addr)
+/* NULL: the library does not know. */
+static struct origin origin_by(const struct sockaddr *sa)
 {
 	const struct sockaddr_in6 *in6 = (const void *)sa;
 	const struct sockaddr_in *in = (const void *)sa;
+	struct ip_addr addr = { 0 };
 
-	memset(addr, 0, sizeof(*addr));
-	if (!sa)
-		return;
-	addr->family = sa->sa_family;
-	if (addr->family == AF_INET6)
-		memcpy(addr->b, &in6->sin6_addr, 16);
-	else
-		memcpy(addr->b, &in->sin_addr, 4);
-}
-
-static void address_of(struct MHD_Connection *conn, struct ip_addr *addr)
-{
-	const union MHD_ConnectionInfo *info;
-
-	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	take_address(info ? info->client_addr : NULL, addr);
-}
-
-bool http_address(const struct request *rq, struct ip_addr *addr)
-{
-	address_of(rq->conn, addr);
-	return addr->family;
+	if (sa) {
+		addr.family = sa->sa_family;
+		if (addr.family == AF_INET6)
+			memcpy(addr.b, &in6->sin6_addr, 16);
+		else
+			memcpy(addr.b, &in->sin_addr, 4);
+	}
+	return origin_of(&addr);
 }
 
 struct origin *http_origin(const struct request *rq)
@@ -133,12 +121,11 @@ struct client *http_client_of(struct MHD_Connection *conn)
 enum MHD_Result http_on_accept(void *cls, const struct sockaddr *sa,
 			       socklen_t len)
 {
-	struct origin who = { 0 };
+	struct origin who = origin_by(sa);
 	struct http *http = cls;
 	struct origin *origin;
 
 	(void)len;
-	take_address(sa, &who.addr);
 	origin = origins_find(http->origins, &who);
 	if (!is_full(http, origin))
 		return MHD_YES;
@@ -154,9 +141,9 @@ void http_on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
 			enum MHD_ConnectionNotificationCode code)
 {
 	const union MHD_ConnectionInfo *info;
-	struct origin who = { 0 };
 	struct client *c = *ctx;
 	struct http *http = cls;
+	struct origin who;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (c) {
@@ -171,7 +158,8 @@ void http_on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
 	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
 	c = mem_zero(1, sizeof(*c));
 	c->fd = info ? info->connect_fd : -1;
-	address_of(conn, &who.addr);
+	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	who = origin_by(info ? info->client_addr : NULL);
 	c->origin = origins_enter(http->origins, &who);
 	c->until_us = loop_now() + CLIENT_HEAD_MS * LOOP_USEC_PER_MSEC;
 	TAILQ_INSERT_TAIL(&http->clients, c, list);

@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Who is one client of the coordinator, without a certificate: an IPv4 address, also at a
+# socket of both families, and a network of IPv6. And who goes for a newcomer.
+#
+# COORDINATOR names another command (one under a sanitizer or valgrind).
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+if [ "${1-}" != inside ]; then
+	exec unshare -n bash "selftests/host/${0##*/}" inside
+fi
+# shellcheck source=selftests/lib.sh
+. selftests/lib.sh
+
+coordinator=${COORDINATOR:-vnimesh-coordinator}
+read -r -a coordinator <<<"$coordinator"
+command -v "${coordinator[0]}" >/dev/null || skip_all "no ${coordinator[0]}"
+for tool in curl jq python3 ip; do
+	command -v "$tool" >/dev/null || skip_all "no $tool"
+done
+ip link set lo up
+for address in fd01:0:0:1::1 fd01:0:0:1:8000::2 fd01:0:0:2::1; do
+	ip address add "$address/128" dev lo nodad || skip_all "no IPv6"
+done
+
+config=$work/coordinator.json
+pid=''
+# start SETTING VALUE: of what one client may have.
+start() {
+	runs=$((${runs:-0} + 1))
+	log=$work/log.$runs
+	jq -n --arg db "$work/state.db" --arg name "$1" --argjson n "$2" '{listen: "[::]:0", insecure: true, store: $db, lease_ms: 600000,
+		mesh: {id: 77, prefix4: "10.77.0.0/16", prefix6: "fd77::/48", service_prefix4: "10.96.0.0/16",
+		service_prefix6: "fd77:0:0:ffff::/64"}} | .[$name] = $n' >"$config"
+	"${coordinator[@]}" --config "$config" 2>"$log" &
+	pid=$!
+	waitfor 20 grep -q 'listening on' "$log" || { cat "$log"; return 1; }
+	port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$log")
+}
+stop() {
+	[ -n "$pid" ] || return 0
+	kill -"${1:-TERM}" "$pid" 2>/dev/null
+	stopped=0
+	wait "$pid" 2>/dev/null || stopped=$?
+	pid=''
+}
+defer stop KILL
+
+cat >"$work/client.py" <<'PY'
+# usage: client.py PORT WHAT
+import http.client, json, socket, sys, time
+port, what = int(sys.argv[1]), sys.argv[2]
+one, two, other = 'fd01:0:0:1::1', 'fd01:0:0:1:8000::2', 'fd01:0:0:2::1'
+old, new = '127.0.1.1', '127.0.1.2'
+def connect(source):
+	c = http.client.HTTPConnection(other if ':' in source else '127.0.0.1', port, timeout=60, source_address=(source, 0))
+	c.connect()
+	c.auto_open = 0
+	return c
+def ask(c, method='GET', path='/v1/ca', body=None):
+	try:
+		c.request(method, path, body, {'Content-Type': 'application/json'})
+		r = c.getresponse()
+		return r.status, r.read()
+	except (OSError, http.client.HTTPException): return 'gone', b'{}'
+# There is no certificate without TLS.
+def code(c): return {404: 200}.get(got := ask(c)[0], got)
+me = connect('127.0.9.9')
+def status(): return json.loads(ask(me, path='/v1/status')[1])
+def until(name, n):
+	end = time.time() + 60
+	while status()[name] != n and time.time() < end: time.sleep(.05)
+	return status()[name]
+if what == 'connections':
+	for first, second in (one, two), (one, other), (old, new):
+		before = status()
+		there = [connect(first) for i in range(4)]
+		codes = [code(c) for c in there]
+		codes.append(code(connect(second)))
+		print(codes.count(200), [code(c) for c in there].count(200), status()['cut_off'] - before['cut_off'])
+		for c in there: c.close()
+		until('connections', 1)
+elif what == 'rate':
+	for first, second in (one, two), (one, other), (old, new):
+		c, second = connect(first), connect(second)
+		while code(c) != 429: pass
+		print(code(second))
+elif what == 'bodies':
+	print(ask(me, 'POST', '/v1/nodes', '{"name": "host1", "underlay": "192.0.2.11", "epoch": 5}')[0])
+	there = []
+	head = b'POST /v1/nodes/1/report HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n'
+	for i in range(2):
+		c = connect(one)
+		c.sock.sendall(head % (16 << 20) + b' ' * ((16 << 20) - 1))
+		there.append(c)
+	end = time.time() + 60
+	while status()['body_bytes'] < (32 << 20) - 2 and time.time() < end: time.sleep(.05)
+	print(status()['body_bytes'] >= (32 << 20) - 2)
+	for source in two, other:
+		answer = ask(connect(source), 'POST', '/v1/nodes/1/report', b' ' * 1000000)
+		print(answer[0], json.loads(answer[1])['detail'] if answer[0] == 429 else '')
+elif what == 'waiting':
+	now = status()
+	path = '/v1/watch?incarnation=%s&index=%d&wait_ms=60000' % (now['incarnation'], now['index'])
+	there = [connect(old) for i in range(4)]
+	for c in there: c.request('GET', path)
+	print(until('watchers', 4))
+	try: print(ask(connect(old))[0])
+	except OSError: print('gone')
+	now = status()
+	print(now['watchers'], now['refused_connections'], now['cut_off'])
+	there.pop().close()
+	print(until('connections', 4))
+	c = connect(old)
+	print(code(c))
+	print(code(connect(old)), code(c), status()['watchers'])
+PY
+# client WHAT: what it says, in ${out[@]}.
+client() {
+	timeout 300 python3 "$work/client.py" "$port" "$1" >"$work/out" 2>&1 || diag "$(cat "$work/out")"
+	mapfile -t out <"$work/out"
+}
+
+start connections_per_client 4 || exit 1
+client connections
+check_is "a second address of an IPv6 network takes one of its connections" '5 3 1' "${out[0]}"
+check_is "one of another network has its own" '5 4 0' "${out[1]}"
+check_is "so has each address of IPv4, at a socket of both" '5 4 0' "${out[2]}"
+client bodies
+check_is "two large bodies are under way" '200 True' "${out[0]} ${out[1]}"
+check_is "and their network has no more" '429 too many large bodies of fd01:0:0:1::/64 are under way: wait a second' "${out[2]}"
+check_match "which is nothing to another one" '^400 $' echo "${out[3]}"
+stop
+start connections_per_client 4
+client waiting
+check_is "who waits for a change has all connections of an address" 4 "${out[0]}"
+check_is "and is not cut off for a newcomer" gone "${out[1]}"
+check_is "which is counted" '4 1 0' "${out[2]}"
+check_is "one of them goes" 4 "${out[3]}"
+check_is "the newcomer has its place" 200 "${out[4]}"
+check_is "until the next one comes" '200 gone 3' "${out[5]}"
+stop
+start requests_per_second 1
+client rate
+check_is "a second address of an IPv6 network may ask no faster" 429 "${out[0]}"
+check_is "one of another network may" 200 "${out[1]}"
+check_is "so may each address of IPv4" 200 "${out[2]}"
+stop
+check_is "exit" 0 "$stopped"
