@@ -169,6 +169,7 @@ row "evidence of one member asks for a check once in" ms EVIDENCE_GAP_MS
 row "entries of the audit log about checks of one service, one in" ms TRIGGER_NOTE_MS
 row "watchers, event streams of one client once three quarters are taken" "" "CLIENT_SHARE(WATCHERS_MAX)" "CLIENT_SHARE(STREAMS_MAX)"
 row "event streams; heartbeat of one" ms STREAMS_MAX BEAT_DEFAULT_MS BEAT_MIN_MS BEAT_MAX_MS
+row "... where each client has one: its turn, at least" ms STREAM_TURN_MS
 row "time a client takes for an event" ms CLIENT_PIECE_MS
 check_is "$defaults: drain-time is the module's" "$(value DRAIN_TIME_MAX)" "$((24 * 3600 * 1000))"
 documented[DRAIN_TIME_MAX]=1

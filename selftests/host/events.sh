@@ -171,7 +171,7 @@ cat >"$work/many.py" <<'PY'
 # usage: many.py PORT: as many streams as there may be, then one more of somebody
 # new, for whom the first one ends, and one more of who has as many as any; then
 # those that never read while much happens; then clients that take all they get,
-# before another one comes.
+# before another one comes; then streams of as many clients, one each, and one more.
 import http.client, json, socket, sys, time
 port = int(sys.argv[1])
 def send(address, path, rcvbuf=None):
@@ -238,9 +238,38 @@ for address, n in ('127.0.2.1', 1000), ('127.0.2.2', 1000), ('127.0.2.3', 48):
 		if status['watchers'] + status['watchers_refused'] - before >= len(waiting): break
 		time.sleep(.1)
 print(status['watchers'], status['watchers_refused'] - before, first(send('127.0.2.4', path + '1')))
+close(waiting)
+def ended(s, wait):
+	end = time.time() + wait
+	try:
+		while (left := end - time.time()) > 0:
+			s.settimeout(left)
+			if not (data := s.recv(65536)): return False
+			if data.endswith(b'0\r\n\r\n'): return True
+	except TimeoutError: pass
+	return False
+def take(address):
+	end = time.time() + 30
+	while 1:
+		s = send(address, '/v1/events?tag=a')
+		if (said := first(s)) == 'HTTP/1.1 200 OK' or time.time() > end: return s, said
+		s.close()
+		time.sleep(.1)
+before = ask('GET', '/v1/status')
+one = [send('127.0.%d.%d' % (3 + i // 128, 1 + i % 128), '/v1/events?tag=a') for i in range(1024)]
+print(before['streams'], [first(s) for s in one].count('HTTP/1.1 200 OK'))
+s, said = take('127.0.2.5')
+one.append(s)
+print(said, ended(one[0], 20))
+s, said = take('127.0.3.1')
+one.append(s)
+print(said, ended(one[1], 20))
+print(first(send('127.0.3.1', '/v1/events?tag=a')))
+print([ended(s, .001) for s in one[2:]].count(True), ask('GET', '/v1/status')['streams_ended'] - before['streams_ended'])
 PY
-timeout 300 python3 "$work/many.py" "$port" >"$work/many.out" 2>&1 || diag "$(cat "$work/many.out")"
+timeout 300 python3 -u "$work/many.py" "$port" >"$work/many.out" 2>&1 || diag "$(cat "$work/many.out")"
 mapfile -t out <"$work/many.out"
+out+=("" "" "" "" "" "" "" "" "" "" "" "" "" "" "" "")
 check_is "1,024 streams" 1024 "${out[0]}"
 check_is "one more, of somebody new" 'HTTP/1.1 200 OK' "${out[1]}"
 check_is "takes the place of the oldest of who has most, which ends as it should" True "${out[2]}"
@@ -252,6 +281,11 @@ check_is "who does not read is cut off, counted; who reads stays" '8 8 1' "${out
 check_is "and what waits to be read is bounded" True "${out[8]}"
 check_is "one client has three quarters of the streams, and the next one has one" '768 HTTP/1.1 200 OK' "${out[9]}"
 check_is "two have no more than that of the watchers, and another one waits" '1584 464 HTTP/1.1 200 OK' "${out[10]}"
+check_is "1,024 streams of as many clients" '0 1024' "${out[11]}"
+check_is "one more, of somebody new, takes its turn, and the oldest ends" 'HTTP/1.1 200 OK True' "${out[12]}"
+check_is "who comes back has its turn again" 'HTTP/1.1 200 OK True' "${out[13]}"
+check_is "not who has one" 'HTTP/1.1 503 Service Unavailable' "${out[14]}"
+check_is "and those are all that ended" '0 2' "${out[15]}"
 stop
 
 # --- rights ---------------------------------------------------------------------------

@@ -8,7 +8,9 @@
  *
  * Streams do not end by themselves. So that who came first does not keep others
  * out for ever, one more than there may be takes the place of the oldest of who
- * has the most.
+ * has the most. Where everybody has one, who has none takes turns with them: so no
+ * number of clients that one makes up, each with its stream, keeps others out, and
+ * each turn is long enough to be worth it.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -28,6 +30,7 @@ struct events {
 	uint64_t index;
 	uint64_t beat_us;
 	uint64_t quiet_us;		/* when the next beat is due */
+	uint64_t turn_us;		/* until then it has its place */
 	struct request *rq;		/* whose it is */
 	TAILQ_ENTRY(events) list;
 };
@@ -202,13 +205,10 @@ static int read_last_id(struct request *rq, struct events *ev)
 	return watch_known(rq, "Last-Event-ID", incarnation, ev->index);
 }
 
-/* One more of a client that has @n: the oldest of who has the most ends, unless
- * that were to have no more than this one then, and the two would take turns.
- */
-static bool make_room(unsigned int n)
+/* The oldest of who has the most, and more than @most, or NULL. */
+static struct events *find_most(unsigned int most)
 {
 	struct events *oldest = NULL;
-	unsigned int most = n + 1;
 	struct events *ev;
 
 	TAILQ_FOREACH(ev, &streams, list)
@@ -216,12 +216,46 @@ static bool make_room(unsigned int n)
 			most = http_origin(ev->rq)->streams;
 			oldest = ev;
 		}
-	if (!oldest)
+	return oldest;
+}
+
+/* Whose turn is over, or NULL. Addresses are easily had and certificates are not:
+ * a node's stream ends only where all are of nodes.
+ */
+static struct events *find_turn(void)
+{
+	struct events *oldest = NULL;
+	struct events *ev;
+
+	TAILQ_FOREACH(ev, &streams, list) {
+		if (ev->over)
+			continue;
+		if (!oldest)
+			oldest = ev;
+		if (http_origin(ev->rq)->node)
+			continue;
+		oldest = ev;
+		break;
+	}
+	return oldest && oldest->turn_us <= loop_now() ? oldest : NULL;
+}
+
+/* One more of a client that has @n: one of who has the most ends, unless that were
+ * to have no more than this one then, and the two would take turns. Who has none
+ * may.
+ */
+static bool make_room(unsigned int n)
+{
+	struct events *ev = find_most(n + 1);
+
+	if (!ev && !n)
+		ev = find_turn();
+	if (!ev)
 		return false;
-	leave(oldest);
-	oldest->over = true;
+	leave(ev);
+	ev->over = true;
 	stats.ended++;
-	watch_wake(oldest->rq);
+	watch_wake(ev->rq);
 	return true;
 }
 
@@ -261,6 +295,7 @@ static int prepare(struct request *rq, struct events *ev)
 	ev->in.nr_tags = watch_sort_tags(ev->in.tags, ev->in.nr_tags);
 	ev->beat_us = beat_ms * LOOP_USEC_PER_MSEC;
 	ev->quiet_us = loop_now() + ev->beat_us;
+	ev->turn_us = loop_now() + STREAM_TURN_MS * LOOP_USEC_PER_MSEC;
 	return status;
 }
 

@@ -85,6 +85,10 @@
 #define WATCHERS_MAX		2048
 /* Event streams stay; they leave connections to agents. */
 #define STREAMS_MAX		1024
+/* ... and where each client has one, another one takes the place of one that had it
+ * for so long: who comes back at once makes no wheel of them that turns all the time.
+ */
+#define STREAM_TURN_MS		3000
 /* Of either, once three quarters are taken, one client has no more than that. */
 #define CLIENT_SHARE(max)	((max) / 4)
 #define CLIENT_TIGHT(max)	((max) / 4 * 3)
