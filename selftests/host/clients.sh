@@ -120,6 +120,7 @@ PY
 client() {
 	timeout 300 python3 "$work/client.py" "$port" "$1" >"$work/out" 2>&1 || diag "$(cat "$work/out")"
 	mapfile -t out <"$work/out"
+	out+=("" "" "" "" "" "")
 }
 
 start connections_per_client 4 || exit 1

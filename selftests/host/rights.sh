@@ -341,6 +341,7 @@ config '.connections_per_client = 8'
 start
 clients >"$work/clients"
 read -r -a out <"$work/clients"
+out+=("" "" "" "" "" "" "" "" "" "")
 check_is "nobodies have all connections of an address" 8 "${out[0]}"
 check_is "nodes behind it get in, each has its own connections" 16 "${out[1]}"
 check_is "and no more" 429 "${out[2]}"
@@ -355,6 +356,46 @@ start
 check_is "one that asks too fast takes nothing of another one's, nor of the address" '200 True 200 200' "$(clients fast)"
 stop
 config
+ulimit -n 16384 2>/dev/null
+start
+VNIMESH_COORDINATOR=$url
+
+# Two nodes and 1,022 addresses have an event stream each.
+cat >"$work/turns.py" <<'PY'
+# usage: turns.py PORT CA TOKEN NODE NODE: ... and another address wants one.
+import socket, ssl, sys, time
+port, ca, token, nodes = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]
+def stream(address, node=None):
+	ctx = ctxs[node]
+	s = ctx.wrap_socket(socket.create_connection(('127.0.0.1', port), 60, (address, 0)), server_hostname='127.0.0.1')
+	who = '' if node else 'Authorization: Bearer %s\r\n' % token
+	s.sendall(b'GET /v1/events?tag=a HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n' % who.encode())
+	return s, s.recv(65536).split(b'\r\n')[0].split()[1].decode()
+def ended(s, wait):
+	end = time.time() + wait
+	try:
+		while (left := end - time.time()) > 0:
+			s.settimeout(left)
+			if not (data := s.recv(65536)) or data.endswith(b'0\r\n\r\n'): return True
+	except TimeoutError: pass
+	return False
+ctxs = {node: ssl.create_default_context(cafile=ca) for node in [None] + nodes}
+for node in nodes: ctxs[node].load_cert_chain(node + '/node.pem', node + '/node.key')
+there = [stream('127.0.2.1', node) for node in nodes]
+there += [stream('127.0.%d.%d' % (3 + i // 128, 1 + i % 128)) for i in range(1022)]
+print([code for s, code in there].count('200'))
+end, code = time.time() + 60, ''
+while code != '200' and time.time() < end:
+	time.sleep(.1)
+	new, code = stream('127.0.2.2')
+print(code, ended(there[2][0], 60), [ended(there[i][0], .5) for i in range(2)])
+PY
+timeout 300 python3 -u "$work/turns.py" "$port" "$tls/ca.pem" "$admin" "$work/host1" "$work/host2" >"$work/turns" 2>&1 || diag "$(cat "$work/turns")"
+mapfile -t out <"$work/turns"
+out+=("" "")
+check_is "nodes and addresses have all event streams, one each" 1024 "${out[0]}"
+check_is "one more takes an address' place, not a node's" '200 True [False, False]' "${out[1]}"
+stop
 start
 VNIMESH_COORDINATOR=$url
 
