@@ -40,12 +40,12 @@ start() {
 }
 stop() {
 	[ -n "$pid" ] || return 0
-	kill -"${1:-TERM}" "$pid" 2>/dev/null
+	kill "$pid" 2>/dev/null
 	stopped=0
 	wait "$pid" 2>/dev/null || stopped=$?
 	pid=''
 }
-defer stop KILL
+defer stop
 
 cat >"$work/client.py" <<'PY'
 # usage: client.py PORT WHAT
