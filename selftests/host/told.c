@@ -510,6 +510,31 @@ static void test_taken_over(void)
 	   "taken over: what is allowed no more is not kept");
 }
 
+/* Read in part: nothing of it is known, and it is whole until somebody says so. */
+static void test_damaged(void)
+{
+	static char was[4096];
+	FILE *f = begin_file();
+
+	put_intent(f, 0, "its", 0);
+	fprintf(f, "],\"registered\":[");
+	put_registered(f, 0, "filed", CHECK_TTL);
+	fprintf(f, ",{\"ifindex\":10,\"uid\":0,\"service\":{\"tag\":7}},");
+	put_registered(f, 0, "after", CHECK_TTL);
+	end_file(f);
+	snprintf(was, sizeof(was), "%s", on_disk());
+	restart();
+	ok(!strcmp(on_disk(), was),
+	   "damaged: a file that was read in part is not written at the start");
+	ok(!is_intended("its0") && !is_here("after"),
+	   "damaged: what was registered and drained is not known");
+	devices(20);
+	mesh_reload(mesh);
+	ok(!strcmp(on_disk(), was), "damaged: nor when devices or files change");
+	ok(!*regist(0, "app", 1) && strstr(on_disk(), "app"),
+	   "damaged: but when somebody registers");
+}
+
 static void test_shares(void)
 {
 	char text[128];
@@ -724,6 +749,7 @@ int main(int argc, char **argv)
 	test_room();
 	test_room_is_kept();
 	test_taken_over();
+	test_damaged();
 	test_shares();
 	test_rate();
 	test_size();

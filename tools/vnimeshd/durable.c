@@ -106,6 +106,20 @@ static void load(struct durable *d, struct jobj *root)
 			return;
 }
 
+static void clear(struct durable *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->n_regs; i++)
+		json_decref(d->regs[i].def);
+	free(d->regs);
+	free(d->intents);
+	d->regs = NULL;
+	d->n_regs = 0;
+	d->intents = NULL;
+	d->n_intents = 0;
+}
+
 bool durable_load(struct durable *d, const char *state_dir, char *error,
 		  size_t len)
 {
@@ -124,20 +138,18 @@ bool durable_load(struct durable *d, const char *state_dir, char *error,
 	if (jread_root(&rd, &root))
 		load(d, &root);
 	ok = jread_ok(&rd);
-	if (!ok)
+	if (!ok) {
 		jread_error(&rd, error, len);
+		/* What came before it, alone, would be written over the rest. */
+		clear(d);
+	}
 	jread_free(&rd);
 	return ok;
 }
 
 void durable_free(struct durable *d)
 {
-	size_t i;
-
-	for (i = 0; i < d->n_regs; i++)
-		json_decref(d->regs[i].def);
-	free(d->regs);
-	free(d->intents);
+	clear(d);
 	memset(d, 0, sizeof(*d));
 }
 

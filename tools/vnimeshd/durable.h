@@ -58,8 +58,9 @@ struct durable {
 	size_t n_regs;
 };
 
-/* From the file; false with a reason in @error if there is one that cannot be
- * read. Registrations of an earlier boot are left out: their devices are gone.
+/* From the file; false with a reason in @error, and nothing known, if there is one
+ * that cannot be read as a whole. Registrations of an earlier boot are left out:
+ * their devices are gone.
  */
 bool durable_load(struct durable *d, const char *state_dir, char *error,
 		  size_t len);
