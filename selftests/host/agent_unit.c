@@ -406,6 +406,36 @@ static void test_sequence_failures(void)
 	   "the pause doubles, is capped, half of it is chance");
 }
 
+/* The coordinator gave the identity anew, after reports that failed. */
+static void test_sequence_joined(void)
+{
+	uint64_t now = 0;
+	struct sequence s;
+	bool full;
+	int i;
+
+	sequence_init(&s, 1000, now);
+	sequence_send(&s, &full);
+	sequence_answer(&s, SEQUENCE_OK, now, 0);
+	for (i = 0; i < 10; i++) {
+		now = sequence_due(&s);
+		sequence_send(&s, &full);
+		sequence_answer(&s, SEQUENCE_FAILED, now, 0xffffffff);
+	}
+	sequence_joined(&s, now);
+	ok(sequence_due(&s) == now && sequence_send(&s, &full) == 12 && full,
+	   "who joined anew tells all at once, however often that failed before");
+	sequence_joined(&s, now);
+	ok(sequence_due(&s) == UINT64_MAX, "one at a time then, too");
+	sequence_answer(&s, SEQUENCE_FAILED, now, 0);
+	sequence_joined(&s, now);
+	ok(sequence_due(&s) > now, "but not in a loop, if that is refused, too");
+	sequence_send(&s, &full);
+	sequence_answer(&s, SEQUENCE_OK, now, 0);
+	sequence_joined(&s, now);
+	ok(sequence_due(&s) == now, "again, once one was taken");
+}
+
 /* ---- rows ---- */
 
 static struct row *want(struct rows *r, uint8_t object, const char *tag,
@@ -981,6 +1011,7 @@ int main(void)
 	test_reach_cost();
 	test_sequence();
 	test_sequence_failures();
+	test_sequence_joined();
 	test_rows();
 	test_facts();
 	test_figures();

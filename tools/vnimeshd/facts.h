@@ -168,8 +168,8 @@ void facts_undefine(struct service *s, uint64_t version);
  * his to take. What this incarnation told before, and does not any more, goes
  * at once. What another one told, this one may not have heard of yet: it runs
  * on a backup, or has lost its quorum and did not notice. Such a member stays
- * for one lease if its owner's agent says that it serves, and with it the
- * node and the service. What another one told when this one had lost its
+ * for mesh_patience_ms() if its owner's agent says that it serves, and with it
+ * the node and the service. What another one told when this one had lost its
  * quorum already (older) counts more than all that it tells, until it has one
  * again: of what we know it changes no more than figures. What it told itself
  * cannot be newer than it is.
@@ -193,11 +193,12 @@ bool facts_set_members(const struct facts *f, struct service *s,
 		       struct sorted *list, uint64_t version);
 
 size_t facts_count_missing(const struct facts *f);
-/* Each second: what was missing for @lease_us goes; with @away, nobody could
+/* Each second: what was missing for @patience_us goes; with @away, nobody could
  * have registered it. Calls @changed for each service of which something went.
  * True: nodes went, too.
  */
-bool facts_missing(struct facts *f, bool away, uint64_t lease_us, uint64_t now_us,
+bool facts_missing(struct facts *f, bool away, uint64_t patience_us,
+		   uint64_t now_us,
 		   void (*changed)(void *data, const char *tag), void *data);
 
 /* The owner itself tells its member's figures, in its run @epoch. */

@@ -404,7 +404,7 @@ size_t facts_count_missing(const struct facts *f)
 }
 
 struct wait {
-	uint64_t now_us, lease_us;
+	uint64_t now_us, patience_us;
 	bool away;
 };
 
@@ -417,7 +417,7 @@ static bool member_waits(void *elem, void *data)
 		return true;
 	if (!m->missing_us || w->away)
 		m->missing_us = w->now_us;
-	return w->now_us < m->missing_us + w->lease_us;
+	return w->now_us < m->missing_us + w->patience_us;
 }
 
 static bool node_waits(void *elem, void *data)
@@ -427,12 +427,12 @@ static bool node_waits(void *elem, void *data)
 	return !n->missing || serves_missing(data, n->id);
 }
 
-bool facts_missing(struct facts *f, bool away, uint64_t lease_us,
+bool facts_missing(struct facts *f, bool away, uint64_t patience_us,
 		   uint64_t now_us,
 		   void (*changed)(void *data, const char *tag), void *data)
 {
 	struct wait w = {
-		.now_us = now_us, .lease_us = lease_us,
+		.now_us = now_us, .patience_us = patience_us,
 		/* Who has no quorum takes nothing away. */
 		.away = away || f->aged,
 	};

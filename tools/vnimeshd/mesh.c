@@ -163,15 +163,21 @@ static void on_missing(void *data, const char *tag)
 	state_changed(m->state, true);
 }
 
-/* Who was to register these members again has had the time: a lease, and an agent
- * that found no coordinator for a while comes back later than others did.
- */
+uint64_t mesh_patience_ms(const struct mesh *m)
+{
+	_Static_assert(SEQUENCE_BACKOFF_MAX_MS + REPORT_TIMEOUT_MS <=
+		       JOIN_BACKOFF_MAX_MS + JOIN_TIMEOUT_MS,
+		       "whoever joins pauses longest");
+
+	return (uint64_t)m->lease_ms + JOIN_BACKOFF_MAX_MS + JOIN_TIMEOUT_MS;
+}
+
+/* Who was to register these members again has had the time. */
 static void end_missing(struct mesh *m, uint64_t now_us)
 {
-	uint64_t ms = m->lease_ms + SEQUENCE_BACKOFF_MAX_MS + REPORT_TIMEOUT_MS;
+	uint64_t us = mesh_patience_ms(m) * LOOP_USEC_PER_MSEC;
 
-	if (facts_missing(&m->facts, m->away, ms * LOOP_USEC_PER_MSEC, now_us,
-			  on_missing, m))
+	if (facts_missing(&m->facts, m->away, us, now_us, on_missing, m))
 		table_dirty_nodes(m->table);
 }
 
@@ -212,6 +218,8 @@ static void on_tick(void *data, uint64_t now_us)
 void mesh_joined(struct mesh *m, bool fresh)
 {
 	m->joined |= fresh;
+	if (fresh)
+		report_joined(m->report);
 	go_on(m);
 }
 

@@ -75,6 +75,11 @@ void mesh_reload(struct mesh *m);
  */
 void mesh_joined(struct mesh *m, bool fresh);
 
+/* As long a member stays that another coordinator does not know: a lease, and the
+ * longest pause of an agent that found no coordinator for a while.
+ */
+uint64_t mesh_patience_ms(const struct mesh *m);
+
 /* This host's part may be known now: report from then on. */
 void mesh_report(struct mesh *m);
 

@@ -298,6 +298,12 @@ void report_start(struct report *r)
 	arm(r);
 }
 
+void report_joined(struct report *r)
+{
+	sequence_joined(&r->seq, loop_now());
+	arm(r);
+}
+
 void report_changed(struct report *r)
 {
 	sequence_changed(&r->seq, loop_now());

@@ -15,6 +15,8 @@ void report_free(struct report *r);
 
 /* Joined: from now on, first a full one. */
 void report_start(struct report *r);
+/* ... and anew: all is told at once, whatever became of former reports. */
+void report_joined(struct report *r);
 /* An own member changed, came or went. */
 void report_changed(struct report *r);
 /* More went than a report can name: the next one is a full one. */

@@ -29,6 +29,16 @@ void sequence_full(struct sequence *s, uint64_t now_us)
 	sequence_changed(s, now_us);
 }
 
+void sequence_joined(struct sequence *s, uint64_t now_us)
+{
+	s->full = true;
+	if (s->joined)
+		return;
+	s->joined = true;
+	s->failures = 0;
+	s->due_us = now_us;
+}
+
 uint64_t sequence_due(const struct sequence *s)
 {
 	if (s->in_flight)
@@ -56,6 +66,7 @@ void sequence_answer(struct sequence *s, enum sequence_result result,
 	s->in_flight = false;
 	if (result == SEQUENCE_OK) {
 		s->failures = 0;
+		s->joined = false;
 		s->due_us = now_us + s->report_ms * MS;
 		return;
 	}

@@ -31,6 +31,7 @@ struct sequence {
 	uint64_t due_us;	/* heartbeat, or the end of the pause */
 	uint64_t dirty_us;	/* when the coalescing ends */
 	uint32_t failures;	/* in a row */
+	bool joined;		/* and none was taken since */
 };
 
 /* The first report is full and due at once. */
@@ -39,6 +40,11 @@ void sequence_init(struct sequence *s, uint32_t report_ms, uint64_t now_us);
 void sequence_changed(struct sequence *s, uint64_t now_us);
 /* ... and the next report has everything, whatever becomes of this one. */
 void sequence_full(struct sequence *s, uint64_t now_us);
+
+/* The coordinator took us in (again): it is to have all at once, whatever failed
+ * before. Not twice before a report was taken, which would be a loop.
+ */
+void sequence_joined(struct sequence *s, uint64_t now_us);
 
 /* When the next report is to be sent; UINT64_MAX while one is in flight. */
 uint64_t sequence_due(const struct sequence *s);

@@ -385,8 +385,9 @@ static void take_full(struct mesh *m, uint64_t index)
 	}
 	facts_full_end(&m->facts, index);
 	if (facts_count_missing(&m->facts) && !m->facts.older)
-		log_warn("the coordinator does not know %zu members whose hosts are there; they stay for a lease",
-			 facts_count_missing(&m->facts));
+		log_warn("the coordinator does not know %zu members whose hosts are there; they stay for %u s",
+			 facts_count_missing(&m->facts),
+			 (unsigned int)(mesh_patience_ms(m) / 1000));
 	m->synced = true;
 	table_dirty_all(m->table);
 }
