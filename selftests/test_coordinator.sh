@@ -197,11 +197,37 @@ check "... the tables are exact, on all hosts" exact
 stays_on
 
 # As one that was deleted and made anew while nobody looked.
-mesh_kill coord TERM
-sqlite3 "$db" "UPDATE records SET value = json_set(value, '\$.address4', '10.96.0.99') WHERE key = 'service/young'"
-mesh_coordinator_start
-check "a service has another address: so it has in all kernels" eval 'waitfor 10 mesh_coordinator_ready && exact'
+move_young() {
+	mesh_kill coord TERM
+	sqlite3 "$db" "UPDATE records SET value = json_set(value, '\$.address4', '$1') WHERE key = 'service/young'" &&
+		mesh_coordinator_start && waitfor 10 mesh_coordinator_ready
+}
+check "a service has another address: so it has in all kernels" eval 'move_young 10.96.0.99 && exact'
 at[0]=10.96.0.99
+check "... where it is used" use_young
+
+# A hand-made member holds the former address on one host: there it stays so, with all
+# members, and ends once that member does.
+young_at() { mesh "$1" service show young | grep -qw "$2"; }
+young_on_others() { young_at host2 10.96.0.98 && young_at host3 10.96.0.98; }
+lines_of_young() { grep -cw young <(tail -n +"$((told + 1))" "$work/log/host1"); }
+few_lines() { [ "$(lines_of_young)" -le 3 ] || { tail -n +"$((told + 1))" "$work/log/host1"; false; }; }
+host1_deletes_nothing() { ! grep '"action":"del"\|overrun' "$work/log/watch-host1"; }
+check "an operator adds a member to it on one host" mesh host1 member add young vni "${vni[srv2]}"
+mesh_hold moved client 10.96.0.99 7000
+check "... a flow is open" mesh_hold_goes_on moved
+mesh_watch_anew
+told=$(wc -l <"$work/log/host1")
+check "it has another address again" move_young 10.96.0.98
+check "... so have others" waitfor 20 young_on_others
+nap 10
+check "... on that host nothing went, in a time of several tries" host1_deletes_nothing
+check "... it has its former address there" young_at host1 10.96.0.99
+check "... where the flow goes on" mesh_hold_goes_on moved
+check "... the log says so, once" few_lines
+check "the operator's member goes" mesh host1 member del young vni "${vni[srv2]}"
+check "... then it has the new address there, too" waitfor 20 mesh_exact host1
+at[0]=10.96.0.98
 check "... where it is used" use_young
 check "every daemon runs" mesh_all_run
 [ "$tap_failed" = 0 ] || mesh_logs 25

@@ -535,7 +535,63 @@ static void test_rows(void)
 	rows_free(&r);
 }
 
+/* A service that is to come anew: with its members, or not. */
+static void test_rows_move(void)
+{
+	const uint8_t M = VNIMESH_OBJECT_MEMBER, S = VNIMESH_OBJECT_SERVICE;
+	struct row_key key = { .object = M, .id = 1, .tag = "a" };
+	struct row_key other = { .object = M, .id = 1, .tag = "b" };
+	enum row_op op;
+	struct rows r;
+	struct row *row;
+
+	rows_init(&r);
+	row = want(&r, S, "a", 0, "new address", "", &op);
+	rows_result(&r, row, op, ROW_RETRY);
+	rows_found(&r, &key);
+	rows_found(&r, &other);
+	rows_result(&r, row, ROW_MOVE, ROW_FOREIGN);
+	ok(has(&r, S, "a", 0) && rows_find(&r, &row->key)->exists,
+	   "what could not be moved is there as before");
+	row = want(&r, S, "a", 0, "no address", "", &op);
+	ok(row && op == ROW_ADD && row->exists && !row->foreign,
+	   "and all else of it is written");
+	rows_result(&r, row, op, ROW_DONE);
+	rows_lost_all(&r, M, "a");
+	rows_result(&r, row, ROW_MOVE, ROW_DONE);
+	ok(!has(&r, S, "a", 0) && !rows_lost(&r, &key) &&
+	   rows_lost(&r, &other),
+	   "what was moved is gone, with its members, and nobody else did that");
+	row = want(&r, M, "a", 1, "x", "", &op);
+	ok(row && op == ROW_ADD && !row->exists, "they are written anew");
+	rows_free(&r);
+}
+
 /* ---- facts and wire ---- */
+
+/* How its row stands in the kernel holds for the addresses that it has. */
+static void test_stuck(void)
+{
+	struct definition def = { .policy = 1 };
+	struct service *s;
+	struct facts f;
+
+	facts_init(&f);
+	ip_parse("10.96.0.1", &def.address4);
+	facts_set_service(&f, "t", &def, 1);
+	s = facts_service(&f, "t");
+	s->stuck = true;
+	def = s->def;
+	def.policy = 2;
+	facts_set_service(&f, "t", &def, 2);
+	ok(s->stuck && s->def.policy == 2,
+	   "another policy: the kernel's row keeps its former address");
+	def = s->def;
+	ip_parse("10.96.0.2", &def.address4);
+	facts_set_service(&f, "t", &def, 3);
+	ok(!s->stuck, "another address: that is tried");
+	facts_free(&f);
+}
 
 static struct sorted members(const char *text)
 {
@@ -1013,6 +1069,8 @@ int main(void)
 	test_sequence_failures();
 	test_sequence_joined();
 	test_rows();
+	test_rows_move();
+	test_stuck();
 	test_facts();
 	test_figures();
 	test_wire();

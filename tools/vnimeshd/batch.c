@@ -178,6 +178,11 @@ void batch_del(struct batch *b, struct row *row)
 	queue(b, head(b, &row->key, true, 0, -1), row, ROW_DEL, NULL);
 }
 
+void batch_move(struct batch *b, struct row *row)
+{
+	queue(b, head(b, &row->key, true, 0, -1), row, ROW_MOVE, NULL);
+}
+
 void batch_loaded(struct batch *b, const struct row_key *key,
 		  const struct row_parts *parts, bool *done)
 {
@@ -193,7 +198,7 @@ void batch_loaded(struct batch *b, const struct row_key *key,
 
 static const char *op_text(enum row_op op)
 {
-	return op == ROW_DEL ? "delete" : "write";
+	return op == ROW_DEL || op == ROW_MOVE ? "delete" : "write";
 }
 
 static void moved(struct batch *b, const char *tag)
@@ -202,6 +207,30 @@ static void moved(struct batch *b, const char *tag)
 
 	if (s)
 		s->moved = true;
+}
+
+/* The service and its members went, for it to come with another address. */
+static enum row_fate ended(struct batch *b, const char *tag)
+{
+	struct service *s = facts_service(&b->m->facts, tag);
+
+	rows_lost_all(b->rows, VNIMESH_OBJECT_MEMBER, tag);
+	if (s)
+		s->stuck = false;
+	return ROW_DONE;
+}
+
+/* They stay as they were: a row in it is somebody else's. Said once. */
+static enum row_fate stays(struct batch *b, const char *tag, const char *why)
+{
+	struct service *s = facts_service(&b->m->facts, tag);
+
+	if (s && !s->stuck)
+		log_warn("service %s keeps its former address on this host as long as a row of it is somebody else's: %s",
+			 tag, why);
+	if (s)
+		s->stuck = true;
+	return ROW_FOREIGN;
 }
 
 static enum row_fate judge(struct batch *b, const struct batch_item *it,
@@ -213,7 +242,7 @@ static enum row_fate judge(struct batch *b, const struct batch_item *it,
 
 	switch (e->err) {
 	case 0:
-		return ROW_DONE;
+		return it->op == ROW_MOVE ? ended(b, key->tag) : ROW_DONE;
 	case -ESTALE:
 		/* The kernel has a newer one, which keeps its run's number:
 		 * a sweep would take it for left over.
@@ -221,6 +250,8 @@ static enum row_fate judge(struct batch *b, const struct batch_item *it,
 		b->newer[key->object] = true;
 		return ROW_DONE;
 	case -ENOENT:
+		if (it->op == ROW_MOVE)
+			return ended(b, key->tag);
 		if (it->op == ROW_DEL)
 			return ROW_DONE;
 		break;
@@ -236,6 +267,8 @@ static enum row_fate judge(struct batch *b, const struct batch_item *it,
 		return ROW_DONE;
 	}
 	if (e->err == -EPERM && strstr(e->msg, "origin")) {
+		if (it->op == ROW_MOVE)
+			return stays(b, key->tag, text);
 		log_info("%s %s%s%u is somebody else's, left alone: %s",
 			 vnm_type_name(row_type(key->object)), key->tag,
 			 key->tag[0] ? " " : "", key->id, text);

@@ -39,6 +39,10 @@ void batch_begin(struct batch *b, uint64_t gen);
 bool batch_want(struct batch *b, const struct row_key *key,
 		const struct row_parts *parts);
 void batch_del(struct batch *b, struct row *row);
+/* A service whose address is a former one goes, and its members with it: both or
+ * neither, as the kernel decides. It says so in struct service.
+ */
+void batch_move(struct batch *b, struct row *row);
 /* All members of the service are queued before this: packets may go. *done is
  * set when the kernel took it.
  */

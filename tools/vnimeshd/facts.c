@@ -196,6 +196,16 @@ bool facts_set_node(struct facts *f, struct node *new, uint64_t version)
 	return true;
 }
 
+/* What is known of the kernel's row of it is of the former ones. */
+static void new_addresses(struct service *s, const struct definition *def)
+{
+	if (ip_equal(&s->def.address4, &def->address4) &&
+	    ip_equal(&s->def.address6, &def->address6))
+		return;
+	s->moved = false;
+	s->stuck = false;
+}
+
 bool facts_set_service(struct facts *f, const char *tag,
 		       struct definition *new, uint64_t version)
 {
@@ -213,6 +223,7 @@ bool facts_set_service(struct facts *f, const char *tag,
 	s->missing = false;
 	if (s->defined && version < s->version)
 		return true;
+	new_addresses(s, new);
 	ports_free(&s->def.ports);
 	s->def = *new;
 	s->defined = true;

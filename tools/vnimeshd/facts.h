@@ -120,7 +120,8 @@ struct service {
 	uint64_t used_us;	/* last seen in use */
 	bool dirty;		/* to be written into the kernel */
 	bool loaded;		/* the kernel knows that its members are complete */
-	bool moved;		/* its address there is a former one */
+	bool moved;		/* its address there is a former one: to be deleted */
+	bool stuck;		/* ... and cannot be: it stays as it is there */
 };
 
 struct facts {

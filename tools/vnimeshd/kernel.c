@@ -117,6 +117,7 @@ static void deleted(struct kernel *k, const struct vnm_genl_msg *msg)
 	union row_record rec;
 	struct row_key key;
 	uint8_t object;
+	bool ours;
 
 	switch (msg->cmd) {
 	case VNIMESH_CMD_NODE_DEL_NTF:
@@ -135,9 +136,12 @@ static void deleted(struct kernel *k, const struct vnm_genl_msg *msg)
 		return;
 	}
 	memset(&rec, 0, sizeof(rec));
-	row_found(object, msg, &rec, &key);
-	if (row_ifindex(object, &rec) == k->ifindex)
-		table_lost(k->m->table, &key);
+	ours = row_found(object, msg, &rec, &key);
+	if (row_ifindex(object, &rec) != k->ifindex)
+		return;
+	table_lost(k->m->table, &key);
+	if (!ours)
+		table_freed(k->m->table, &key);
 }
 
 struct events {

@@ -127,9 +127,15 @@ static void no_service(struct miss *q, const struct key *key, bool silent)
 }
 
 /* Into the kernel now, which lets the held packets go. */
-static void install(struct miss *q, struct service *s)
+static void install(struct miss *q, const struct key *asked, struct service *s)
 {
 	struct row_key key = { .object = VNIMESH_OBJECT_SERVICE };
+
+	/* It cannot have that address here for now; once it can, that ends this. */
+	if (s->stuck && asked->addr.family) {
+		answer(q, asked, VNIMESH_VERDICT_NO_SERVICE, MISS_NEGATIVE_MS);
+		return;
+	}
 
 	/* We thought that it was there; the kernel knows better. */
 	snprintf(key.tag, sizeof(key.tag), "%s", s->tag);
@@ -203,7 +209,7 @@ static void away(struct ask *a, const struct http_reply *reply)
 		 reply ? problem_text(reply, why, sizeof(why)) : "no resources");
 	q->told = true;
 	if (s && s->defined && s->known)
-		install(q, s);
+		install(q, &a->key, s);
 	else if (!a->silent)
 		answer(q, &a->key, VNIMESH_VERDICT_COORDINATOR_AWAY, 0);
 	ask_free(a);
@@ -295,7 +301,7 @@ static enum taken take(struct ask *a, json_t *json)
 	if (!s || !wire_members(json_object_get(json, "members"), tag, &list))
 		return TAKEN_NOT;
 	facts_set_members(&m->facts, s, &list, index);
-	install(a->q, s);
+	install(a->q, &a->key, s);
 	state_changed(m->state, true);
 	return TAKEN;
 }
@@ -435,7 +441,7 @@ void miss_asked(struct miss *q, const char *tag, const struct ip_addr *addr)
 		s = NULL;
 	/* The watch keeps it; or nobody can be asked, and we remember. */
 	if (s && s->known && (s->live || q->m->away || q->m->foreign))
-		install(q, s);
+		install(q, &key, s);
 	else if (q->m->foreign)
 		answer(q, &key, VNIMESH_VERDICT_COORDINATOR_AWAY, 0);
 	else

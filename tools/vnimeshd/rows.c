@@ -66,9 +66,14 @@ bool rows_found(struct rows *r, const struct row_key *key)
 	return row;
 }
 
-bool rows_has(const struct rows *r, const struct row_key *key)
+struct row *rows_find(const struct rows *r, const struct row_key *key)
 {
 	return sorted_find(&r->set, key);
+}
+
+bool rows_has(const struct rows *r, const struct row_key *key)
+{
+	return rows_find(r, key);
 }
 
 static void forget(struct row *row)
@@ -125,6 +130,20 @@ static size_t scope_start(const struct rows *r, uint8_t object,
 			hi = mid;
 	}
 	return lo;
+}
+
+void rows_lost_all(struct rows *r, uint8_t object, const char *tag)
+{
+	size_t i = scope_start(r, object, tag);
+	struct row *row;
+
+	for (; i < r->set.n; i++) {
+		row = r->set.v[i];
+		if (!in_scope(row, object, tag))
+			break;
+		forget(row);
+		row->exists = false;
+	}
 }
 
 void rows_begin(struct rows *r, uint8_t object, const char *tag)
@@ -203,7 +222,8 @@ void rows_end(struct rows *r, uint8_t object, const char *tag,
 void rows_result(struct rows *r, struct row *row, enum row_op op,
 		 enum row_fate fate)
 {
-	if (op == ROW_DEL && fate != ROW_RETRY) {
+	if ((op == ROW_DEL && fate != ROW_RETRY) ||
+	    (op == ROW_MOVE && fate == ROW_DONE)) {
 		sorted_take(&r->set, &row->key);
 		row_free(row);
 		return;
@@ -215,5 +235,5 @@ void rows_result(struct rows *r, struct row *row, enum row_op op,
 	}
 	row->exists = true;
 	row->told = false;
-	row->foreign = fate == ROW_FOREIGN;
+	row->foreign = fate == ROW_FOREIGN && op != ROW_MOVE;
 }

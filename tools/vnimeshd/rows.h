@@ -36,6 +36,7 @@ enum row_op {
 	ROW_CHANGE,		/* @hard differs: write everything */
 	ROW_FIGURES,		/* only @soft differs: write that */
 	ROW_DEL,
+	ROW_MOVE,		/* delete, to be added as another one */
 };
 
 enum row_fate {
@@ -68,6 +69,9 @@ bool rows_found(struct rows *r, const struct row_key *key);
 /* A row is not in the kernel any more. True if it should be. */
 bool rows_lost(struct rows *r, const struct row_key *key);
 
+/* As rows_lost(), all of @object and @tag. */
+void rows_lost_all(struct rows *r, uint8_t object, const char *tag);
+
 /* Forget how rows look, so that the next sync writes them all. */
 void rows_forget(struct rows *r);
 
@@ -86,11 +90,12 @@ void rows_end(struct rows *r, uint8_t object, const char *tag,
 	      void (*surplus)(struct row *row, void *data), void *data);
 
 /* What became of a row that want() or end() handed out; a deleted row is
- * gone after.
+ * gone after, one that could not be moved is there as it was.
  */
 void rows_result(struct rows *r, struct row *row, enum row_op op,
 		 enum row_fate fate);
 
+struct row *rows_find(const struct rows *r, const struct row_key *key);
 bool rows_has(const struct rows *r, const struct row_key *key);
 int row_key_cmp(const void *a, const void *b);
 

@@ -82,9 +82,21 @@ static bool complete(const struct service *s)
 	return s->known || s->served;
 }
 
+static bool wanted(const struct service *s)
+{
+	return s->used && s->defined && complete(s);
+}
+
+/* With the address that it has now. */
 static bool in_kernel(const struct service *s)
 {
-	return s->used && s->defined && complete(s) && !s->moved;
+	return wanted(s) && !s->moved;
+}
+
+/* Its row there is to end first, as an address is fixed for life. */
+static bool moves(const struct service *s)
+{
+	return wanted(s) && s->moved;
 }
 
 static void surplus(struct row *row, void *data)
@@ -131,7 +143,7 @@ static size_t used_members(const struct facts *f, struct vni_row *ret)
 
 	for (i = 0; i < f->services.n; i++) {
 		s = f->services.v[i];
-		if (!in_kernel(s))
+		if (!wanted(s))
 			continue;
 		for (j = 0; j < s->members.n; j++) {
 			m = s->members.v[j];
@@ -204,6 +216,34 @@ static void sync_members(struct table *t, const struct service *s)
 	}
 }
 
+/* One whose row cannot be moved keeps the address that it has there; all else of it
+ * is written.
+ */
+static void service_row(const struct table *t, const struct service *s,
+			struct row_key *key, struct row_parts *parts)
+{
+	row_of_service(&t->m->facts, s, key, parts);
+	if (s->stuck)
+		parts->hard.service.present &=
+			~(VNM_BIT(VNIMESH_A_SERVICE_ADDR4) |
+			  VNM_BIT(VNIMESH_A_SERVICE_ADDR6));
+}
+
+/* Its members are not touched before: somebody else's among them keep it. */
+static void move_service(struct table *t, struct service *s)
+{
+	struct row_key key = { .object = VNIMESH_OBJECT_SERVICE };
+	struct row *row;
+
+	snprintf(key.tag, sizeof(key.tag), "%s", s->tag);
+	row = rows_find(&t->rows, &key);
+	s->loaded = false;
+	if (row)
+		batch_move(&t->batch, row);
+	else
+		s->stuck = false;
+}
+
 /* The rows of one service that came new are announced as loading, so that
  * held packets wait for its members.
  */
@@ -215,8 +255,9 @@ static void sync_service(struct table *t, struct service *s)
 	rows_begin(&t->rows, VNIMESH_OBJECT_SERVICE, s->tag);
 	if (!in_kernel(s)) {
 		s->loaded = false;
+		s->stuck = false;
 	} else {
-		row_of_service(&t->m->facts, s, &key, &parts);
+		service_row(t, s, &key, &parts);
 		if (batch_want(&t->batch, &key, &parts))
 			s->loaded = false;
 	}
@@ -275,7 +316,7 @@ static void finish(struct table *t, struct service *s)
 
 	rows_end(&t->rows, VNIMESH_OBJECT_MEMBER, s->tag, surplus_member, &sc);
 	if (in_kernel(s) && !s->loaded) {
-		row_of_service(&t->m->facts, s, &key, &parts);
+		service_row(t, s, &key, &parts);
 		batch_loaded(&t->batch, &key, &parts, &s->loaded);
 	}
 	rows_end(&t->rows, VNIMESH_OBJECT_SERVICE, s->tag, surplus, t);
@@ -289,7 +330,9 @@ static void sync_services(struct table *t)
 
 	for (i = 0; i < f->services.n; i++) {
 		s = f->services.v[i];
-		if (touched(t, s))
+		if (moves(s) && s->dirty)
+			move_service(t, s);
+		else if (touched(t, s))
 			sync_service(t, s);
 	}
 	if (t->vnis)
@@ -302,7 +345,7 @@ static void sync_services(struct table *t)
 	/* Nobody refers to what goes: members before VNIs and services. */
 	for (i = 0; i < f->services.n; i++) {
 		s = f->services.v[i];
-		if (touched(t, s))
+		if (touched(t, s) && !moves(s))
 			finish(t, s);
 	}
 	if (t->vnis && t->m->synced)
@@ -339,8 +382,9 @@ static bool all_known(const struct facts *f)
 }
 
 /* True: something was taken out, as its address is another now, and is to come
- * back with that. Not at once: the news of its end, which are on their way, would
- * be taken for somebody else's doing.
+ * back with that, or could not be and is to be written as it is. Not at once: the
+ * news of its end, which are on their way, would be taken for somebody else's
+ * doing.
  */
 static bool clean(struct table *t)
 {
@@ -380,9 +424,11 @@ void table_sync(struct table *t)
 		rows_end(&t->rows, VNIMESH_OBJECT_NODE, NULL, surplus, t);
 	if (full)
 		drop_unnamed(t);
-	sweep = full && all_known(&t->m->facts) && t->m->local->known &&
-		local_settled(t->m->local);
 	again = clean(t);
+	/* What is not written yet is not left over. */
+	sweep = full && !again && all_known(&t->m->facts) &&
+		t->m->local->known && local_settled(t->m->local);
+	t->full = full && again;
 	t->retry |= again;
 	if (!batch_send(&t->batch, sweep))
 		t->retry = true;
@@ -473,6 +519,7 @@ bool table_load(struct table *t)
 	};
 	struct found f = { .t = t };
 	struct vnm_error e = { 0 };
+	struct service *s;
 	struct nl_msg *msg;
 	char text[400];
 	size_t i;
@@ -491,8 +538,12 @@ bool table_load(struct table *t)
 	}
 	rows_free(&t->rows);
 	t->rows = f.rows;
-	for (i = 0; i < t->m->facts.services.n; i++)
-		((struct service *)t->m->facts.services.v[i])->loaded = false;
+	for (i = 0; i < t->m->facts.services.n; i++) {
+		s = t->m->facts.services.v[i];
+		s->loaded = false;
+		/* What was in the way may have gone unnoticed. */
+		s->moved |= s->stuck;
+	}
 	all_dirty(t);
 	return true;
 }
@@ -525,6 +576,16 @@ void table_lost(struct table *t, const struct row_key *key)
 		 vnm_type_name(row_type(key->object)), key->tag,
 		 key->tag[0] ? " " : "", key->id);
 	all_dirty(t);
+}
+
+void table_freed(struct table *t, const struct row_key *key)
+{
+	struct service *s = facts_service(&t->m->facts, key->tag);
+
+	if (!s || !s->stuck)
+		return;
+	s->moved = true;
+	table_dirty(t, s->tag);
 }
 
 struct table *table_new(struct mesh *m)

@@ -38,6 +38,9 @@ void table_dirty_all(struct table *t);
 /* A row was deleted; if not by us, it is written again. */
 void table_lost(struct table *t, const struct row_key *key);
 
+/* A row of somebody else was deleted: what it was in the way of may go on. */
+void table_freed(struct table *t, const struct row_key *key);
+
 /* Try again what the kernel refused for now. */
 void table_retry(struct table *t);
 
