@@ -5,6 +5,11 @@
 #include "holder.h"
 #include "mesh.h"
 
+/* Who came and went with one address, and keeps flows: of more than so many, those of
+ * the last end at once, as each change looks at all.
+ */
+#define KEPT_MAX	64
+
 static int compare(const struct vnimesh_addr_key *a,
 		   const struct vnimesh_addr_key *b)
 {
@@ -18,12 +23,10 @@ static struct vnimesh_addr_entry *entry_of(struct rb_node *node)
 	return rb_entry(node, struct vnimesh_addr_entry, holder);
 }
 
-/* ->holders_lock, as all below. Before others with the same address: who goes meets
- * one that stays first.
- */
-static void add(struct vnimesh_node *node, struct vnimesh_addr_entry *new)
+/* ->holders_lock, as all below. Before others with the same address. */
+static void add(struct rb_root *root, struct vnimesh_addr_entry *new)
 {
-	struct rb_node **at = &node->holders.rb_node, *parent = NULL;
+	struct rb_node **at = &root->rb_node, *parent = NULL;
 
 	if (!new->key.family)
 		return;
@@ -33,19 +36,21 @@ static void add(struct vnimesh_node *node, struct vnimesh_addr_entry *new)
 		     &parent->rb_left : &parent->rb_right;
 	}
 	rb_link_node(&new->holder, parent, at);
-	rb_insert_color(&new->holder, &node->holders);
+	rb_insert_color(&new->holder, root);
 }
 
-static void del(struct vnimesh_node *node, struct vnimesh_addr_entry *old)
+static void del(struct rb_root *root, struct vnimesh_addr_entry *old)
 {
-	if (old->key.family)
-		rb_erase(&old->holder, &node->holders);
+	if (!old->key.family || RB_EMPTY_NODE(&old->holder))
+		return;
+	rb_erase(&old->holder, root);
+	RB_CLEAR_NODE(&old->holder);
 }
 
-static struct vnimesh_addr_entry *first(struct vnimesh_node *node,
+static struct vnimesh_addr_entry *first(struct rb_root *root,
 					const struct vnimesh_addr_key *key)
 {
-	struct rb_node *at = node->holders.rb_node, *found = NULL;
+	struct rb_node *at = root->rb_node, *found = NULL;
 	int order;
 
 	while (at) {
@@ -66,50 +71,44 @@ static struct vnimesh_addr_entry *next(struct vnimesh_addr_entry *entry)
 	return entry_of(at);
 }
 
-static bool mark(struct vnimesh_vni *vni, u32 family)
+static void mark(struct vnimesh_vni *vni, u32 family)
 {
 	u8 bit = family == AF_INET ? VNIMESH_TAKEN_IP4 : VNIMESH_TAKEN_IP6;
 
-	if (vni->taken & bit)
-		return false;
 	WRITE_ONCE(vni->taken, vni->taken | bit);
-	return true;
 }
 
-/* Who is gone has lost it to @entry's owner, unless that is the same one again. */
-static bool take(struct vnimesh_vni *vni, struct vnimesh_addr_entry *entry)
+/* Who is gone and had the address of @entry, and has, or has not, the id of @vni: it is
+ * none of theirs any more.
+ */
+static bool take(struct vnimesh_vni *vni, struct vnimesh_addr_entry *entry,
+		 bool same)
 {
-	struct vnimesh_addr_entry *other;
-	struct vnimesh_vni *gone;
-	bool found = false;
+	struct rb_root *gone = &vni->node->gone_holders;
+	struct vnimesh_addr_entry *old, *after;
+	struct vnimesh_vni *owner;
+	bool is_same, found = false;
 
 	if (!entry->key.family)
 		return false;
-	for (other = first(vni->node, &entry->key); other; other = next(other)) {
-		gone = other->owner;
-		if (gone->dead && gone->id != vni->id)
-			found |= mark(gone, entry->key.family);
+	for (old = first(gone, &entry->key); old; old = after) {
+		after = next(old);
+		owner = old->owner;
+		is_same = owner->id == vni->id;
+		if (is_same != same)
+			continue;
+		mark(owner, old->key.family);
+		del(gone, old);
+		found = true;
 	}
 	return found;
 }
 
-/* @vni had come back to @old, and moves on. */
-static bool move(struct vnimesh_vni *vni, struct vnimesh_addr_entry *old,
-		 struct vnimesh_addr_entry *new)
+static bool moves(const struct vnimesh_addr_entry *old,
+		  const struct vnimesh_addr_entry *new)
 {
-	struct vnimesh_addr_entry *other;
-	struct vnimesh_vni *gone;
-	bool found = false;
-
-	if (!old->key.family || (new->key.family &&
-				 vnimesh_ip_equal(&old->key.ip, &new->key.ip)))
-		return false;
-	for (other = first(vni->node, &old->key); other; other = next(other)) {
-		gone = other->owner;
-		if (gone->dead && gone->id == vni->id)
-			found |= mark(gone, old->key.family);
-	}
-	return found;
+	return !new->key.family ||
+	       !vnimesh_ip_equal(&old->key.ip, &new->key.ip);
 }
 
 bool vnimesh_holder_change(struct vnimesh_vni *vni,
@@ -123,32 +122,45 @@ bool vnimesh_holder_change(struct vnimesh_vni *vni,
 		return false;
 	spin_lock_bh(&node->holders_lock);
 	if (old) {
-		found |= move(vni, &old->e4, &new->e4);
-		found |= move(vni, &old->e6, &new->e6);
-		del(node, &old->e4);
-		del(node, &old->e6);
+		/* It may have come back to it. */
+		if (moves(&old->e4, &new->e4))
+			found |= take(vni, &old->e4, true);
+		if (moves(&old->e6, &new->e6))
+			found |= take(vni, &old->e6, true);
+		del(&node->holders, &old->e4);
+		del(&node->holders, &old->e6);
 	}
-	found |= take(vni, &new->e4);
-	found |= take(vni, &new->e6);
-	add(node, &new->e4);
-	add(node, &new->e6);
+	found |= take(vni, &new->e4, false);
+	found |= take(vni, &new->e6, false);
+	add(&node->holders, &new->e4);
+	add(&node->holders, &new->e6);
 	spin_unlock_bh(&node->holders_lock);
 	return found;
 }
 
-/* Somebody has it already. */
+static bool crowded(struct rb_root *gone, const struct vnimesh_addr_key *key)
+{
+	struct vnimesh_addr_entry *entry;
+	u32 n = 0;
+
+	for (entry = first(gone, key); entry && n < KEPT_MAX; entry = next(entry))
+		n++;
+	return n >= KEPT_MAX;
+}
+
+/* It keeps its flows to @entry, unless somebody has that already. */
 static bool leave(struct vnimesh_vni *vni, struct vnimesh_addr_entry *entry)
 {
-	struct vnimesh_addr_entry *other;
-	struct vnimesh_vni *heir;
+	struct vnimesh_node *node = vni->node;
 
 	if (!entry->key.family)
 		return false;
-	for (other = first(vni->node, &entry->key); other; other = next(other)) {
-		heir = other->owner;
-		if (!heir->dead && heir->id != vni->id)
-			return mark(vni, entry->key.family);
+	if (first(&node->holders, &entry->key) ||
+	    crowded(&node->gone_holders, &entry->key)) {
+		mark(vni, entry->key.family);
+		return true;
 	}
+	add(&node->gone_holders, entry);
 	return false;
 }
 
@@ -156,18 +168,20 @@ bool vnimesh_holder_leave(struct vnimesh_vni *vni,
 			  struct vnimesh_vni_addrs *addrs)
 {
 	struct vnimesh_node *node = vni->node;
+	/* Else neither flows nor members that may get some. */
+	bool kept = refcount_read(&vni->refs) > 1;
 	bool found = false;
 
-	/* Neither flows nor members that may get some. */
-	if (refcount_read(&vni->refs) == 1)
-		return false;
 	spin_lock_bh(&node->holders_lock);
-	if (node->self) {
-		found |= mark(vni, AF_INET);
-		found |= mark(vni, AF_INET6);
-	} else {
-		found |= leave(vni, &addrs->e4);
-		found |= leave(vni, &addrs->e6);
+	if (!node->self) {
+		del(&node->holders, &addrs->e4);
+		del(&node->holders, &addrs->e6);
+		if (kept)
+			found = leave(vni, &addrs->e4) | leave(vni, &addrs->e6);
+	} else if (kept) {
+		mark(vni, AF_INET);
+		mark(vni, AF_INET6);
+		found = true;
 	}
 	spin_unlock_bh(&node->holders_lock);
 	return found;
@@ -181,7 +195,7 @@ void vnimesh_holder_forget(struct vnimesh_vni *vni)
 	if (!addrs || node->self)
 		return;
 	spin_lock_bh(&node->holders_lock);
-	del(node, &addrs->e4);
-	del(node, &addrs->e6);
+	del(&node->gone_holders, &addrs->e4);
+	del(&node->gone_holders, &addrs->e6);
 	spin_unlock_bh(&node->holders_lock);
 }

@@ -4,13 +4,16 @@
  * end when the address is somebody else's, and not before.
  *
  * The addresses of a node's VNIs stand in a tree of the node, node->holders, from
- * their publication until they are replaced or their VNI is let go, which for one
- * that was unlinked is when its last flow is. More than one VNI may have an address:
- * whoever writes tables makes before he breaks. An address of this host is one VNI's
- * at a time, in mesh->local_addrs, and nothing reaches who had it before.
+ * their publication until they are replaced or their VNI is unlinked, and then in
+ * another, node->gone_holders, until somebody else has the address or the VNI's last
+ * flow is let go. More than one VNI may have an address: whoever writes tables makes
+ * before he breaks. An address of this host is one VNI's at a time, in
+ * mesh->local_addrs, and nothing reaches who had it before.
  *
- * node->holders_lock (BH, innermost) protects the tree and vni->taken. Nothing here
- * fails, sleeps, or takes longer than a search and those that share one address.
+ * node->holders_lock (BH, innermost) protects both and vni->taken. Nothing here fails,
+ * sleeps, or takes longer than a few searches: of those that are gone at most 64
+ * stand there with one address, those of whom there is one with it that lives are met
+ * by the first.
  */
 #ifndef _VNIMESH_HOLDER_H
 #define _VNIMESH_HOLDER_H

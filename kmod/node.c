@@ -254,6 +254,7 @@ struct vnimesh_node *vnimesh_node_alloc(u32 id)
 	INIT_LIST_HEAD(&node->vnis);
 	spin_lock_init(&node->holders_lock);
 	node->holders = RB_ROOT;
+	node->gone_holders = RB_ROOT;
 	INIT_LIST_HEAD(&node->transit);
 	refcount_set(&node->refs, 1);
 	return node;

@@ -37,6 +37,7 @@ struct vnimesh_node {
 	struct list_head vnis;	/* those rows, under mesh->lock */
 	spinlock_t holders_lock;	/* BH; innermost */
 	struct rb_root holders;	/* another: addresses of its VNIs, holder.h */
+	struct rb_root gone_holders;	/* ... that it had, with flows */
 	struct list_head transit;	/* liveness.c */
 	refcount_t refs;
 	struct vnimesh_row row;

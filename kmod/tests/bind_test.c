@@ -263,6 +263,44 @@ static void bind_holders(struct kunit *test)
 	kept_end(&k);
 }
 
+static u32 count_gone(struct vnimesh_node *node)
+{
+	struct rb_node *at;
+	u32 n = 0;
+
+	for (at = rb_first(&node->gone_holders); at; at = rb_next(at))
+		n++;
+	return n;
+}
+
+/* The same one, over and over, its flows kept each time: but not of all of them. Who
+ * comes next meets each of them once.
+ */
+static void bind_back_often(struct kunit *test)
+{
+	struct vnimesh_vni *vnis[100];
+	struct bind_kept k;
+	u32 i, taken = 0;
+
+	kept_begin(test, &k, false);
+	unlink_vni(&k, k.vni);
+	for (i = 0; i < ARRAY_SIZE(vnis); i++) {
+		vnis[i] = remote_vni(test, k.mesh, 300);
+		refcount_inc(&vnis[i]->refs);	/* as a flow */
+		unlink_vni(&k, vnis[i]);
+		taken += !!vnis[i]->taken;
+	}
+	KUNIT_EXPECT_EQ(test, taken, ARRAY_SIZE(vnis) - 63);
+	KUNIT_EXPECT_EQ(test, count_gone(k.vni->node), 64);
+	KUNIT_EXPECT_FALSE(test, kept_left(&k));
+	remote_vni(test, k.mesh, 301);
+	KUNIT_EXPECT_EQ(test, count_gone(k.vni->node), 0);
+	KUNIT_EXPECT_TRUE(test, kept_left(&k));
+	for (i = 0; i < ARRAY_SIZE(vnis); i++)
+		vnimesh_vni_put(vnis[i]);
+	kept_end(&k);
+}
+
 /* Nothing can be sent there any more. */
 static void bind_node_gone(struct kunit *test)
 {
@@ -379,6 +417,7 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(bind_back_moves),
 	KUNIT_CASE(bind_gone_here),
 	KUNIT_CASE(bind_holders),
+	KUNIT_CASE(bind_back_often),
 	KUNIT_CASE(bind_node_gone),
 	KUNIT_CASE(bind_ports),
 	KUNIT_CASE(bind_heir),
