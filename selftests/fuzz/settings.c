@@ -38,7 +38,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 static void request(const char *pem)
 {
 	char serial[TLS_SERIAL_LEN + 1], pin[65];
-	int64_t from;
 	int64_t from, until;
 	char *cert;
 

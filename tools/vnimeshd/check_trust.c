@@ -9,12 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <gnutls/x509.h>
-
 #include "check_trust.h"
-
-/* Longer chains are the library's limit, too. */
-#define CHAIN_MAX	16
 
 /* Where distributions keep the system's. The library knows one of them, or asks
  * another source of the same, and says of neither when it changed.
@@ -250,58 +245,31 @@ int tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
 	return -EINVAL;
 }
 
-/* Of @list. 0, a status of what is wrong with them, or a negative error. */
-static int verify_chain(gnutls_x509_trust_list_t list,
-			const gnutls_datum_t *der, unsigned int n)
-{
-	gnutls_typed_vdata_st purpose = {
-		.type = GNUTLS_DT_KEY_PURPOSE_OID,
-		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_SERVER,
-	};
-	gnutls_x509_crt_t chain[CHAIN_MAX];
-	unsigned int status = 0;
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < n && ret >= 0; i++) {
-		ret = gnutls_x509_crt_init(&chain[i]);
-		if (ret < 0)
-			break;
-		ret = gnutls_x509_crt_import(chain[i], &der[i],
-					     GNUTLS_X509_FMT_DER);
-	}
-	if (ret >= 0)
-		ret = gnutls_x509_trust_list_verify_crt2(list, chain, n, &purpose,
-							 1, 0, &status, NULL);
-	while (i--)
-		gnutls_x509_crt_deinit(chain[i]);
-	return ret < 0 ? ret : (int)status;
-}
-
 bool tls_creds_verify(const struct tls_creds *c, gnutls_session_t session,
 		      char *why, size_t len)
 {
-	gnutls_x509_trust_list_t list;
+	gnutls_certificate_credentials_t theirs = NULL;
 	gnutls_datum_t text = { 0 };
-	const gnutls_datum_t *der;
-	unsigned int n = 0;
+	unsigned int status = ~0U;
 	int ret;
 
-	gnutls_certificate_get_trust_list(c->cred, &list);
-	der = gnutls_certificate_get_peers(session, &n);
-	if (!der || !n || n > CHAIN_MAX) {
-		snprintf(why, len, "TLS: %s", n ? "too many certificates" :
-			 "no certificate was shown");
-		return false;
-	}
-	ret = verify_chain(list, der, n);
-	if (!ret)
+	/* All that the library looks at, what was stapled and its policy too, as it
+	 * is in a session that has ours from the beginning.
+	 */
+	gnutls_credentials_get(session, GNUTLS_CRD_CERTIFICATE, (void **)&theirs);
+	ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, c->cred);
+	if (ret >= 0)
+		ret = gnutls_certificate_verify_peers2(session, &status);
+	if (theirs)
+		gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, theirs);
+	if (ret >= 0 && !status)
 		return true;
 	if (ret < 0) {
 		snprintf(why, len, "TLS: %s", gnutls_strerror(ret));
 		return false;
 	}
-	gnutls_certificate_verification_status_print(ret, GNUTLS_CRT_X509, &text, 0);
+	gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509,
+						     &text, 0);
 	snprintf(why, len, "TLS: %s", text.data ? (char *)text.data :
 		 "the certificate is not trusted");
 	gnutls_free(text.data);
