@@ -37,14 +37,15 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 static void request(const char *pem)
 {
-	char serial[TLS_SERIAL_LEN + 1], pin[65];
+	struct tls_name who = { .name = "host1", .joined = "0123456789abcdef" };
+	char pin[65];
 	int64_t from, until;
 	char *cert;
 
-	cert = tls_sign(tls, pem, "host1", serial, &from);
+	cert = tls_sign(tls, pem, &who);
 	if (!cert)
 		return;
-	must(strlen(serial) == TLS_SERIAL_LEN);
+	must(strlen(who.serial) == TLS_SERIAL_LEN && who.from);
 	must(cert_pin(cert, pin) && strlen(pin) == 64);
 	must(cert_life(cert, &from, &until) && from < until);
 	free(cert);

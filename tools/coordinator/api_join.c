@@ -13,6 +13,7 @@
 #include "plan.h"
 #include "problem.h"
 #include "tls.h"
+#include "uuid.h"
 
 /* Not a secret, and of no use to who does not know what it must be: a token
  * names its fingerprint.
@@ -96,6 +97,24 @@ static int end_join(struct request *rq, void *data, bool stored)
 	return 200;
 }
 
+/* The clock may have been set back since the last one. */
+static char *sign_for(const struct tls *tls, const char *csr,
+		      struct node_def *def)
+{
+	struct tls_name who = { 0 };
+	char *pem;
+
+	strcpy(who.name, def->name);
+	strcpy(who.joined, def->joined);
+	pem = tls_sign(tls, csr, &who);
+	if (!pem)
+		return NULL;
+	strcpy(def->serial, who.serial);
+	if (who.from > def->cert_from)
+		def->cert_from = who.from;
+	return pem;
+}
+
 static int join(struct request *rq, struct wish *wish)
 {
 	struct token *token = registry_token(rq->reg, rq->who.token);
@@ -122,8 +141,8 @@ static int join(struct request *rq, struct wish *wish)
 	if (!id)
 		return problem(rq, 507, NULL, "no node id is left");
 	s = mem_zero(1, sizeof(*s));
-	s->pem = tls_sign(tls, wish->csr, wish->def.name, wish->def.serial,
-			  &wish->def.cert_from);
+	incarnation_make(wish->def.joined);
+	s->pem = sign_for(tls, wish->csr, &wish->def);
 	if (!s->pem) {
 		signing_free(s);
 		return bad_csr(rq);
@@ -179,29 +198,19 @@ static int end_renew(struct request *rq, void *data, bool stored)
 }
 
 /* The one that asks goes on, as the answer may be lost; not always the last that
- * was signed: more than one answer may.
+ * was signed: more than one answer may. Nor is it always one that is recorded.
  */
 static void keep_asking(struct request *rq, struct node_def *def)
 {
-	char serial[TLS_SERIAL_LEN + 1];
-	char name[JNAME_MAX + 1];
-	int64_t from;
+	struct tls_name who = { 0 };
 
-	strcpy(def->serial2, rq->who.node &&
-	       http_peer(rq, name, sizeof(name), serial, &from) ? serial :
-								  def->serial);
-}
-
-/* Its clock may have been set back since the last one. */
-static char *sign_anew(const struct tls *tls, const char *csr,
-		       struct node_def *def)
-{
-	int64_t from = 0;
-	char *pem = tls_sign(tls, csr, def->name, def->serial, &from);
-
-	if (pem && from > def->cert_from)
-		def->cert_from = from;
-	return pem;
+	if (!rq->who.node || !http_peer(rq, &who)) {
+		strcpy(def->serial2, def->serial);
+		return;
+	}
+	strcpy(def->serial2, who.serial);
+	if (who.from > def->cert_from)
+		def->cert_from = who.from;
 }
 
 static int renew(struct request *rq, struct wish *wish)
@@ -223,7 +232,7 @@ static int renew(struct request *rq, struct wish *wish)
 	s->node = node;
 	s->def = node->def;
 	keep_asking(rq, &s->def);
-	s->pem = sign_anew(http_tls(rq->http), wish->csr, &s->def);
+	s->pem = sign_for(http_tls(rq->http), wish->csr, &s->def);
 	if (!s->pem) {
 		signing_free(s);
 		return bad_csr(rq);

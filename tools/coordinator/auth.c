@@ -104,59 +104,57 @@ static int by_token(struct request *rq, const char *text)
 	return 0;
 }
 
-/* Each signature is recorded before it is told of. One that is later than any that is
- * known here is of a time that this store has lost: a backup was put back, and it is
- * the node's own. The next renewal records one.
+/* Each signature is recorded before it is told of. One of the same join that is later
+ * than any that is known here is of a time that this store has lost: a backup was put
+ * back, and it is the node's own. The next renewal records it.
  */
-static bool is_from_lost_time(const struct node *node, int64_t from)
+static bool is_from_lost_time(const struct node *node,
+			      const struct tls_name *who)
 {
-	return node->def.cert_from && from > node->def.cert_from;
+	return node->def.joined[0] && !strcmp(node->def.joined, who->joined) &&
+	       who->from > node->def.cert_from;
 }
 
-static bool is_present(const struct node *node, const char *serial, int64_t from)
+static bool is_present(const struct node *node, const struct tls_name *who)
 {
-	return !strcmp(node->def.serial, serial) ||
-	       !strcmp(node->def.serial2, serial) ||
-	       is_from_lost_time(node, from);
+	return !strcmp(node->def.serial, who->serial) ||
+	       !strcmp(node->def.serial2, who->serial) ||
+	       is_from_lost_time(node, who);
 }
 
 const struct node *auth_peer(const struct request *rq)
 {
-	char serial[TLS_SERIAL_LEN + 1];
+	struct tls_name who = { 0 };
 	const struct node *node;
-	char name[JNAME_MAX + 1];
-	int64_t from = 0;
 
-	if (!http_tls(rq->http) ||
-	    !http_peer(rq, name, sizeof(name), serial, &from))
+	if (!http_tls(rq->http) || !http_peer(rq, &who))
 		return NULL;
-	node = registry_node_named(rq->reg, name);
-	return node && is_present(node, serial, from) ? node : NULL;
+	node = registry_node_named(rq->reg, who.name);
+	return node && is_present(node, &who) ? node : NULL;
 }
 
-static void say_lost_time(struct node *node, int64_t from)
+static void say_lost_time(struct node *node, const struct tls_name *who)
 {
-	if (node->lost_time || !is_from_lost_time(node, from))
+	if (node->lost_time || !is_from_lost_time(node, who))
 		return;
 	node->lost_time = true;
 	log_warning("node %u \"%s\": its certificate was signed after all that is recorded here: taken, as after a restored backup",
 		    node->def.id, node->def.name);
 }
 
-static int by_certificate(struct request *rq, const char *name,
-			  const char *serial, int64_t from)
+static int by_certificate(struct request *rq, const struct tls_name *who)
 {
-	struct node *node = registry_node_named(rq->reg, name);
+	struct node *node = registry_node_named(rq->reg, who->name);
 
 	if (!node)
 		return problem(rq, 403, "certificate",
 			       "certificate: node \"%s\" was forgotten, or joined after a backup that was put back",
-			       name);
-	if (!is_present(node, serial, from))
+			       who->name);
+	if (!is_present(node, who))
 		return problem(rq, 403, "certificate",
 			       "certificate: not the present one of node \"%s\"",
-			       name);
-	say_lost_time(node, from);
+			       who->name);
+	say_lost_time(node, who);
 	rq->who.role = ROLE_REGISTER;
 	rq->who.node = node->def.id;
 	return 0;
@@ -165,9 +163,7 @@ static int by_certificate(struct request *rq, const char *name,
 static int identify(struct request *rq)
 {
 	const char *text = http_header(rq, "Authorization");
-	char serial[TLS_SERIAL_LEN + 1];
-	char name[JNAME_MAX + 1];
-	int64_t from = 0;
+	struct tls_name who = { 0 };
 
 	if (!http_tls(rq->http)) {
 		rq->who.role = ROLE_ADMIN;
@@ -175,8 +171,8 @@ static int identify(struct request *rq)
 	}
 	if (text)
 		return by_token(rq, text);
-	if (http_peer(rq, name, sizeof(name), serial, &from))
-		return by_certificate(rq, name, serial, from);
+	if (http_peer(rq, &who))
+		return by_certificate(rq, &who);
 	return 0;
 }
 

@@ -31,6 +31,7 @@
 
 struct http;
 struct tls;
+struct tls_name;
 struct request;
 struct watcher;
 struct body_share;
@@ -129,8 +130,7 @@ void http_counters(const struct http *http, json_t *obj);
 const struct tls *http_tls(const struct http *http);
 
 /* The certificate that the client showed; see tls_peer(). */
-bool http_peer(const struct request *rq, char *name, size_t len,
-	       char serial[33], int64_t *from);
+bool http_peer(const struct request *rq, struct tls_name *who);
 const char *http_header(const struct request *rq, const char *name);
 /* Whom the request's connection counts for. */
 struct origin *http_origin(const struct request *rq);

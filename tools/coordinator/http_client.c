@@ -12,15 +12,14 @@
 #include "problem.h"
 #include "tls.h"
 
-bool http_peer(const struct request *rq, char *name, size_t len,
-	       char serial[TLS_SERIAL_LEN + 1], int64_t *from)
+bool http_peer(const struct request *rq, struct tls_name *who)
 {
 	const union MHD_ConnectionInfo *info;
 
 	info = MHD_get_connection_info(rq->conn,
 				       MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	return info && info->tls_session &&
-	       tls_peer(info->tls_session, name, len, serial, from);
+	       tls_peer(info->tls_session, who);
 }
 
 void http_give_time(struct request *rq, uint64_t ms)

@@ -220,6 +220,8 @@ json_t *record_node_def(const struct node_def *node)
 		record_set(obj, "serial", json_string(node->serial));
 	if (node->serial2[0])
 		record_set(obj, "serial2", json_string(node->serial2));
+	if (node->joined[0])
+		record_set(obj, "joined", json_string(node->joined));
 	if (node->cert_from)
 		record_set(obj, "cert_from", json_integer(node->cert_from));
 	return obj;

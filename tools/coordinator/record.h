@@ -34,7 +34,8 @@ struct node_def {
 	struct grant grant;
 	char serial[33];		/* of its certificate, "": has none */
 	char serial2[33];		/* of the one before */
-	int64_t cert_from;		/* s since 1970: no later one was signed; 0: unknown */
+	int64_t cert_from;		/* s since 1970: no later one was signed or taken */
+	char joined[17];		/* what those of this join have, "": older */
 };
 
 struct service_def {

@@ -25,6 +25,7 @@ static void get_serial(struct jobj *obj, const char *key, char ret[33])
 
 void record_read_node_def(struct jobj *obj, struct node_def *def)
 {
+	const char *joined;
 	uint32_t peer_port = 0;
 	uint32_t port = 0;
 	struct jobj grant;
@@ -52,6 +53,8 @@ void record_read_node_def(struct jobj *obj, struct node_def *def)
 		grant_read(&grant, &def->grant);
 	get_serial(obj, "serial", def->serial);
 	get_serial(obj, "serial2", def->serial2);
+	if (jget_str(obj, "joined", JOPT, 16, &joined))
+		strcpy(def->joined, joined);
 	jget_int(obj, "cert_from", JOPT, 0, JINT_MAX, &def->cert_from);
 	def->peer_port = peer_port;
 	def->port = port;

@@ -325,9 +325,21 @@ bool tls_pin(const struct tls *tls, char pin[65])
 	return true;
 }
 
+/* Which join it comes from stands behind the name. */
+static int begin_node_cert(gnutls_x509_crt_t *crt, struct tls_name *who)
+{
+	int ret = begin_cert(crt, who->name, CERT_NODE_DAYS, who->serial);
+
+	if (ret < 0 || !who->joined[0])
+		return ret;
+	return gnutls_x509_crt_set_dn_by_oid(*crt,
+			GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, 0,
+			who->joined, strlen(who->joined));
+}
+
 /* Only the key is taken from the request; what it says of itself is not. */
-static int sign(const struct tls *tls, gnutls_x509_crq_t crq, const char *name,
-		char serial[TLS_SERIAL_LEN + 1], int64_t *from, char **pem)
+static int sign(const struct tls *tls, gnutls_x509_crq_t crq,
+		struct tls_name *who, char **pem)
 {
 	gnutls_x509_crt_t crt = NULL;
 	gnutls_pubkey_t key = NULL;
@@ -337,7 +349,7 @@ static int sign(const struct tls *tls, gnutls_x509_crq_t crq, const char *name,
 	if (ret >= 0)
 		ret = gnutls_pubkey_import_x509_crq(key, crq, 0);
 	if (ret >= 0)
-		ret = begin_cert(&crt, name, CERT_NODE_DAYS, serial);
+		ret = begin_node_cert(&crt, who);
 	if (ret >= 0)
 		ret = gnutls_x509_crt_set_pubkey(crt, key);
 	if (ret >= 0)
@@ -347,7 +359,7 @@ static int sign(const struct tls *tls, gnutls_x509_crq_t crq, const char *name,
 		ret = gnutls_x509_crt_sign2(crt, tls->ca, tls->ca_key,
 					    GNUTLS_DIG_SHA256, 0);
 	if (ret >= 0) {
-		*from = gnutls_x509_crt_get_activation_time(crt);
+		who->from = gnutls_x509_crt_get_activation_time(crt);
 		*pem = pem_of(crt);
 	}
 	if (crt)
@@ -357,8 +369,7 @@ static int sign(const struct tls *tls, gnutls_x509_crq_t crq, const char *name,
 	return ret;
 }
 
-char *tls_sign(const struct tls *tls, const char *csr, const char *name,
-	       char serial[TLS_SERIAL_LEN + 1], int64_t *from)
+char *tls_sign(const struct tls *tls, const char *csr, struct tls_name *who)
 {
 	gnutls_datum_t in = { (unsigned char *)csr, strlen(csr) };
 	gnutls_x509_crq_t crq;
@@ -368,14 +379,14 @@ char *tls_sign(const struct tls *tls, const char *csr, const char *name,
 		return NULL;
 	if (gnutls_x509_crq_import(crq, &in, GNUTLS_X509_FMT_PEM) >= 0 &&
 	    gnutls_x509_crq_verify(crq, 0) >= 0)
-		sign(tls, crq, name, serial, from, &pem);
+		sign(tls, crq, who, &pem);
 	gnutls_x509_crq_deinit(crq);
 	return pem;
 }
 
-static bool read_peer(const gnutls_datum_t *der, char *name, size_t len,
-		      char serial[TLS_SERIAL_LEN + 1], int64_t *from)
+static bool read_peer(const gnutls_datum_t *der, struct tls_name *who)
 {
+	size_t len = sizeof(who->name), joined = sizeof(who->joined);
 	unsigned char bytes[64];
 	size_t n = sizeof(bytes);
 	gnutls_x509_crt_t crt;
@@ -385,19 +396,22 @@ static bool read_peer(const gnutls_datum_t *der, char *name, size_t len,
 		return false;
 	ok = gnutls_x509_crt_import(crt, der, GNUTLS_X509_FMT_DER) >= 0 &&
 	     gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0,
-					   0, name, &len) >= 0 &&
+					   0, who->name, &len) >= 0 &&
 	     gnutls_x509_crt_get_serial(crt, bytes, &n) >= 0 &&
 	     n == SERIAL_BYTES;
 	if (ok) {
-		hex(bytes, n, serial);
-		*from = gnutls_x509_crt_get_activation_time(crt);
+		hex(bytes, n, who->serial);
+		who->from = gnutls_x509_crt_get_activation_time(crt);
+		if (gnutls_x509_crt_get_dn_by_oid(crt,
+				GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, 0, 0,
+				who->joined, &joined) < 0)
+			who->joined[0] = '\0';
 	}
 	gnutls_x509_crt_deinit(crt);
 	return ok;
 }
 
-bool tls_peer(void *session, char *name, size_t len,
-	      char serial[TLS_SERIAL_LEN + 1], int64_t *from)
+bool tls_peer(void *session, struct tls_name *who)
 {
 	gnutls_typed_vdata_st purpose = {
 		.type = GNUTLS_DT_KEY_PURPOSE_OID,
@@ -414,5 +428,5 @@ bool tls_peer(void *session, char *name, size_t len,
 	if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0 ||
 	    status)
 		return false;
-	return read_peer(&certs[0], name, len, serial, from);
+	return read_peer(&certs[0], who);
 }

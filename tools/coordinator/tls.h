@@ -13,8 +13,10 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "json.h"
 
 #define TLS_SERIAL_LEN	32	/* hexadecimal digits */
+#define TLS_JOINED_LEN	16
 
 struct tls;
 
@@ -33,16 +35,22 @@ const char *tls_key(const struct tls *tls);
 /* What a token pins: SHA-256 of the authority's certificate. */
 bool tls_pin(const struct tls *tls, char pin[65]);
 
-/* A certificate for node @name from a request in PEM: allocated PEM text, its serial
- * number, and from when on it is good, seconds since 1970; NULL if @csr is no good.
- */
-char *tls_sign(const struct tls *tls, const char *csr, const char *name,
-	       char serial[TLS_SERIAL_LEN + 1], int64_t *from);
+/* What a node's certificate says. */
+struct tls_name {
+	char name[JNAME_MAX + 1];
+	char serial[TLS_SERIAL_LEN + 1];
+	char joined[TLS_JOINED_LEN + 1];	/* of the join that it comes from, "": older */
+	int64_t from;			/* good from then on, s since 1970 */
+};
 
-/* The name and serial of the certificate that the peer of a GnuTLS session showed, and
- * from when on it is good; false if it showed none or none of ours.
+/* A certificate for @who->name and ->joined from a request in PEM: allocated PEM
+ * text, the rest of @who filled in; NULL if @csr is no good.
  */
-bool tls_peer(void *session, char *name, size_t len,
-	      char serial[TLS_SERIAL_LEN + 1], int64_t *from);
+char *tls_sign(const struct tls *tls, const char *csr, struct tls_name *who);
+
+/* Of the certificate that the peer of a GnuTLS session showed; false if it showed none
+ * or none of ours.
+ */
+bool tls_peer(void *session, struct tls_name *who);
 
 #endif
