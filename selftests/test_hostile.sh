@@ -26,7 +26,7 @@ slow=0
 [ $slow = 0 ] || check "patience" vnimesh -n h1 dev set mesh0 miss-timeout 5s
 
 rules=()
-for i in {1..40}; do rules+=("new$i,10.96.9.$i,-,210"); done
+for i in {1..90}; do rules+=("new$i,10.96.9.$i,-,210"); done
 agent -a never "${rules[@]}"
 
 mkfifo "$work/in"
