@@ -10,7 +10,10 @@ set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topo.sh"
 
-modprobe geneve 2>/dev/null || skip_all "no module geneve"
+# It may be built in.
+modprobe geneve 2>/dev/null
+ip link add probe type geneve id 1 remote 192.0.2.1 2>/dev/null || skip_all "no module geneve"
+ip link del probe
 check "a host" topo_up 1
 check "a container" topo_container 110
 check "a host without vnimesh" topo_plug hs 192.0.2.13
