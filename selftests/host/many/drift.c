@@ -174,11 +174,11 @@ void probe_cancel(struct probe **p)
 	*p = NULL;
 }
 
-bool tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
-		   struct tls_creds **c, bool doubt, char *error, size_t len)
+int tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
+		  struct tls_creds **c, bool doubt, char *error, size_t len)
 {
 	(void)t, (void)conf, (void)c, (void)doubt, (void)error, (void)len;
-	return false;
+	return -EINVAL;
 }
 
 void tls_creds_put(struct tls_creds **c)
