@@ -232,6 +232,9 @@ static int renew(struct request *rq, struct wish *wish)
 	s->node = node;
 	s->def = node->def;
 	keep_asking(rq, &s->def);
+	/* It joined before there were such numbers. */
+	if (!s->def.joined[0])
+		incarnation_make(s->def.joined);
 	s->pem = sign_for(http_tls(rq->http), wish->csr, &s->def);
 	if (!s->pem) {
 		signing_free(s);
