@@ -20,6 +20,8 @@
 #define CA_NAME		"vnimesh "
 #define SERIAL_BYTES	(TLS_SERIAL_LEN / 2)
 
+#define OID_JOINED	GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME
+
 struct tls {
 	gnutls_x509_privkey_t ca_key;
 	gnutls_x509_crt_t ca;
@@ -332,9 +334,8 @@ static int begin_node_cert(gnutls_x509_crt_t *crt, struct tls_name *who)
 
 	if (ret < 0 || !who->joined[0])
 		return ret;
-	return gnutls_x509_crt_set_dn_by_oid(*crt,
-			GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, 0,
-			who->joined, strlen(who->joined));
+	return gnutls_x509_crt_set_dn_by_oid(*crt, OID_JOINED, 0, who->joined,
+					     strlen(who->joined));
 }
 
 /* Only the key is taken from the request; what it says of itself is not. */
@@ -402,9 +403,8 @@ static bool read_peer(const gnutls_datum_t *der, struct tls_name *who)
 	if (ok) {
 		hex(bytes, n, who->serial);
 		who->from = gnutls_x509_crt_get_activation_time(crt);
-		if (gnutls_x509_crt_get_dn_by_oid(crt,
-				GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, 0, 0,
-				who->joined, &joined) < 0)
+		if (gnutls_x509_crt_get_dn_by_oid(crt, OID_JOINED, 0, 0,
+						  who->joined, &joined) < 0)
 			who->joined[0] = '\0';
 	}
 	gnutls_x509_crt_deinit(crt);

@@ -137,7 +137,7 @@ static enum health_result attempt(const char *def, uint16_t port,
 	ip_parse(address, &want.addr);
 	c->port = port;
 	if (c->tls && tls_creds_get(&trust, c, &creds, false, error,
-				     sizeof(error)))
+				    sizeof(error)))
 		exit(1);
 	want.creds = creds;
 	if (probe_start(&p, &want, on_probe, &got))
