@@ -97,6 +97,7 @@ static bool on_other(void *data, const char *tag, uint32_t vni,
 		*ret = (struct check_other) {
 			.known = all[i].health.known,
 			.up = all[i].health.up,
+			.role_told = check_role_told(all[i].check),
 			.role = check_role(all[i].check),
 			.latency_us = all[i].health.latency_us,
 			.text = check_output(all[i].check),

@@ -40,6 +40,7 @@ struct check {
 	struct tls_creds *creds;
 	bool doubtful;		/* the last attempt failed, perhaps by those */
 	enum check_role role;
+	bool role_told;		/* since it began: by a role, a pass or its end */
 	struct sub *subs;
 	char password[SECRET_MAX + 1];
 	char output[OUTPUT_MAX + 1];
@@ -129,11 +130,25 @@ static void again(struct check *c)
 	next(c);
 }
 
+/* After health_feed(). Who does not say it - too busy, too late, gone in the midst -
+ * has not changed it, as long as that does not count as down: one lost answer of a
+ * primary must not cost all sessions with it.
+ */
+static void learn_role(struct check *c, enum health_result result,
+		       enum check_role role)
+{
+	if (!role && result != HEALTH_PASS && c->health->raw)
+		return;
+	c->role = role;
+	c->role_told = true;
+}
+
 static void feed(struct check *c, enum health_result result,
 		 uint32_t latency_us, const char *text)
 {
 	health_feed(c->health, &c->conf->health, result, latency_us,
 		    loop_now());
+	learn_role(c, result, CHECK_ROLE_NONE);
 	set_output(c, text);
 	c->fn(c->data, c->output);
 }
@@ -181,13 +196,11 @@ static void on_probe(void *data, const struct probe_result *r)
 	/* Our own pauses are not its latency. */
 	if (late_lost(&c->env->late, c->started_us, loop_now()))
 		latency = 0;
-	/* Who is too busy to say has not changed it. */
-	if (r->result != HEALTH_WARN || r->role)
-		c->role = r->role;
 	c->doubtful = r->result == HEALTH_FAIL || r->result == HEALTH_DEFINITE;
 	/* Before the callback, which may stop or start the check. */
 	health_feed(c->health, &c->conf->health, r->result, latency,
 		    loop_now());
+	learn_role(c, r->result, r->role);
 	set_output(c, r->text);
 	next(c);
 	c->fn(c->data, c->output);
@@ -198,7 +211,6 @@ static void refused(struct check *c, const char *why)
 	char text[OUTPUT_MAX + 1];
 
 	snprintf(text, sizeof(text), "%s", why);
-	c->role = CHECK_ROLE_NONE;
 	again(c);
 	feed(c, HEALTH_FAIL, 0, text);
 }
@@ -346,7 +358,8 @@ static void run_alias(struct check *c)
 					     vni, &other)) {
 		snprintf(text, sizeof(text), "%s on VNI %u is not declared here",
 			 c->conf->alias_tag, vni);
-	} else if (!other.known) {
+	} else if (!other.known || (other.up && !other.role_told &&
+				    c->conf->alias_primary)) {
 		/* After a restart, what an earlier run said holds here, too. */
 		return;
 	} else if (!other.up) {
@@ -526,6 +539,8 @@ void check_start(struct check *c, const struct ip_addr *addr,
 void check_stop(struct check *c)
 {
 	c->running = false;
+	c->role = CHECK_ROLE_NONE;
+	c->role_told = false;
 	source_timer_stop(c->timer);
 	if (c->probe)
 		c->env->probes--;
@@ -569,6 +584,11 @@ void check_follow(struct check *c, const char *tag, uint32_t vni)
 enum check_role check_role(const struct check *c)
 {
 	return c->role;
+}
+
+bool check_role_told(const struct check *c)
+{
+	return c->role_told;
 }
 
 const char *check_output(const struct check *c)

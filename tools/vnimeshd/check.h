@@ -23,6 +23,7 @@ struct check;
 struct check_other {
 	bool known;		/* it was checked since the process started */
 	bool up;
+	bool role_told;
 	enum check_role role;
 	uint32_t latency_us;
 	const char *text;
@@ -91,8 +92,11 @@ bool check_push(struct check *c, enum health_result result, const char *text);
 /* Look at @tag on @vni now if that is what it follows. */
 void check_follow(struct check *c, const char *tag, uint32_t vni);
 
-/* As the last result said. */
+/* As the last result said that had one; none once it is down. */
 enum check_role check_role(const struct check *c);
+/* False: since it began no result said anything of it. */
+bool check_role_told(const struct check *c);
+/* As the last result said. */
 const char *check_output(const struct check *c);
 
 #endif

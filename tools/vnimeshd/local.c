@@ -139,6 +139,7 @@ static bool on_other(void *data, const char *tag, uint32_t vni,
 	*ret = (struct check_other) {
 		.known = o->checked_us || !o->device,
 		.up = o->device && o->health.up,
+		.role_told = check_role_told(o->check),
 		.role = check_role(o->check),
 		.latency_us = o->health.latency_us,
 		.text = o->output,

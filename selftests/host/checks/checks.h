@@ -55,6 +55,7 @@ void test_failures_udp(void);
 void test_udp_answers(void);
 void test_exec(void);
 void test_groups(void);
+void test_role(void);
 void test_trust(void);
 void test_endless(void);
 void test_ttl(void);

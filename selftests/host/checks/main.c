@@ -28,6 +28,7 @@ int main(void)
 	test_udp_answers();
 	test_exec();
 	test_groups();
+	test_role();
 	test_trust();
 	test_endless();
 	test_ttl();

@@ -112,6 +112,124 @@ void test_groups(void)
 	}
 }
 
+/* ---- the primary ---- */
+
+#define REDIS_IS(role)	"+PONG\r\n*3\r\n$6\r\n" role "\r\n:0\r\n"
+
+/* Answers, one for each attempt, and what is known after it. */
+static const struct {
+	const char *says;
+	enum check_role role;
+	bool up;
+	const char *name;
+} role_runs[] = {
+	{ REDIS_IS("master"), CHECK_ROLE_PRIMARY, true, "role: it is the primary" },
+	{ "-BUSY Redis is busy\r\n", CHECK_ROLE_PRIMARY, true,
+	  "role: ... also when it does not say so once" },
+	{ "", CHECK_ROLE_PRIMARY, true, "role: ... twice" },
+	{ "+PONG\r\n*5\r\n$5\r\nslave\r\n", CHECK_ROLE_REPLICA, true,
+	  "role: not once it says so" },
+	{ REDIS_IS("master"), CHECK_ROLE_PRIMARY, true, "role: the primary again" },
+	{ "+PONG\r\n*1\r\n$8\r\nsentinel\r\n", CHECK_ROLE_NONE, true,
+	  "role: one that has none" },
+	{ REDIS_IS("master"), CHECK_ROLE_PRIMARY, true, "role: once more" },
+	{ "", CHECK_ROLE_PRIMARY, true, "role: it fails, once" },
+	{ "", CHECK_ROLE_PRIMARY, true, "role: ... twice" },
+	{ "", CHECK_ROLE_NONE, false, "role: ... who is down is no primary" },
+};
+
+#define ROLE_RUNS	(sizeof(role_runs) / sizeof(role_runs[0]))
+
+struct role_test {
+	struct watch leader, follower;
+	struct server s;
+	unsigned int n, good_follower;
+};
+
+static void role_says(struct role_test *t)
+{
+	t->s.say = role_runs[t->n].says;
+	t->s.len = strlen(t->s.say);
+}
+
+static bool on_leader(void *data, const char *tag, uint32_t vni,
+		      struct check_other *ret)
+{
+	struct role_test *t = data;
+
+	(void)tag;
+	(void)vni;
+	*ret = (struct check_other) {
+		.known = t->leader.health.known,
+		.up = t->leader.health.up,
+		.role_told = check_role_told(t->leader.check),
+		.role = check_role(t->leader.check),
+		.text = t->leader.text,
+	};
+	return true;
+}
+
+static void on_role(void *data, const char *output)
+{
+	struct role_test *t = data;
+	bool primary = role_runs[t->n].role == CHECK_ROLE_PRIMARY;
+
+	ok(check_role(t->leader.check) == role_runs[t->n].role &&
+	   t->leader.health.up == role_runs[t->n].up, role_runs[t->n].name);
+	snprintf(t->leader.text, sizeof(t->leader.text), "%s", output);
+	check_follow(t->follower.check, "t", 1);
+	t->good_follower += t->follower.health.up == primary;
+	t->n++;
+	if (t->n == ROLE_RUNS)
+		loop_exit(loop, 0);
+	else
+		role_says(t);
+}
+
+/* One lost answer of a primary is none of a lost primary. */
+void test_role(void)
+{
+	struct check_conf *c, *alias;
+	struct role_test t = { 0 };
+	struct ip_addr addr;
+	char def[256];
+
+	make_env();
+	env.other = on_leader;
+	env.data = &t;
+	serve(&t.s, SOCK_STREAM);
+	t.s.close = true;
+	role_says(&t);
+	snprintf(def, sizeof(def), "{\"type\":\"redis\",\"port\":%u,\"rise\":1,"
+		 "\"fall\":3,\"damping\":false,\"interval_ms\":50,"
+		 "\"primary_tag\":\"p\"}", t.s.port);
+	c = conf(def);
+	alias = conf("{\"type\":\"alias\",\"tag\":\"t\",\"primary\":true,"
+		     "\"interval_ms\":60000}");
+	ip_parse(LOCAL, &addr);
+	health_init(&t.leader.health);
+	/* As after a restart: up, of an unknown role. */
+	health_resume(&t.leader.health, true, HEALTH_MAX, 0);
+	health_resume(&t.follower.health, true, HEALTH_MAX, 0);
+	t.leader.check = check_new(&env, c, "t", 1, &t.leader.health, on_role, &t);
+	t.follower.check = check_new(&env, alias, "p", 1, &t.follower.health,
+				     on_result, &t.follower);
+	if (!t.leader.check || !t.follower.check)
+		exit(1);
+	check_start(t.leader.check, &addr, NULL);
+	check_start(t.follower.check, &addr, NULL);
+	ok(t.follower.health.up && !t.follower.results,
+	   "role: unknown after a restart, as before it");
+	loop_run(loop);
+	ok(t.good_follower == ROLE_RUNS, "role: the tag of the primary is as that");
+	check_free(t.leader.check);
+	check_free(t.follower.check);
+	conf_end(c);
+	conf_end(alias);
+	serve_end(&t.s);
+	free_env();
+}
+
 /* A writer that is always faster than who reads, on any machine: if there will
  * be more, there is more. Of checks.sh by the linker.
  */
