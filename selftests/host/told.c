@@ -22,12 +22,15 @@
 
 #define VNI	257
 #define USER	4242
+#define MANY	1000000000L
 
 unsigned int tests, failures;
 
 static char dir[64], file[128];
 static int dir_errno;	/* what syncing a directory ends with, 0: well */
 static int link_errno;	/* ... and a second name of a file */
+static long allocs = MANY;	/* so many are left that succeed */
+static size_t no_size;	/* ... but none of this one */
 static struct loop *loop;
 static struct mesh *mesh;
 
@@ -52,6 +55,25 @@ int link(const char *from, const char *to)
 	return syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
+static bool may_have(size_t size)
+{
+	return size != no_size && allocs-- > 0;
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+	return may_have(size) ? __real_malloc(size) : NULL;
+}
+
+void *__real_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size)
+{
+	return may_have(size) ? __real_realloc(p, size) : NULL;
+}
+
 /* VNI and VNI + 1 have devices, from @ifindex on. */
 static void devices(uint32_t ifindex)
 {
@@ -71,8 +93,8 @@ static void devices(uint32_t ifindex)
 	local_sweep(l);
 }
 
-/* As the program starts; a file declares "filed" on VNI. */
-static void start(void)
+/* As the program starts; a file declares "filed" on VNI. False: it ends. */
+static bool try_start(void)
 {
 	static struct config conf;
 	struct services_conf services;
@@ -87,7 +109,12 @@ static void start(void)
 		exit(1);
 	}
 	mesh = mesh_new(loop, file, &conf, &services, -1);
-	if (!mesh)
+	return mesh;
+}
+
+static void start(void)
+{
+	if (!try_start())
 		exit(1);
 }
 
@@ -445,21 +472,26 @@ static void test_room_is_kept(void)
 	   "room: who asks too often takes none");
 }
 
-/* The text of the file; "" if there is none. */
-static const char *on_disk(void)
+/* The text of the file, or of one beside it; "" if there is none. */
+static const char *on_disk_as(const char *suffix)
 {
 	static char text[65536];
 	char path[128];
 	size_t n;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/state/local.json", dir);
+	snprintf(path, sizeof(path), "%s/state/local.json%s", dir, suffix);
 	f = fopen(path, "re");
 	n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
 	text[n] = '\0';
 	if (f)
 		fclose(f);
 	return text;
+}
+
+static const char *on_disk(void)
+{
+	return on_disk_as("");
 }
 
 /* NULL: the file has nothing. */
@@ -533,6 +565,103 @@ static void test_damaged(void)
 	ok(!strcmp(on_disk(), was), "damaged: nor when devices or files change");
 	ok(!*regist(0, "app", 1) && strstr(on_disk(), "app"),
 	   "damaged: but when somebody registers");
+	ok(!strcmp(on_disk_as(".bad"), was), "damaged: it is kept beside");
+	ok(!*regist(0, "app2", 1) && !*on_disk_as(".bad.1"),
+	   "damaged: and what is whole is not");
+}
+
+static void damage(const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/state/local.json", dir);
+	write_file(path, "%s", text);
+	restart();
+}
+
+/* None of them takes the place of another, as long as there are few. */
+static void test_damaged_again(void)
+{
+	unsigned int i, n = 0;
+	char path[128], text[32];
+
+	damage("[]");
+	snprintf(path, sizeof(path), "%s/state/local.json.new", dir);
+	if (mkdir(path, 0700))
+		exit(1);
+	ok(strstr(regist(0, "app", 1), "cannot be written") &&
+	   !strcmp(on_disk(), "[]"),
+	   "damaged: where another cannot be written it stays where it is");
+	rmdir(path);
+	ok(!*regist(0, "app", 1) && strstr(on_disk_as(".bad"), "its0") &&
+	   !strcmp(on_disk_as(".bad.1"), "[]"),
+	   "damaged: the next one has a name of its own");
+	for (i = 2; i < 12; i++) {
+		snprintf(text, sizeof(text), "damaged %u", i);
+		damage(text);
+		n += !*regist(0, "app", 1);
+	}
+	ok(n == 10 && !strcmp(on_disk_as(".bad.1"), "[]") &&
+	   !strcmp(on_disk_as(".bad.8"), "damaged 8") &&
+	   !strcmp(on_disk_as(".bad.9"), "damaged 11") &&
+	   !*on_disk_as(".bad.10"), "damaged: ten are kept, the last of them the latest");
+	damage("[]");
+	snprintf(path, sizeof(path), "%s/state/local.json", dir);
+	unlink(path);
+	ok(!*regist(0, "app", 1) && !strcmp(on_disk_as(".bad.9"), "damaged 11"),
+	   "damaged: one that somebody took away is not missed");
+}
+
+static void *some_memory(size_t size)
+{
+	return may_have(size) ? __real_malloc(size) : NULL;
+}
+
+/* With one allocation more each time, until that is enough: all that was told is
+ * known, or nothing. How often there was no memory, by the error; -1: part of it.
+ */
+static int read_short(void)
+{
+	char error[1024], state[128];
+	int err = -1, n = 0, all = -1;
+	struct durable d;
+	bool whole;
+
+	snprintf(state, sizeof(state), "%s/state", dir);
+	for (; err && ++all < 10000; durable_free(&d)) {
+		allocs = all;
+		err = durable_load(&d, state, error, sizeof(error));
+		allocs = MANY;
+		whole = d.n_intents == 3 && d.n_regs == 3;
+		if (err ? d.n_intents || d.n_regs : !whole)
+			return -1;
+		n += err == -ENOMEM && strstr(error, "no memory");
+	}
+	ok(!err && all, "memory: a file is read, with so much of it");
+	return n == all ? n : 0;
+}
+
+static void test_memory(void)
+{
+	int n;
+
+	lay_file("its", 3, 3, 0, 0);
+	ok(read_short() > 0, "memory: a file is read as a whole, or that is said");
+	/* The JSON library has other words for it now and then. */
+	json_set_alloc_funcs(some_memory, free);
+	n = read_short();
+	json_set_alloc_funcs(malloc, free);
+	ok(n >= 0, "memory: none of it is used that the library did not read");
+	mesh_free(mesh);
+	loop_free(loop);
+	no_size = sizeof(struct intent);
+	ok(!try_start(), "memory: an agent does not start without");
+	no_size = 0;
+	loop_free(loop);
+	ok(strstr(on_disk(), "its2"), "memory: and the file is as it was");
+	start();
+	devices(10);
+	ok(is_here("its2") && is_drained("its2"), "memory: for who has some");
 }
 
 static void test_shares(void)
@@ -750,6 +879,8 @@ int main(int argc, char **argv)
 	test_room_is_kept();
 	test_taken_over();
 	test_damaged();
+	test_damaged_again();
+	test_memory();
 	test_shares();
 	test_rate();
 	test_size();

@@ -101,10 +101,22 @@ static void start(struct jread *rd, const char *file, enum jread_mode mode)
 	snprintf(rd->file, sizeof(rd->file), "%s", file);
 }
 
+static bool no_memory(struct jread *rd)
+{
+	rd->failed = true;
+	rd->no_memory = true;
+	strcpy(rd->text, "no memory");
+	return false;
+}
+
 static bool started(struct jread *rd, const json_error_t *error)
 {
 	if (rd->root)
 		return true;
+	/* The library has no word for most of what it gets none for. */
+	if (!error->text[0] ||
+	    json_error_code(error) == json_error_out_of_memory)
+		return no_memory(rd);
 	rd->failed = true;
 	rd->line = error->line > 0 ? error->line : 0;
 	rd->column = error->column;
@@ -162,11 +174,8 @@ bool jread_file(struct jread *rd, const char *file, enum jread_mode mode)
 	}
 	rd->src = slurp(f, &rd->src_len);
 	fclose(f);
-	if (!rd->src) {
-		rd->failed = true;
-		strcpy(rd->text, "no memory");
-		return false;
-	}
+	if (!rd->src)
+		return no_memory(rd);
 	rd->root = json_loadb(rd->src, rd->src_len, JSON_REJECT_DUPLICATES,
 			      &error);
 	return started(rd, &error);

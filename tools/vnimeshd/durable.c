@@ -17,6 +17,7 @@
 #include "log.h"
 
 #define BOOT_ID_MAX	63
+#define BAD_MAX		10	/* files that could not be read */
 
 static const char *const words[] = { "drain", "maint", NULL };
 
@@ -48,7 +49,7 @@ static bool get_text(struct jobj *o, const char *key, char *ret, size_t len)
 	return true;
 }
 
-static bool load_intent(struct durable *d, struct jobj *o)
+static int load_intent(struct durable *d, struct jobj *o)
 {
 	struct intent in = { 0 };
 	unsigned int word = 0;
@@ -62,14 +63,14 @@ static bool load_intent(struct durable *d, struct jobj *o)
 	jget_int(o, "since", JOPT, 0, JINT_MAX, &since);
 	get_text(o, "reason", in.reason, sizeof(in.reason));
 	if (!jobj_end(o))
-		return false;
+		return -EINVAL;
 	in.state = word + VNIMESH_STATE_DRAIN;
 	in.uid = uid;
 	in.since = since;
-	return !durable_set_intent(d, &in);
+	return durable_set_intent(d, &in);
 }
 
-static bool load_registered(struct durable *d, struct jobj *o)
+static int load_registered(struct durable *d, struct jobj *o)
 {
 	uint32_t vni = 0, ifindex = 0, uid = 0;
 	char tag[TAG_MAX + 1] = "";
@@ -78,32 +79,33 @@ static bool load_registered(struct durable *d, struct jobj *o)
 	jget_u32(o, "ifindex", JOPT, 0, UINT32_MAX, &ifindex);
 	jget_u32(o, "uid", JOPT, 0, UINT32_MAX, &uid);
 	if (!jget_obj(o, "service", JREQ, &def))
-		return false;
+		return -EINVAL;
 	jget_tag(&def, "tag", JREQ, tag);
 	jget_u32(&def, "vni", JREQ, 1, UINT32_MAX, &vni);
-	return jobj_end(o) &&
-	       !durable_add(d, tag, vni, ifindex, uid, def.json);
+	if (!jobj_end(o))
+		return -EINVAL;
+	return durable_add(d, tag, vni, ifindex, uid, def.json);
 }
 
-static void load(struct durable *d, struct jobj *root)
+static int load(struct durable *d, struct jobj *root)
 {
 	char boot[BOOT_ID_MAX + 1], was[BOOT_ID_MAX + 1] = "";
 	struct jarr arr;
 	struct jobj o;
 	unsigned int i;
+	int err = 0;
 
 	boot_id(boot);
 	get_text(root, "boot", was, sizeof(was));
 	if (jget_arr(root, "intent", JOPT, INTENTS_MAX, &arr))
-		for (i = 0; i < arr.n && jarr_obj(&arr, i, &o); i++)
-			if (!load_intent(d, &o))
-				return;
-	if (!jget_arr(root, "registered", JOPT, REGISTERED_MAX, &arr) ||
+		for (i = 0; !err && i < arr.n && jarr_obj(&arr, i, &o); i++)
+			err = load_intent(d, &o);
+	if (err || !jget_arr(root, "registered", JOPT, REGISTERED_MAX, &arr) ||
 	    strcmp(boot, was))
-		return;
-	for (i = 0; i < arr.n && jarr_obj(&arr, i, &o); i++)
-		if (!load_registered(d, &o))
-			return;
+		return err;
+	for (i = 0; !err && i < arr.n && jarr_obj(&arr, i, &o); i++)
+		err = load_registered(d, &o);
+	return err;
 }
 
 static void clear(struct durable *d)
@@ -120,31 +122,36 @@ static void clear(struct durable *d)
 	d->n_intents = 0;
 }
 
-bool durable_load(struct durable *d, const char *state_dir, char *error,
-		  size_t len)
+int durable_load(struct durable *d, const char *state_dir, char *error,
+		 size_t len)
 {
 	struct jread rd;
 	struct jobj root;
 	char file[1024];
-	bool ok;
+	int err = 0;
 
 	memset(d, 0, sizeof(*d));
 	snprintf(d->dir, sizeof(d->dir), "%s", state_dir);
 	file_name(d, "", file, sizeof(file));
 	if (access(file, F_OK) && errno == ENOENT)
-		return true;
+		return 0;
 	/* A later version of this agent may have written it. */
 	jread_file(&rd, file, JREAD_LENIENT);
 	if (jread_root(&rd, &root))
-		load(d, &root);
-	ok = jread_ok(&rd);
-	if (!ok) {
+		err = load(d, &root);
+	if (!jread_ok(&rd)) {
+		err = rd.no_memory ? -ENOMEM : -EINVAL;
 		jread_error(&rd, error, len);
-		/* What came before it, alone, would be written over the rest. */
-		clear(d);
+	} else if (err) {
+		snprintf(error, len, "%s: %s", file, err == -ENOMEM ?
+			 "no memory" : strerror(-err));
 	}
+	/* What came before it, alone, would be written over the rest. */
+	if (err)
+		clear(d);
+	d->unread = err;
 	jread_free(&rd);
-	return ok;
+	return err;
 }
 
 void durable_free(struct durable *d)
@@ -225,7 +232,28 @@ static int set_name(const struct durable *d, const char *tmp, const char *file,
 	return 0;
 }
 
-static int replace(const struct durable *d, const char *text)
+/* A person may mend what could not be read, or a later version read it. */
+static int put_aside(struct durable *d, const char *file)
+{
+	char bad[1024], suffix[16] = ".bad";
+	unsigned int i;
+
+	for (i = 1; i <= BAD_MAX; i++) {
+		file_name(d, suffix, bad, sizeof(bad));
+		if (access(bad, F_OK))
+			break;
+		snprintf(suffix, sizeof(suffix), ".bad.%u", i);
+	}
+	if (!rename(file, bad))
+		log_warn("%s, which could not be read, is kept as %s%s", file,
+			 bad, i > BAD_MAX ? ", in place of another" : "");
+	else if (errno != ENOENT)
+		return -errno;
+	d->unread = false;
+	return 0;
+}
+
+static int replace(struct durable *d, const char *text)
 {
 	char file[1024], tmp[1024], old[1024];
 	int fd, err;
@@ -239,13 +267,15 @@ static int replace(const struct durable *d, const char *text)
 		return -errno;
 	err = write_all(fd, text);
 	close(fd);
+	if (!err && d->unread)
+		err = put_aside(d, file);
 	if (!err)
 		err = set_name(d, tmp, file, old);
 	unlink(old);
 	return err;
 }
 
-int durable_save(const struct durable *d)
+int durable_save(struct durable *d)
 {
 	json_t *root = pack(d);
 	char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;

@@ -56,18 +56,20 @@ struct durable {
 	size_t n_intents;
 	struct registered *regs;
 	size_t n_regs;
+	bool unread;		/* there is a file that nobody could read */
 };
 
-/* From the file; false with a reason in @error, and nothing known, if there is one
- * that cannot be read as a whole. Registrations of an earlier boot are left out:
- * their devices are gone.
+/* From the file: 0, or a negative errno with a reason in @error, and nothing known,
+ * if there is one that cannot be read as a whole. After -ENOMEM another try may
+ * well read it; after others the next durable_save() puts it aside. Registrations
+ * of an earlier boot are left out: their devices are gone.
  */
-bool durable_load(struct durable *d, const char *state_dir, char *error,
-		  size_t len);
+int durable_load(struct durable *d, const char *state_dir, char *error,
+		 size_t len);
 void durable_free(struct durable *d);
 
 /* Write now: 0 or a negative errno. */
-int durable_save(const struct durable *d);
+int durable_save(struct durable *d);
 
 /* The worst intent about a member, or NULL. */
 const struct intent *durable_intent(const struct durable *d, const char *tag,

@@ -106,8 +106,10 @@ bool local_has_vni(const struct local *l, uint32_t vni);
 /* Every member can be told about: none waits for its first result. */
 bool local_settled(const struct local *l);
 
-/* What was told to an earlier run, before the first configuration. */
-void local_load(struct local *l);
+/* What was told to an earlier run, before the first configuration: 0, or -ENOMEM
+ * rather than to serve though it was drained.
+ */
+int local_load(struct local *l);
 
 /* For the control socket: NULL, or why not. What is refused changes nothing,
  * what is done is durable. local_register() takes *conf over if it succeeds, else

@@ -13,15 +13,19 @@
 /* Aliases of aliases, as in files. */
 #define ALIAS_DEPTH_MAX	4
 
-void local_load(struct local *l)
+int local_load(struct local *l)
 {
 	char error[1024];
+	int err;
 
-	if (durable_load(&l->durable, l->m->conf.state_dir, error,
-			 sizeof(error)))
-		return;
-	/* It is not written before somebody changes something. */
-	log_err("%s; what was registered and drained is not known", error);
+	err = durable_load(&l->durable, l->m->conf.state_dir, error,
+			   sizeof(error));
+	if (err == -ENOMEM)
+		log_err("cannot start: %s", error);
+	else if (err)
+		log_err("%s; what was registered and drained is not known, and the file is kept as %s.bad once another is written",
+			error, DURABLE_FILE);
+	return err == -ENOMEM ? err : 0;
 }
 
 const char *local_save(struct local *l)

@@ -395,7 +395,11 @@ struct mesh *mesh_new(struct loop *loop, const char *config_file,
 	}
 	m->local->env.probes_max = probes_max();
 	cached = state_load(m->state);
-	local_load(m->local);
+	if (local_load(m->local)) {
+		services_free(services);
+		mesh_free(m);
+		return NULL;
+	}
 	local_configure(m->local, services);
 	control_start(m->control);
 	join_start(m->join);
