@@ -40,6 +40,10 @@ define() {
 	system 1 "type": "https", "port": 8444, "path": "/state", "tls": { "name": "web.example" }, $times
 	stapled 1 "type": "https", "port": 8445, "path": "/state", "tls": { "name": "web.example", "ca": "$work/cert3.pem" }, $times
 	stapled-line 1 "type": "tcp", "port": 8445, "send": "GET /state HTTP/1.0\\r\\n\\r\\n", "expect": "ready", "tls": { "name": "web.example", "ca": "$work/cert3.pem" }, $times
+	client-only 1 "type": "https", "port": 8446, "path": "/state", "tls": { "name": "web.example", "ca": "$work/cert4.pem" }, $times
+	client-only-line 1 "type": "tcp", "port": 8446, "send": "GET /state HTTP/1.0\\r\\n\\r\\n", "expect": "ready", "tls": { "name": "web.example", "ca": "$work/cert4.pem" }, $times
+	client-only-keys 1 "type": "grpc", "port": 8446, "tls": { "name": "web.example", "ca": "$work/cert4.pem" }, $times
+	server-line 1 "type": "tcp", "port": 8444, "send": "GET /state HTTP/1.0\\r\\n\\r\\n", "expect": "ready", "tls": { "name": "web.example" }, $times
 	not-ours 1 "type": "https", "port": 8444, "path": "/state", $tls, $times
 	line 1 "type": "tcp", "port": 8443, "send": "GET /state HTTP/1.0\\r\\n\\r\\n", "expect": "ready", $tls, $times
 	plain 1 "type": "tcp", "port": 6379, "send": "PING\\r\\n", "expect": "NOAUTH", $times
@@ -116,9 +120,11 @@ nginx_conf() {
 	mkdir -p "$work/www" "$work/ngx"
 	echo "is ready" >"$work/www/state"
 	certificate key cert
-	certificate key2 cert2
+	certificate key2 cert2 -addext extendedKeyUsage=serverAuth,clientAuth
 	# Good only with a fresh answer of its authority, which this server has not.
 	certificate key3 cert3 -addext tlsfeature=status_request
+	# For whoever asks, not for who is asked.
+	certificate key4 cert4 -addext extendedKeyUsage=clientAuth
 	# What this system trusts is the second alone.
 	mount -t tmpfs none /etc/ssl/certs && cp "$work/cert2.pem" /etc/ssl/certs/ca-certificates.crt &&
 		cp "$work/cert2.pem" /etc/ssl/certs/cert2.pem
@@ -131,7 +137,8 @@ nginx_conf() {
 	    location /state { default_type text/plain; } }
 	  server { listen 127.0.0.1:8443 ssl; ssl_certificate $work/cert.pem; ssl_certificate_key $work/key.pem; root $work/www; }
 	  server { listen 127.0.0.1:8444 ssl; ssl_certificate $work/cert2.pem; ssl_certificate_key $work/key2.pem; root $work/www; }
-	  server { listen 127.0.0.1:8445 ssl; ssl_certificate $work/cert3.pem; ssl_certificate_key $work/key3.pem; root $work/www; } }
+	  server { listen 127.0.0.1:8445 ssl; ssl_certificate $work/cert3.pem; ssl_certificate_key $work/key3.pem; root $work/www; }
+	  server { listen 127.0.0.1:8446 ssl; ssl_certificate $work/cert4.pem; ssl_certificate_key $work/key4.pem; root $work/www; } }
 	CONF
 }
 nginx_up() { spawn nginx nginx -c "$work/ngx/nginx.conf"; }
@@ -215,7 +222,7 @@ pg_up pg2 5433 -c hot_standby=off
 ip link add vni1 type veth peer name v1
 mkfifo "$work/faulty" "$work/faulty.says"
 exec {faulty}<>"$work/faulty" {faulty_says}<>"$work/faulty.says"
-python3 selftests/host/faulty.py $at 8080 8443 6379 6380 5432 5433 3306 2379 8444 8445 7777/udp \
+python3 selftests/host/faulty.py $at 8080 8443 6379 6380 5432 5433 3306 2379 8444 8445 8446 7777/udp \
 	<"$work/faulty" >"$work/faulty.says" 2>"$work/faulty.err" &
 pid[faulty]=$!
 disown "${pid[faulty]}"
@@ -230,6 +237,10 @@ says "an authority of the system" system/1 'up none [0-9]+ status 200'
 says "... is none for who names another one" not-ours/1 'down none 0 .*(certificate|verification)'
 says "a certificate that its authority has to confirm, and has not" stapled/1 'down none 0 .*(OCSP|status)'
 says "... as for a check over TLS of another type" stapled-line/1 'down none 0 .*(OCSP|status)'
+says "a certificate for clients alone is none of a server" client-only/1 'down none 0 .*purpose'
+says "... for a check over TLS of another type" client-only-line/1 'down none 0 .*purpose'
+says "... for grpc" client-only-keys/1 'down none 0 .*purpose'
+says "... but one for both is" server-line/1 'up '
 says "the redis primary is known" store/1 'up primary'
 says "its tag follows" store-primary/1 'up '
 says "the replica is known" store/2 'up replica'

@@ -29,6 +29,7 @@ struct stream {
 	bool tls;		/* asked for by the talk, after @out is sent */
 	bool done;		/* the talk has its verdict */
 	gnutls_session_t session;
+	gnutls_typed_vdata_st demands[TLS_DEMANDS];	/* the session's */
 	bool secure;		/* the handshake is through */
 	size_t sent;		/* of talk.out */
 	uint32_t latency_us;
@@ -143,7 +144,9 @@ static void tls_start(struct stream *s)
 		return;
 	}
 	if (!c->tls_insecure)
-		gnutls_session_set_verify_cert(s->session, c->tls_name, 0);
+		gnutls_session_set_verify_cert2(s->session, s->demands,
+						tls_demands(c->tls_name, s->demands),
+						0);
 	gnutls_transport_set_int(s->session, s->fd);
 }
 

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <gnutls/x509.h>
+
 #include "check_trust.h"
 
 /* Where distributions keep the system's. The library knows one of them, or asks
@@ -245,10 +247,26 @@ int tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
 	return -EINVAL;
 }
 
+unsigned int tls_demands(const char *name, gnutls_typed_vdata_st ret[TLS_DEMANDS])
+{
+	/* One that names no purpose is good for any. */
+	ret[0] = (gnutls_typed_vdata_st) {
+		.type = GNUTLS_DT_KEY_PURPOSE_OID,
+		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_SERVER,
+	};
+	if (!name)
+		return 1;
+	ret[1] = (gnutls_typed_vdata_st) {
+		.type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)name,
+	};
+	return 2;
+}
+
 bool tls_creds_verify(const struct tls_creds *c, gnutls_session_t session,
 		      char *why, size_t len)
 {
 	gnutls_certificate_credentials_t theirs = NULL;
+	gnutls_typed_vdata_st demands[TLS_DEMANDS];
 	gnutls_datum_t text = { 0 };
 	unsigned int status = ~0U;
 	int ret;
@@ -259,7 +277,9 @@ bool tls_creds_verify(const struct tls_creds *c, gnutls_session_t session,
 	gnutls_credentials_get(session, GNUTLS_CRD_CERTIFICATE, (void **)&theirs);
 	ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, c->cred);
 	if (ret >= 0)
-		ret = gnutls_certificate_verify_peers2(session, &status);
+		ret = gnutls_certificate_verify_peers(session, demands,
+						      tls_demands(NULL, demands),
+						      &status);
 	if (theirs)
 		gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, theirs);
 	if (ret >= 0 && !status)

@@ -32,8 +32,13 @@ struct tls_trust {
 int tls_creds_get(struct tls_trust *t, const struct check_conf *conf,
 		  struct tls_creds **c, bool doubt, char *error, size_t len);
 void tls_creds_put(struct tls_creds **c);
+/* What a trusted certificate is to be good for besides: for a server, and unless it
+ * is NULL for @name, which stays the caller's. How many of @ret that is.
+ */
+#define TLS_DEMANDS	2
+unsigned int tls_demands(const char *name, gnutls_typed_vdata_st ret[TLS_DEMANDS]);
 /* After the handshake of @session, with other credentials: whether @c trust whose
- * certificates were shown, for whatever name. False with a reason.
+ * certificates were shown, as a server of whatever name. False with a reason.
  */
 bool tls_creds_verify(const struct tls_creds *c, gnutls_session_t session,
 		      char *why, size_t len);
