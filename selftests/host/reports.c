@@ -41,6 +41,16 @@ static struct loop *loop;
 static struct mesh *mesh;
 static struct source *timer;
 static uint64_t since_us;	/* of the step, or what it does last */
+static unsigned int joins;	/* that the reports were told of */
+
+/* Who joined anew tells all at once, see sequence_joined(). */
+void __real_report_joined(struct report *r);
+void __wrap_report_joined(struct report *r);
+void __wrap_report_joined(struct report *r)
+{
+	joins++;
+	__real_report_joined(r);
+}
 
 /* Members TAG0 to TAGn-1, and then the words, each on our first VNI. */
 static void declare(const char *tag, unsigned int n, const char *word,
@@ -83,7 +93,7 @@ static bool granted(const char *tag)
 
 static bool is_joined(void)
 {
-	return mesh->joined;
+	return mesh->joined && joins == 1;
 }
 
 /* As the kernel would say: one VNI of ours, one of nobody's. */
@@ -350,7 +360,7 @@ static const struct step {
 	bool (*holds)(void);
 	void (*then)(void);
 } steps[] = {
-	{ "an agent joins", is_joined, begin },
+	{ "an agent joins, and its reports learn of it once", is_joined, begin },
 	{ "a member is taken, one out of the node's block is refused",
 	  is_refused, go_refused },
 	{ "that one goes, and another is taken", is_second, come_many },

@@ -13,7 +13,8 @@ for tool in curl jq; do
 	command -v "$tool" >/dev/null || skip_all "no $tool"
 done
 mapfile -t objects < <(san_agent)
-{ san_build vnimeshd && san_link "$work/reports" selftests/host/reports.c selftests/preload/clock.c "${objects[@]}"; } >"$work/build" 2>&1 ||
+{ san_build vnimeshd && san_link "$work/reports" selftests/host/reports.c selftests/preload/clock.c \
+	-Wl,--wrap=report_joined "${objects[@]}"; } >"$work/build" 2>&1 ||
 	{ diag "$(cat "$work/build")"; exit 1; }
 
 jq -n --arg db "$work/state.db" '{listen: "127.0.0.1:0", store: $db, mesh: {id: 77, prefix4: "10.0.0.0/8",
