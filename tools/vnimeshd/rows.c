@@ -93,14 +93,19 @@ void rows_forget(struct rows *r)
 		forget(r->set.v[i]);
 }
 
+static void lose(struct row *row)
+{
+	forget(row);
+	row->exists = false;
+}
+
 bool rows_lost(struct rows *r, const struct row_key *key)
 {
 	struct row *row = sorted_find(&r->set, key);
 
 	if (!row || !row->exists)
 		return false;
-	forget(row);
-	row->exists = false;
+	lose(row);
 	return true;
 }
 
@@ -132,31 +137,28 @@ static size_t scope_start(const struct rows *r, uint8_t object,
 	return lo;
 }
 
-void rows_lost_all(struct rows *r, uint8_t object, const char *tag)
+static void each_in_scope(struct rows *r, uint8_t object, const char *tag,
+			  void (*fn)(struct row *row))
 {
 	size_t i = scope_start(r, object, tag);
-	struct row *row;
 
-	for (; i < r->set.n; i++) {
-		row = r->set.v[i];
-		if (!in_scope(row, object, tag))
-			break;
-		forget(row);
-		row->exists = false;
-	}
+	for (; i < r->set.n && in_scope(r->set.v[i], object, tag); i++)
+		fn(r->set.v[i]);
+}
+
+void rows_lost_all(struct rows *r, uint8_t object, const char *tag)
+{
+	each_in_scope(r, object, tag, lose);
+}
+
+static void unwant(struct row *row)
+{
+	row->wanted = false;
 }
 
 void rows_begin(struct rows *r, uint8_t object, const char *tag)
 {
-	size_t i = scope_start(r, object, tag);
-	struct row *row;
-
-	for (; i < r->set.n; i++) {
-		row = r->set.v[i];
-		if (!in_scope(row, object, tag))
-			break;
-		row->wanted = false;
-	}
+	each_in_scope(r, object, tag, unwant);
 }
 
 static bool same(const void *a, size_t a_len, const void *b, size_t b_len)
