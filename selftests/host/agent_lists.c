@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent_lists.h"
+#include "agent_unit.h"
 #include "facts.h"
 #include "tap.h"
 #include "wire.h"

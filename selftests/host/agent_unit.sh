@@ -10,7 +10,7 @@ trap 'rm -f "$bin"' EXIT
 # shellcheck disable=SC2046 # flags are words
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror \
 	-fsanitize=address,undefined -fno-sanitize-recover=all \
-	-I../../uapi -I$lib -I$agent -o "$bin" agent_unit.c agent_lists.c \
+	-I../../uapi -I$lib -I$agent -o "$bin" agent_{unit,health,lists,config}.c \
 	-Wl,--wrap=calloc,--wrap=realloc \
 	$agent/{check_conf,health,reach,sequence,rows,sorted,facts,facts_list,facts_resume,wire,config,services,log}.c \
 	$lib/{json,json_place,ip,loop,tag}.c $(pkg-config --cflags --libs jansson nettle libsystemd) \

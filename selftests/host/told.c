@@ -19,9 +19,8 @@
 #include "local_priv.h"
 #include "log.h"
 #include "tap.h"
+#include "told.h"
 
-#define VNI	257
-#define USER	4242
 #define MANY	1000000000L
 
 unsigned int tests, failures;
@@ -32,7 +31,7 @@ static int link_errno;	/* ... and a second name of a file */
 static long allocs = MANY;	/* so many are left that succeed */
 static size_t no_size;	/* ... but none of this one */
 static struct loop *loop;
-static struct mesh *mesh;
+struct mesh *mesh;
 
 /* The agent's. */
 int fsync(int fd)
@@ -118,7 +117,7 @@ static void start(void)
 		exit(1);
 }
 
-static void restart(void)
+void restart(void)
 {
 	mesh_free(mesh);
 	loop_free(loop);
@@ -127,7 +126,7 @@ static void restart(void)
 }
 
 /* "" if it was done, or the error; valid until the next one. */
-static const char *ask(uid_t uid, const char *fmt, ...)
+const char *ask(uid_t uid, const char *fmt, ...)
 {
 	static char error[1024], line[16384];
 	const char *text;
@@ -144,22 +143,22 @@ static const char *ask(uid_t uid, const char *fmt, ...)
 	return error;
 }
 
-static const char *regist(uid_t uid, const char *tag, unsigned int weight)
+const char *regist(uid_t uid, const char *tag, unsigned int weight)
 {
 	return ask(uid, "{\"op\":\"register\",\"service\":{\"tag\":\"%s\",\"vni\":%u,"
 		   "\"weight\":%u,\"check\":{\"type\":\"ttl\",\"ttl_ms\":60000}}}",
 		   tag, VNI, weight);
 }
 
-static const char *deregister(uid_t uid, const char *tag)
+const char *deregister(uid_t uid, const char *tag)
 {
 	return ask(uid, "{\"op\":\"deregister\",\"tag\":\"%s\",\"vni\":%u}", tag,
 		   VNI);
 }
 
 /* @vni 0: all of the tag. */
-static const char *intend(uid_t uid, const char *tag, uint32_t vni,
-			  const char *state)
+const char *intend(uid_t uid, const char *tag, uint32_t vni,
+		   const char *state)
 {
 	if (!vni)
 		return ask(uid, "{\"op\":\"intent\",\"tag\":\"%s\",\"state\":\"%s\"}",
@@ -168,7 +167,7 @@ static const char *intend(uid_t uid, const char *tag, uint32_t vni,
 		   tag, vni, state);
 }
 
-static bool is_here(const char *tag)
+bool is_here(const char *tag)
 {
 	return local_find(mesh->local, tag, VNI);
 }
@@ -181,12 +180,12 @@ static uint8_t intent_of(const char *tag)
 	return in ? in->state : VNIMESH_STATE_UP;
 }
 
-static bool is_drained(const char *tag)
+bool is_drained(const char *tag)
 {
 	return intent_of(tag) == VNIMESH_STATE_DRAIN;
 }
 
-static uint32_t weight_of(const char *tag)
+uint32_t weight_of(const char *tag)
 {
 	const struct own *o = local_find(mesh->local, tag, VNI);
 
@@ -382,8 +381,8 @@ static void end_file(FILE *f)
 #define CHECK_TTL	"{\"type\":\"ttl\",\"ttl_ms\":60000}"
 
 /* As it is written by an agent of this boot; the latest intent is of @last. */
-static void lay_file(const char *tag, unsigned int registered,
-		     unsigned int intents, uid_t uid, uid_t last)
+void lay_file(const char *tag, unsigned int registered, unsigned int intents,
+	      uid_t uid, uid_t last)
 {
 	FILE *f = begin_file();
 	char its_tag[32];
@@ -407,7 +406,7 @@ static bool is_intended(const char *tag)
 }
 
 /* One registration with a check of the given kind. */
-static void lay_registered(uid_t uid, const char *tag, const char *check)
+void lay_registered(uid_t uid, const char *tag, const char *check)
 {
 	FILE *f = begin_file();
 
@@ -664,196 +663,6 @@ static void test_memory(void)
 	ok(is_here("its2") && is_drained("its2"), "memory: for who has some");
 }
 
-static void test_shares(void)
-{
-	char text[128];
-
-	lay_file("its", GRANTS_MAX - 1, GRANTS_MAX - 1, USER, USER);
-	restart();
-	ok(!*regist(USER, "filed2", 1) && !*intend(USER, "filed2", VNI, "drain"),
-	   "share: a member and an intent for each VNI that can be granted");
-	lay_file("its", SHARE_REGISTERED, SHARE_INTENTS, USER, USER);
-	restart();
-	ok(is_here("its0") && is_drained("its0"), "share: a user has all it may");
-	ok(strstr(regist(USER, "more", 1), "this user has as many registrations"),
-	   "share: no registration more");
-	ok(!*regist(USER, "its0", 7) && weight_of("its0") == 7,
-	   "share: but another definition of one");
-	ok(!*regist(0, "more", 1), "share: others may");
-	ok(strstr(intend(USER, "more", VNI, "drain"), "this user has as many intents"),
-	   "share: no intent more");
-	ok(!*intend(USER, "its0", VNI, "maint") &&
-	   !*intend(0, "more", VNI, "drain"), "share: another one, and of others");
-	ok(strstr(intend(USER, "more", VNI, "drain"), "this user has as many intents"),
-	   "share: root's has no place for a user's");
-	ok(!*intend(USER, "its0", VNI, "up") &&
-	   !*intend(USER, "more", VNI, "drain"), "share: one ended, one begun");
-	ok(!*deregister(USER, "its1") && !*regist(USER, "its1", 1),
-	   "share: one less, one more");
-	ok(mesh->local->shares.refused_share == 3, "share: what was refused counts");
-	snprintf(text, sizeof(text), "VNI %u is not granted", VNI);
-	ok(strstr(regist(USER + 1, "x", 1), text), "share: nobody without a grant");
-}
-
-/* A check of @parts parts, itself and its four groups among them. */
-static const char *parts_of(unsigned int parts)
-{
-	unsigned int i, j, left = parts - 5;
-	static char buf[4096];
-	size_t n;
-
-	n = snprintf(buf, sizeof(buf), "{\"type\":\"any-of\",\"checks\":[");
-	for (i = 0; i < 4; i++) {
-		n += snprintf(buf + n, sizeof(buf) - n,
-			      "%s{\"type\":\"all-of\",\"checks\":[", i ? "," : "");
-		for (j = 0; j < left / 4 + (i < left % 4); j++)
-			n += snprintf(buf + n, sizeof(buf) - n,
-				      "%s{\"type\":\"none\"}", j ? "," : "");
-		n += snprintf(buf + n, sizeof(buf) - n, "]}");
-	}
-	snprintf(buf + n, sizeof(buf) - n, "]}");
-	return buf;
-}
-
-/* One of so many bytes. */
-static const char *bytes_of(unsigned int bytes)
-{
-	static const char head[] = "{\"expect_hex\":\"", mid[] = "\",\"port\":80,\"send_hex\":\"",
-		tail[] = "\",\"type\":\"tcp\"}";
-	unsigned int left = bytes - strlen(head) - strlen(mid) - strlen(tail);
-	unsigned int first = left / 2 / 2 * 2;
-	static char buf[8192];
-
-	snprintf(buf, sizeof(buf), "%s%0*d%s%0*d%s", head, first, 0, mid,
-		 left - first, 0, tail);
-	return buf;
-}
-
-static const char *regist_check(uid_t uid, const char *tag, const char *check)
-{
-	return ask(uid, "{\"op\":\"register\",\"service\":{\"tag\":\"%s\",\"vni\":%u,"
-		   "\"check\":%s}}", tag, VNI, check);
-}
-
-/* Checks are bounded by what they are made of, not only in number. */
-static void test_size(void)
-{
-	unsigned int i, n = 0;
-	const char *error;
-	char tag[16];
-
-	lay_file("its", 0, 0, USER, USER);
-	restart();
-	error = regist_check(USER, "big", parts_of(SHARE_PARTS_ONE + 1));
-	ok(strstr(error, "service.check") && strstr(error, "more parts") &&
-	   !is_here("big"), "size: a user's check of too many parts");
-	error = regist_check(USER, "big", bytes_of(SHARE_BYTES_ONE + 2));
-	ok(strstr(error, "service.check") && strstr(error, "more bytes") &&
-	   !is_here("big"), "size: one of too many bytes");
-	ok(mesh->local->shares.refused_size == 2, "size: what was refused counts");
-	ok(!*regist_check(0, "root", parts_of(SHARE_PARTS_ONE + 1)) &&
-	   !*regist_check(0, "root", bytes_of(SHARE_BYTES_ONE + 2)),
-	   "size: root's may have more");
-	ok(!*regist_check(USER, "its0", bytes_of(SHARE_BYTES_ONE)),
-	   "size: a user's as much as it may");
-	for (i = 0; i < SHARE_PARTS / SHARE_PARTS_ONE; i++) {
-		snprintf(tag, sizeof(tag), "its%u", i);
-		n += !*regist_check(USER, tag, parts_of(SHARE_PARTS_ONE));
-	}
-	ok(n == SHARE_PARTS / SHARE_PARTS_ONE &&
-	   strstr(regist_check(USER, "more", "{\"type\":\"none\"}"),
-		  "the checks of this user have more parts"),
-	   "size: all of a user's have their bound, too");
-	ok(mesh->local->shares.refused_share == 1, "size: ... which is its share");
-	ok(!*regist_check(USER, "its0", parts_of(SHARE_PARTS_ONE - 1)) &&
-	   !*regist_check(USER, "more", "{\"type\":\"none\"}"),
-	   "size: one smaller, one more");
-
-	lay_registered(USER, "big", parts_of(SHARE_PARTS_ONE + 5));
-	restart();
-	ok(is_here("big") &&
-	   !*regist_check(USER, "big", parts_of(SHARE_PARTS_ONE + 5)) &&
-	   !*regist_check(USER, "big", parts_of(SHARE_PARTS_ONE + 3)) &&
-	   *regist_check(USER, "big", parts_of(SHARE_PARTS_ONE + 4)),
-	   "size: what is kept from before may not grow");
-}
-
-/* How many registrations of @uid with @check fit. */
-static unsigned int fill(struct shares *s, struct durable *d, uid_t uid,
-			 const char *check)
-{
-	unsigned int n = 0;
-	json_t *def;
-	char tag[32];
-
-	for (;;) {
-		snprintf(tag, sizeof(tag), "u%u-%u", (unsigned int)uid, n);
-		def = json_pack("{s:o}", "check", json_loads(check, 0, NULL));
-		if (share_check(s, d, uid, tag, VNI, def)) {
-			json_decref(def);
-			return n;
-		}
-		if (durable_add(d, tag, VNI, 10, uid, def))
-			exit(1);
-		json_decref(def);
-		n++;
-	}
-}
-
-/* Of all users together; root finds room beside them. */
-static void test_size_all(void)
-{
-	static struct shares s;
-	struct durable d = { 0 };
-	unsigned int i, n = 0;
-
-	ok(fill(&s, &d, 1, bytes_of(SHARE_BYTES_ONE)) ==
-	   SHARE_BYTES / SHARE_BYTES_ONE && s.refused_share == 1,
-	   "size: all bytes of a user have a bound");
-	for (i = 2; i < 5; i++)
-		n += fill(&s, &d, i, bytes_of(SHARE_BYTES_ONE));
-	ok(n == (SHARE_BYTES_ALL - SHARE_BYTES) / SHARE_BYTES_ONE &&
-	   s.refused_full == 1, "size: and all of all users");
-	durable_free(&d);
-	for (n = 0, i = 1; i < 5; i++)
-		n += fill(&s, &d, i, parts_of(SHARE_PARTS_ONE));
-	ok(n == SHARE_PARTS_ALL / SHARE_PARTS_ONE && s.refused_full == 2,
-	   "size: so have their parts");
-	durable_free(&d);
-}
-
-/* The shares alone, by a clock of their own. */
-static void test_rate(void)
-{
-	static struct shares s;
-	unsigned int i, n = 0;
-	uint64_t now = 1;
-
-	for (i = 0; i < 100; i++)
-		n += !share_change(&s, USER, now);
-	ok(n == SHARE_BURST && s.refused_rate == 100 - SHARE_BURST,
-	   "rate: so many changes at once");
-	ok(!share_change(&s, USER + 1, now) && !share_change(&s, 0, now),
-	   "rate: of one user, not of others, nor of root");
-	for (n = 0, i = 0; i < 1000; i++)
-		n += !share_change(&s, USER, now += 10 * LOOP_USEC_PER_MSEC);
-	ok(n >= SHARE_RATE * 10 - 1 && n <= SHARE_RATE * 10 + 1,
-	   "rate: and so many a second");
-	for (i = 0; i < 2 * GRANTS_MAX; i++)
-		share_change(&s, USER + i, now += LOOP_USEC_PER_SEC);
-	ok(s.n == GRANTS_MAX && !share_change(&s, USER, now),
-	   "rate: more users than there can be take nothing from each other");
-	for (n = 0, i = 0; !n && i < 20; i++) {
-		/* A slow disk would not let it come so far. */
-		while (!share_change(&mesh->local->shares, USER, loop_now()))
-			;
-		n = strstr(intend(USER, "its2", VNI, i % 2 ? "drain" : "maint"),
-			   "changes more than it may") != NULL;
-	}
-	ok(n && !*intend(0, "its2", VNI, "up"),
-	   "rate: it holds for who asks, and not for root");
-}
-
 int main(int argc, char **argv)
 {
 	char path[128];
@@ -882,9 +691,6 @@ int main(int argc, char **argv)
 	test_damaged_again();
 	test_memory();
 	test_shares();
-	test_rate();
-	test_size();
-	test_size_all();
 	mesh_free(mesh);
 	loop_free(loop);
 	printf("1..%u\n", tests);

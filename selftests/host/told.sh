@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mapfile -t objects < <(san_agent)
-{ san_build vnimeshd && san_link "$work/told" selftests/host/told.c \
+{ san_build vnimeshd && san_link "$work/told" selftests/host/told{,_share}.c \
 	-Wl,--wrap=malloc,--wrap=realloc "${objects[@]}"; } 2>&1 | sed 's/^/# /'
 # The leak check at exit stops the process with ptrace(2), which not every
 # machine allows.
