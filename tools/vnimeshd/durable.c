@@ -178,19 +178,40 @@ static json_t *pack_reg(const struct registered *reg)
 			 "service", reg->def);
 }
 
-static json_t *pack(const struct durable *d)
+/* NULL if one is missing: what was told is written as a whole. */
+static json_t *pack_intents(const struct durable *d)
 {
-	json_t *intent = json_array(), *regs = json_array();
-	char boot[BOOT_ID_MAX + 1];
+	json_t *list = json_array();
 	size_t i;
 
-	boot_id(boot);
 	for (i = 0; i < d->n_intents; i++)
-		json_array_append_new(intent, pack_intent(&d->intents[i]));
+		if (json_array_append_new(list, pack_intent(&d->intents[i]))) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+static json_t *pack_regs(const struct durable *d)
+{
+	json_t *list = json_array();
+	size_t i;
+
 	for (i = 0; i < d->n_regs; i++)
-		json_array_append_new(regs, pack_reg(&d->regs[i]));
+		if (json_array_append_new(list, pack_reg(&d->regs[i]))) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+static json_t *pack(const struct durable *d)
+{
+	char boot[BOOT_ID_MAX + 1];
+
+	boot_id(boot);
 	return json_pack("{s:i, s:s, s:o, s:o}", "format", 1, "boot", boot,
-			 "intent", intent, "registered", regs);
+			 "intent", pack_intents(d), "registered", pack_regs(d));
 }
 
 static int write_all(int fd, const char *text)
@@ -275,10 +296,28 @@ static int replace(struct durable *d, const char *text)
 	return err;
 }
 
+/* Into a buffer of its size: one that grows loses words for want of memory, and
+ * json_dumps() does not say so.
+ */
+static char *to_text(const json_t *root)
+{
+	size_t len = root ? json_dumpb(root, NULL, 0, JSON_COMPACT) : 0;
+	char *text = len ? malloc(len + 1) : NULL;
+
+	if (!text)
+		return NULL;
+	if (json_dumpb(root, text, len, JSON_COMPACT) != len) {
+		free(text);
+		return NULL;
+	}
+	text[len] = '\0';
+	return text;
+}
+
 int durable_save(struct durable *d)
 {
 	json_t *root = pack(d);
-	char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+	char *text = to_text(root);
 	int err = text ? replace(d, text) : -ENOMEM;
 
 	free(text);
