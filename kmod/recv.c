@@ -124,7 +124,8 @@ static bool wants_gro(struct net_device *dev, const struct sk_buff *skb,
 	if (pkt->tuple.proto != IPPROTO_UDP || dev->features & asked)
 		return true;
 	if (skb->len <= READ_ONCE(dev->mtu) / 2)
-		return now - READ_ONCE(vdev->bulk) < HZ;
+		/* Another processor may have seen the next tick already. */
+		return now + HZ - READ_ONCE(vdev->bulk) < 2 * HZ;
 	if (READ_ONCE(vdev->bulk) != now)
 		WRITE_ONCE(vdev->bulk, now);
 	return true;
