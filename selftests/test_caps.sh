@@ -62,4 +62,4 @@ add() { vn service add "more$1" address "10.96.0.9$1"; }
 del() { vn service del t0; }
 full services
 
-check "all of them go with the mesh" vnimesh -n h1 dev del mesh0
+check "all of them go with the mesh" vnimesh -n h1 -timeout $((10 * VNIMESH_SLOW))s dev del mesh0
