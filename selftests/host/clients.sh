@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Who is one client of the coordinator, without a certificate: an IPv4 address, also at a
-# socket of both families, and a network of IPv6. And who goes for a newcomer.
+# socket of both families, and a network of IPv6, or an address where there are no
+# certificates. And who goes for a newcomer.
 #
 # COORDINATOR names another command (one under a sanitizer or valgrind).
 set -u
@@ -25,14 +26,21 @@ for address in fd01:0:0:1::1 fd01:0:0:1:8000::2 fd01:0:0:2::1; do
 done
 
 config=$work/coordinator.json
+tls=$work/tls
 pid=''
-# start SETTING VALUE: of what one client may have.
+# start HOW SETTING VALUE: by plain http or by https; of what one client may have.
 start() {
+	local how
 	runs=$((${runs:-0} + 1))
 	log=$work/log.$runs
-	jq -n --arg db "$work/state.db" --arg name "$1" --argjson n "$2" '{listen: "[::]:0", insecure: true, store: $db, lease_ms: 600000,
+	case $1 in
+	http) how='.insecure = true' ca='' ;;
+	https) how='.store += ".tls" | .tls_dir = $tls | .addresses = ["127.0.0.1", "fd01:0:0:2::1"]' ca=$tls/ca.pem ;;
+	esac
+	jq -n --arg db "$work/state.db" --arg tls "$tls" --arg name "$2" --argjson n "$3" '{listen: "[::]:0", store: $db, lease_ms: 600000,
 		mesh: {id: 77, prefix4: "10.77.0.0/16", prefix6: "fd77::/48", service_prefix4: "10.96.0.0/16",
-		service_prefix6: "fd77:0:0:ffff::/64"}} | .[$name] = $n' >"$config"
+		service_prefix6: "fd77:0:0:ffff::/64"}} | .[$name] = $n | '"$how" >"$config"
+	[ -z "$ca" ] || [ -e "$ca" ] || "${coordinator[@]}" init --config "$config" >"$work/join" || return 1
 	"${coordinator[@]}" --config "$config" 2>"$log" &
 	pid=$!
 	waitfor 20 grep -q 'listening on' "$log" || { cat "$log"; return 1; }
@@ -48,19 +56,24 @@ stop() {
 defer stop
 
 cat >"$work/client.py" <<'PY'
-# usage: client.py PORT WHAT
-import http.client, json, socket, sys, time
+# usage: client.py PORT WHAT [CA TOKEN]
+import http.client, json, socket, ssl, sys, time
 port, what = int(sys.argv[1]), sys.argv[2]
+ca, token = (sys.argv + ['', ''])[3:5]
+headers = {'Content-Type': 'application/json', **({'Authorization': 'Bearer ' + token} if ca else {})}
+tls = ssl.create_default_context(cafile=ca) if ca else None
 one, two, other = 'fd01:0:0:1::1', 'fd01:0:0:1:8000::2', 'fd01:0:0:2::1'
 old, new = '127.0.1.1', '127.0.1.2'
 def connect(source):
-	c = http.client.HTTPConnection(other if ':' in source else '127.0.0.1', port, timeout=60, source_address=(source, 0))
+	server = other if ':' in source else '127.0.0.1'
+	options = {'timeout': 60, 'source_address': (source, 0)}
+	c = http.client.HTTPSConnection(server, port, context=tls, **options) if ca else http.client.HTTPConnection(server, port, **options)
 	c.connect()
 	c.auto_open = 0
 	return c
 def ask(c, method='GET', path='/v1/ca', body=None):
 	try:
-		c.request(method, path, body, {'Content-Type': 'application/json'})
+		c.request(method, path, body, headers)
 		r = c.getresponse()
 		return r.status, r.read()
 	except (OSError, http.client.HTTPException): return 'gone', b'{}'
@@ -97,7 +110,7 @@ elif what == 'bodies':
 	end = time.time() + 60
 	while status()['body_bytes'] < (32 << 20) - 2 and time.time() < end: time.sleep(.05)
 	print(status()['body_bytes'] >= (32 << 20) - 2)
-	for source in two, other:
+	for source in one, two, other:
 		answer = ask(connect(source), 'POST', '/v1/nodes/1/report', b' ' * 1000000)
 		print(answer[0], json.loads(answer[1])['detail'] if answer[0] == 429 else '')
 elif what == 'waiting':
@@ -118,22 +131,31 @@ elif what == 'waiting':
 PY
 # client WHAT: what it says, in ${out[@]}.
 client() {
-	timeout 300 python3 "$work/client.py" "$port" "$1" >"$work/out" 2>&1 || diag "$(cat "$work/out")"
+	local with=()
+	[ -z "$ca" ] || with=("$ca" "$(cat "$tls/admin.token")")
+	timeout 300 python3 "$work/client.py" "$port" "$1" "${with[@]}" >"$work/out" 2>&1 || diag "$(cat "$work/out")"
 	mapfile -t out <"$work/out"
 	out+=("" "" "" "" "" "")
 }
 
-start connections_per_client 4 || exit 1
+start https connections_per_client 4 || exit 1
 client connections
 check_is "a second address of an IPv6 network takes one of its connections" '5 3 1' "${out[0]}"
 check_is "one of another network has its own" '5 4 0' "${out[1]}"
 check_is "so has each address of IPv4, at a socket of both" '5 4 0' "${out[2]}"
+stop
+start http connections_per_client 4
+client connections
+check_is "without certificates each address of an IPv6 network has its own" '5 4 0' "${out[0]}"
+check_is "as has one of another network" '5 4 0' "${out[1]}"
+check_is "and each of IPv4" '5 4 0' "${out[2]}"
 client bodies
 check_is "two large bodies are under way" '200 True' "${out[0]} ${out[1]}"
-check_is "and their network has no more" '429 too many large bodies of fd01:0:0:1::/64 are under way: wait a second' "${out[2]}"
-check_match "which is nothing to another one" '^400 $' echo "${out[3]}"
+check_is "and their address has no more" '429 too many large bodies of fd01:0:0:1::1 are under way: wait a second' "${out[2]}"
+check_match "which is nothing to another one of its network" '^400 $' echo "${out[3]}"
+check_match "nor to one of another" '^400 $' echo "${out[4]}"
 stop
-start connections_per_client 4
+start http connections_per_client 4
 client waiting
 check_is "who waits for a change has all connections of an address" 4 "${out[0]}"
 check_is "and is not cut off for a newcomer" gone "${out[1]}"
@@ -142,10 +164,16 @@ check_is "one of them goes" 4 "${out[3]}"
 check_is "the newcomer has its place" 200 "${out[4]}"
 check_is "until the next one comes" '200 gone 3' "${out[5]}"
 stop
-start requests_per_second 1
+start https requests_per_second 1
 client rate
 check_is "a second address of an IPv6 network may ask no faster" 429 "${out[0]}"
 check_is "one of another network may" 200 "${out[1]}"
 check_is "so may each address of IPv4" 200 "${out[2]}"
+stop
+start http requests_per_second 1
+client rate
+check_is "without certificates each address of an IPv6 network may" 200 "${out[0]}"
+check_is "as may one of another network" 200 "${out[1]}"
+check_is "and each of IPv4" 200 "${out[2]}"
 stop
 check_is "exit" 0 "$stopped"

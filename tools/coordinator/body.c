@@ -47,6 +47,7 @@ void bodies_counters(const struct bodies *bodies, json_t *obj)
 	record_set(obj, "refused_share", json_integer(bodies->refused_share));
 }
 
+/* Nobody but a node or a token comes so far with TLS; else an address is whole. */
 static void name_owner(const struct request *rq, char *who, size_t len)
 {
 	char text[IP_TEXT_MAX];
@@ -55,7 +56,7 @@ static void name_owner(const struct request *rq, char *who, size_t len)
 	    http_origin(rq)->node)
 		auth_name(rq, who, len);
 	else
-		snprintf(who, len, "%s", origin_text(http_origin(rq), text));
+		snprintf(who, len, "%s", ip_text(&http_origin(rq)->addr, text));
 }
 
 /* The body becomes a large one. There are few of these. */

@@ -30,7 +30,8 @@ void http_give_time(struct request *rq, uint64_t ms)
 }
 
 /* NULL: the library does not know. */
-static struct origin origin_by(const struct sockaddr *sa)
+static struct origin origin_by(const struct http *http,
+			       const struct sockaddr *sa)
 {
 	const struct sockaddr_in6 *in6 = (const void *)sa;
 	const struct sockaddr_in *in = (const void *)sa;
@@ -43,7 +44,7 @@ static struct origin origin_by(const struct sockaddr *sa)
 		else
 			memcpy(addr.b, &in->sin_addr, 4);
 	}
-	return origin_of(&addr);
+	return origin_of(&addr, !http->tls);
 }
 
 struct origin *http_origin(const struct request *rq)
@@ -120,8 +121,8 @@ struct client *http_client_of(struct MHD_Connection *conn)
 enum MHD_Result http_on_accept(void *cls, const struct sockaddr *sa,
 			       socklen_t len)
 {
-	struct origin who = origin_by(sa);
 	struct http *http = cls;
+	struct origin who = origin_by(http, sa);
 	struct origin *origin;
 
 	(void)len;
@@ -158,7 +159,7 @@ void http_on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
 	c = mem_zero(1, sizeof(*c));
 	c->fd = info ? info->connect_fd : -1;
 	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	who = origin_by(info ? info->client_addr : NULL);
+	who = origin_by(http, info ? info->client_addr : NULL);
 	c->origin = origins_enter(http->origins, &who);
 	c->until_us = loop_now() + CLIENT_HEAD_MS * LOOP_USEC_PER_MSEC;
 	TAILQ_INSERT_TAIL(&http->clients, c, list);

@@ -31,7 +31,7 @@ void origins_free(struct origins *origins)
 	free(origins);
 }
 
-struct origin origin_of(const struct ip_addr *addr)
+struct origin origin_of(const struct ip_addr *addr, bool whole)
 {
 	static const struct ip_prefix mapped = {
 		{ AF_INET6, { [10] = 0xff, [11] = 0xff } }, 96
@@ -41,20 +41,12 @@ struct origin origin_of(const struct ip_addr *addr)
 	if (ip_within(addr, &mapped)) {
 		who.addr.family = AF_INET;
 		memcpy(who.addr.b, addr->b + 12, 4);
-	} else if (addr->family == AF_INET6) {
+	} else if (addr->family == AF_INET6 && !whole) {
 		memcpy(who.addr.b, addr->b, ORIGIN_BITS / 8);
 	} else {
 		memcpy(who.addr.b, addr->b, ip_bytes(addr));
 	}
 	return who;
-}
-
-const char *origin_text(const struct origin *who, char buf[IP_TEXT_MAX])
-{
-	struct ip_prefix net = { who->addr, ORIGIN_BITS };
-
-	return who->addr.family == AF_INET6 ? ip_prefix_text(&net, buf) :
-					      ip_text(&who->addr, buf);
 }
 
 bool origin_equal(const struct origin *a, const struct origin *b)

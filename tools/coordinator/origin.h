@@ -3,7 +3,8 @@
  * Whom connections come from: the node whose certificate was shown, else an
  * address, behind which there may be many. Before a connection's first request
  * nobody knows more than that. Of an IPv6 address only the first ORIGIN_BITS count:
- * who has one network has all of its addresses.
+ * who has one network has all of its addresses. But where there are no certificates
+ * nothing else tells the nodes of one network apart, and it is the whole address.
  *
  * Ownership: an origin is there for as long as it has connections, which hold
  * it. All of it belongs to the event loop.
@@ -18,7 +19,7 @@
 
 struct origin {
 	uint32_t node;			/* 0: it is an address */
-	struct ip_addr addr;		/* of a node: none; a network's first */
+	struct ip_addr addr;		/* of a node: none; or a network's first */
 	unsigned int connections;
 	unsigned int streams;		/* among them; see api_events.c */
 };
@@ -31,10 +32,10 @@ struct origins *origins_new(void);
 /* All connections must have left. NULL is fine. */
 void origins_free(struct origins *origins);
 
-/* The origin of an address. What a socket of both families shows of IPv4 is that. */
-struct origin origin_of(const struct ip_addr *addr);
-/* Of an address: it, or its network. */
-const char *origin_text(const struct origin *who, char buf[IP_TEXT_MAX]);
+/* The origin of an address, @whole or by its network. What a socket of both families
+ * shows of IPv4 is that.
+ */
+struct origin origin_of(const struct ip_addr *addr, bool whole);
 bool origin_equal(const struct origin *a, const struct origin *b);
 
 /* Of whom @who names, NULL: it has no connection. */
