@@ -115,19 +115,23 @@ elif what == 'bodies':
 		print(answer[0], json.loads(answer[1])['detail'] if answer[0] == 429 else '')
 elif what == 'waiting':
 	now = status()
-	path = '/v1/watch?incarnation=%s&index=%d&wait_ms=60000' % (now['incarnation'], now['index'])
+	path = '/v1/watch?incarnation=%s&index=%d&wait_ms=' % (now['incarnation'], now['index'])
+	long = path + '60000'
 	there = [connect(old) for i in range(4)]
-	for c in there: c.request('GET', path)
-	print(until('watchers', 4))
-	try: print(ask(connect(old))[0])
-	except OSError: print('gone')
+	for c in there[:3]: c.request('GET', long)
+	print(until('watchers', 3))
+	for which in long, '/v1/events?tag=a':
+		answer = ask(there[3], path=which)
+		print(answer[0], json.loads(answer[1])['detail'])
 	now = status()
-	print(now['watchers'], now['refused_connections'], now['cut_off'])
-	there.pop().close()
-	print(until('connections', 4))
+	print(now['watchers_refused'], now['streams_refused'])
+	print(code(connect(old)), code(there[3]), status()['watchers'])
+	there[0].close()
+	until('watchers', 2)
+	until('connections', 3)
 	c = connect(old)
-	print(code(c))
-	print(code(connect(old)), code(c), status()['watchers'])
+	c.request('GET', '/v1/events?tag=a')
+	print(c.getresponse().status, ask(connect(old), path=long)[0], ask(connect(new), path=path + '1')[0])
 PY
 # client WHAT: what it says, in ${out[@]}.
 client() {
@@ -157,12 +161,12 @@ check_match "nor to one of another" '^400 $' echo "${out[4]}"
 stop
 start http connections_per_client 4
 client waiting
-check_is "who waits for a change has all connections of an address" 4 "${out[0]}"
-check_is "and is not cut off for a newcomer" gone "${out[1]}"
-check_is "which is counted" '4 1 0' "${out[2]}"
-check_is "one of them goes" 4 "${out[3]}"
-check_is "the newcomer has its place" 200 "${out[4]}"
-check_is "until the next one comes" '200 gone 3' "${out[5]}"
+check_is "of an address three quarters of its connections wait for a change" 3 "${out[0]}"
+check_is "one more may not" '503 3 requests of this address wait for changes, its other connections are for who else is there' "${out[1]}"
+check_is "nor may an event stream" '503 3 requests of this address wait for changes, its other connections are for who else is there' "${out[2]}"
+check_is "which is counted" '1 1' "${out[3]}"
+check_is "so a newcomer has its place, and none of those goes for it" '200 gone 3' "${out[4]}"
+check_is "who goes makes room for an event stream, not for one more that waits, but another address may" '200 503 200' "${out[5]}"
 stop
 start https requests_per_second 1
 client rate

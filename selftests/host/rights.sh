@@ -285,7 +285,8 @@ cat >"$work/clients.py" <<'PY'
 # usage: clients.py PORT CA NODE NODE: nobodies take all connections that an address
 # may have, then two nodes theirs; one of them asks for one more; more nobodies come, and
 # all the while somebody who was to show its certificate yet. Or, with fast: the first one
-# asks faster than it may.
+# asks faster than it may. Or, with waiting TOKEN: who reads by that waits for a change by
+# all connections that an address may have.
 import http.client, json, socket, ssl, sys, time
 port, ca, nodes = int(sys.argv[1]), sys.argv[2], sys.argv[3:5]
 def connect(node=None):
@@ -304,6 +305,19 @@ def served(make, path='/v1/status'):
 		c = make()
 		return c, ask(c, path)[0]
 	except (OSError, http.client.HTTPException) as e: return None, type(e).__name__
+if sys.argv[5:6] == ['waiting']:
+	reader = {'Authorization': 'Bearer ' + sys.argv[6]}
+	first = connect(nodes[0])
+	def status(): return json.loads(ask(first)[1])
+	now = status()
+	here = [connect() for i in range(8)]
+	path = '/v1/watch?incarnation=%s&index=%d&wait_ms=60000' % (now['incarnation'], now['index'])
+	for c in here: c.request('GET', path, headers=reader)
+	end = time.time() + 60
+	while now['watchers'] + now['watchers_refused'] < 8 and time.time() < end:
+		now = status()
+	print(now['watchers'], [served(lambda: connect(nodes[1]), '/v1/status')[1] for i in range(2)], status()['watchers'])
+	sys.exit()
 if sys.argv[5:]:
 	first = connect(nodes[0])
 	codes = [ask(first)[0] for i in range(40)]
@@ -350,6 +364,7 @@ check_is "more nobodies come, each in another one's place" '4 23' "${out[4]} ${o
 check_is "not of who may show a certificate yet" 200 "${out[6]}"
 check_is "nor of who has" 15 "${out[7]}"
 check_is "which is counted" '1 True' "${out[8]} ${out[9]}" || diag "$(cat "$work/clients")"
+check_is "nor is a node kept out by who waits behind its address" '6 [200, 200] 6' "$(clients waiting "$registrar")"
 stop
 config '.requests_per_second = 1'
 start

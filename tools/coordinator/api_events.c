@@ -263,7 +263,12 @@ static bool make_room(unsigned int n)
 static int check_room(struct request *rq)
 {
 	unsigned int n = http_origin(rq)->streams;
+	int status = http_check_wait(rq);
 
+	if (status) {
+		stats.refused++;
+		return status;
+	}
 	if (stats.open < CLIENT_TIGHT(STREAMS_MAX))
 		return 0;
 	if (n < CLIENT_SHARE(STREAMS_MAX) &&

@@ -134,8 +134,10 @@ bool http_peer(const struct request *rq, struct tls_name *who);
 const char *http_header(const struct request *rq, const char *name);
 /* Whom the request's connection counts for. */
 struct origin *http_origin(const struct request *rq);
-/* Whether one client asks both; see origin.h. */
-bool http_same_client(const struct request *a, const struct request *b);
+/* Whether it may be one more that waits for changes of whom it counts for: 0, or the
+ * status of a problem.
+ */
+int http_check_wait(struct request *rq);
 
 /* A query argument, or NULL. */
 const char *http_arg(const struct request *rq, const char *name);

@@ -52,9 +52,18 @@ struct origin *http_origin(const struct request *rq)
 	return rq->client->origin;
 }
 
-bool http_same_client(const struct request *a, const struct request *b)
+/* Those that wait do not go for a newcomer: of an address others go for it then. */
+int http_check_wait(struct request *rq)
 {
-	return a->client->origin == b->client->origin;
+	const struct origin *who = rq->client->origin;
+	unsigned int most = CLIENT_WAITING(rq->http->per_client);
+	unsigned int n = who->watchers + who->streams;
+
+	if (who->node || n < (most ? most : 1))
+		return 0;
+	return problem(rq, 503, NULL,
+		       "%u requests of this address wait for changes, its other connections are for who else is there",
+		       n);
 }
 
 static bool is_full(const struct http *http, const struct origin *origin)

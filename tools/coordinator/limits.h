@@ -73,10 +73,12 @@
 /* An agent keeps two connections. Many nodes may have one address, so those that
  * showed a certificate count for its node; all others for their address, and so
  * does who has not come that far. Of an address one more takes the place of one
- * that asked before: it may be a node's.
+ * that asked before: it may be a node's. Those that wait for changes stay, so they
+ * are not all; of two connections of an agent one waits.
  */
 #define CONNECTIONS_MAX		4096
 #define CONNECTIONS_PER_CLIENT	1024
+#define CLIENT_WAITING(max)	((max) * 3 / 4)
 #define CONNECTION_IDLE_S	90
 /* Above the maximum the one that was not heard of for longest has to go, and
  * until it is gone the new one is there, too.

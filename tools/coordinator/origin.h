@@ -21,7 +21,8 @@ struct origin {
 	uint32_t node;			/* 0: it is an address */
 	struct ip_addr addr;		/* of a node: none; or a network's first */
 	unsigned int connections;
-	unsigned int streams;		/* among them; see api_events.c */
+	unsigned int watchers;		/* among them; see watch.c */
+	unsigned int streams;		/* likewise; see api_events.c */
 };
 
 #define ORIGIN_BITS	64

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "origin.h"
 #include "problem.h"
 #include "watch.h"
 
@@ -112,6 +113,7 @@ static void wake(struct watcher *watcher)
 
 	TAILQ_REMOVE(&w->list, watcher, list);
 	w->nr -= !watcher->interest.lent;
+	http_origin(watcher->rq)->watchers -= !watcher->interest.lent;
 	source_free(&watcher->deadline);
 	if (!watcher->interest.lent)
 		free(watcher->interest.tags);
@@ -320,6 +322,7 @@ static bool add(struct watches *w, struct request *rq,
 	source_timer_set(watcher->deadline, until_us);
 	TAILQ_INSERT_TAIL(&w->list, watcher, list);
 	w->nr += !interest->lent;
+	http_origin(rq)->watchers += !interest->lent;
 	rq->watcher = watcher;
 	http_wait(rq, on_gone, watcher);
 	return true;
@@ -328,22 +331,14 @@ static bool add(struct watches *w, struct request *rq,
 /* 0, or the status of a problem: one client leaves room for the others. */
 static int check_room(struct watches *w, struct request *rq)
 {
-	const struct watcher *watcher;
-	unsigned int n = 0;
+	unsigned int n = http_origin(rq)->watchers;
 
-	if (w->nr >= WATCHERS_MAX) {
-		w->refused++;
+	if (w->nr >= WATCHERS_MAX)
 		return problem(rq, 503, NULL, "%u watchers are waiting already",
 			       w->nr);
-	}
-	if (w->nr < CLIENT_TIGHT(WATCHERS_MAX))
-		return 0;
-	TAILQ_FOREACH(watcher, &w->list, list)
-		n += !watcher->interest.lent &&
-		     http_same_client(watcher->rq, rq);
-	if (n < CLIENT_SHARE(WATCHERS_MAX))
-		return 0;
-	w->refused++;
+	if (w->nr < CLIENT_TIGHT(WATCHERS_MAX) ||
+	    n < CLIENT_SHARE(WATCHERS_MAX))
+		return http_check_wait(rq);
 	return problem(rq, 503, NULL,
 		       "%u watchers are waiting, and %u of them are this client's",
 		       w->nr, n);
@@ -360,8 +355,10 @@ int watch_wait(struct watches *w, struct request *rq,
 	    tags_changed(reg, interest, since->index))
 		return 1;
 	status = check_room(w, rq);
-	if (status)
+	if (status) {
+		w->refused++;
 		return status;
+	}
 	if (!add(w, rq, interest, since->index,
 		 loop_now() + since->wait_ms * LOOP_USEC_PER_MSEC))
 		return 1;
