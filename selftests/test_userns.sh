@@ -62,7 +62,7 @@ check "nothing changed" cmp "$work/before" "$work/after"
 # The command line.
 for cmd in "service add evil dev vni111 address 10.96.0.66" "member add web dev vni111 vni 111" \
 	"node add 66 dev vni111 underlay 192.0.2.66" "vni set 111 dev vni111 health 1" "vni del 111 dev vni111" \
-	"flow flush dev vni111" "dev set vni111 hold-max 1" "dev del vni111" "monitor" "service show dev vni111" \
+	"flow flush dev vni111" "dev set vni111 hold-max 1" "dev del vni111" "service show dev vni111" \
 	"member show web dev vni111" "node show dev vni111" "flow show dev vni111" "vni add 166 dev vni111"; do
 	# shellcheck disable=SC2086
 	[ "$cmd" = "dev del vni111" ] || check_fails "in the container: vnimesh $cmd" in_box timeout 20 vnimesh $cmd
@@ -77,6 +77,7 @@ nap 1
 vnimesh -n h1 service set web port tcp/80
 vnimesh -n h1 service set web port none
 nap 0.5
+check "in its own namespace the container may listen" kill -0 "${pids[listener]}"
 check_is "the groups stay in the namespace of the mesh" "" "$(<"$work/listener")"
 stop listener
 check_fails "nobody: group config" as_nobody nlrow group config
