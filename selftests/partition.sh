@@ -211,7 +211,7 @@ partition() {
 	now_ms
 	from=$REPLY
 	check "$name" eval "$cut"
-	check "... each holds of the others what it should" waitfor 15 view_is
+	check "... each holds of the others what it should" waitfor 30 view_is
 	now_ms
 	text="after $((REPLY - from)) ms"
 	mesh_leases "$leases"

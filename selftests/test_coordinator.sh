@@ -120,7 +120,8 @@ check "no row was removed in all this" mesh_nothing_deleted
 # --- an old backup -----------------------------------------------------------------
 
 # What came after it was made only those know who go on: a member on a host that the
-# backup has, and all of a host that it has not.
+# backup has, and all of a host that it has not. It stays for a lease and the longest
+# pause of an agent, so the lease is what a slow machine has for all the rest.
 db=$work/coord/state.db
 check "a backup is made" sqlite3 "$db" ".backup $work/backup.db"
 before=$(mesh_api GET /v1/services/echo)
@@ -169,6 +170,8 @@ put_back() {
 	mesh_kill coord TERM && mesh_kill host4 && mesh_agent_start host4 || return
 	# Its pauses have grown by then.
 	nap 16
+	mesh_lease_ms=$((mesh_lease_ms + 1000 * VNIMESH_SLOW))
+	mesh_coordinator_config
 	rm -f "$db"-wal "$db"-shm && cp "$work/backup.db" "$db" && in_ns coord nft -f - <<-NFT || return
 		table ip cut {
 			chain in {

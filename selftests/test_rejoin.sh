@@ -62,7 +62,7 @@ check "the server is started again: its member is up again" back
 # answers NAME NS ADDRESS: a new flow goes to NAME
 answers() { [ "$(mesh_server "$2" "$3")" = "$1" ]; }
 # Not at once: it may have to serve a penalty first, and starts slowly.
-check "... and gets flows again" waitfor 15 answers srv2 client "$echo4"
+check "... and gets flows again" waitfor 30 answers srv2 client "$echo4"
 
 # The path between two hosts is cut; both still reach all others.
 node_is() { [ "$(mesh_jq "$1" ".[] | select(.node == ${node[$2]}) | .state" node show)" = "\"$3\"" ]; }

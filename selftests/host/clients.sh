@@ -137,7 +137,7 @@ PY
 client() {
 	local with=()
 	[ -z "$ca" ] || with=("$ca" "$(cat "$tls/admin.token")")
-	timeout 300 python3 "$work/client.py" "$port" "$1" "${with[@]}" >"$work/out" 2>&1 || diag "$(cat "$work/out")"
+	timeout $((300 * VNIMESH_SLOW)) python3 "$work/client.py" "$port" "$1" "${with[@]}" >"$work/out" 2>&1 || diag "$(cat "$work/out")"
 	mapfile -t out <"$work/out"
 	out+=("" "" "" "" "" "")
 }

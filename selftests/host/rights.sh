@@ -340,16 +340,21 @@ def settle(n):
 	while status()['connections'] > n and time.time() < end: time.sleep(.1)
 	return status()['connections']
 print(settle(15 + 7))
-quiet = connect(nodes[1])
+# Who says nothing has ten seconds: a slow machine may take longer for all this.
+quiet, since = connect(nodes[1]), time.time()
 silent = [socket.create_connection(('127.0.0.1', port)) for i in range(6)]
-print(come(4))
-print(settle(15 + 8))
-print(served(lambda: quiet)[1])
+came = come(4)
+kept = served(lambda: quiet)[1]
+print(came)
+there_are = settle(15 + 8)
+late = time.time() - since > 9
+print('late' if late else there_are)
+print('late' if late else kept)
 print([ask(c)[0] for c in agents].count(200))
 now = status()
 print(now['refused_connections'], now['cut_off'] >= 1 + 6 + 4)
 PY
-clients() { timeout 300 python3 "$work/clients.py" "$port" "$tls/ca.pem" "$work/host1" "$work/host2" "$@" 2>&1 | xargs; }
+clients() { timeout $((300 * VNIMESH_SLOW)) python3 "$work/clients.py" "$port" "$tls/ca.pem" "$work/host1" "$work/host2" "$@" 2>&1 | xargs; }
 stop
 config '.connections_per_client = 8'
 start
@@ -360,8 +365,12 @@ check_is "nobodies have all connections of an address" 8 "${out[0]}"
 check_is "nodes behind it get in, each has its own connections" 16 "${out[1]}"
 check_is "and no more" 429 "${out[2]}"
 check_is "one of the nobodies went for them" 22 "${out[3]}"
-check_is "more nobodies come, each in another one's place" '4 23' "${out[4]} ${out[5]}"
-check_is "not of who may show a certificate yet" 200 "${out[6]}"
+if [ "${out[5]}" = late ]; then
+	tap_skip "more nobodies come, each in another one's place, not of who may show a certificate yet" "too slow"
+else
+	check_is "more nobodies come, each in another one's place" '4 23' "${out[4]} ${out[5]}"
+	check_is "not of who may show a certificate yet" 200 "${out[6]}"
+fi
 check_is "nor of who has" 15 "${out[7]}"
 check_is "which is counted" '1 True' "${out[8]} ${out[9]}" || diag "$(cat "$work/clients")"
 check_is "nor is a node kept out by who waits behind its address" '6 [200, 200] 6' "$(clients waiting "$registrar")"
