@@ -14,7 +14,7 @@ for tool in curl jq openssl sqlite3; do
 done
 
 config=$work/coordinator.json
-preload=$(cd "$(dirname "$0")/../preload" && pwd)/nodirsync.so
+preloads=$(cd "$(dirname "$0")/../preload" && pwd)
 db=$work/state.db
 tls=$work/tls
 pid=''
@@ -143,7 +143,7 @@ check_match "a name that is taken" 'node 1 is "host1" already' bash -c '! "$@" 2
 	vnimesh join "$url" "$second" name host1 underlay 192.0.2.12 config "$work/y.json" state-dir "$work/y"
 # A state directory that cannot be synced, for good or by a failing disk.
 join_unsynced() {
-	local -x LD_PRELOAD=$preload NODIRSYNC=$1 ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
+	local -x LD_PRELOAD=$preloads/nodirsync.so NODIRSYNC=$1 ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
 	shift
 	join_host "$@" 2>&1
 }
@@ -556,5 +556,36 @@ is "... its own is" 200 twin GET /v1/status
 check "the backup is put back" put_back "$work/old.db"
 is "the first one is there again" 200 twin.first GET /v1/status
 is "... and the other one, though later, not in its place" '403 certificate' twin GET /v1/status
+
+# A clock that is set back makes no certificate a later one than was signed.
+start_earlier() {
+	local -x LD_PRELOAD=$preloads/earlier.so EARLIER=7200 ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
+	start
+}
+renew() {
+	is "... renews its certificate" 200 host2 POST /v1/nodes/2/certificate "$csr"
+	j .certificate >"$work/host2/node.pem"
+	cp "$work/new.key" "$work/host2/node.key"
+}
+from() { date -d "$(openssl x509 -noout -startdate -in "$work/$1/node.pem" | cut -d= -f2)" +%s; }
+nap 1.1
+is "a node" 200 host2 GET /v1/status
+renew
+cp -a "$work/host2" "$work/host2.latest"
+check "a backup" backup "$work/old.db"
+stop
+check "the clock is set back" start_earlier
+VNIMESH_COORDINATOR=$url
+is "the node is known" 200 host2 GET /v1/status
+renew
+check "... which is of an earlier time" test "$(from host2)" -lt $(($(from host2.latest) - 7000))
+is "... and good" 200 host2 GET /v1/status
+is "... as is the one before" 200 host2.latest GET /v1/status
+renew
+is "what was replaced is not, though it is of the latest time" '403 certificate' host2.latest GET /v1/status
+is "... as is the last one" 200 host2 GET /v1/status
+check "the backup is put back" put_back "$work/old.db"
+is "which knows none of an earlier time as a later one" '403 certificate' host2 GET /v1/status
+is "... but the one that it has" 200 host2.latest GET /v1/status
 stop
 check_is "exit" 0 "$stopped"
