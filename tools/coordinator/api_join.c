@@ -98,6 +98,12 @@ static int end_join(struct request *rq, void *data, bool stored)
 }
 
 /* The clock may have been set back since the last one. */
+static void raise_from(struct node_def *def, const struct tls_name *who)
+{
+	if (who->from > def->cert_from)
+		def->cert_from = who->from;
+}
+
 static char *sign_for(const struct tls *tls, const char *csr,
 		      struct node_def *def)
 {
@@ -110,8 +116,7 @@ static char *sign_for(const struct tls *tls, const char *csr,
 	if (!pem)
 		return NULL;
 	strcpy(def->serial, who.serial);
-	if (who.from > def->cert_from)
-		def->cert_from = who.from;
+	raise_from(def, &who);
 	return pem;
 }
 
@@ -141,7 +146,7 @@ static int join(struct request *rq, struct wish *wish)
 	if (!id)
 		return problem(rq, 507, NULL, "no node id is left");
 	s = mem_zero(1, sizeof(*s));
-	incarnation_make(wish->def.joined);
+	id64_make(wish->def.joined);
 	s->pem = sign_for(tls, wish->csr, &wish->def);
 	if (!s->pem) {
 		signing_free(s);
@@ -209,8 +214,7 @@ static void keep_asking(struct request *rq, struct node_def *def)
 		return;
 	}
 	strcpy(def->serial2, who.serial);
-	if (who.from > def->cert_from)
-		def->cert_from = who.from;
+	raise_from(def, &who);
 }
 
 static int renew(struct request *rq, struct wish *wish)
@@ -234,7 +238,7 @@ static int renew(struct request *rq, struct wish *wish)
 	keep_asking(rq, &s->def);
 	/* It joined before there were such numbers. */
 	if (!s->def.joined[0])
-		incarnation_make(s->def.joined);
+		id64_make(s->def.joined);
 	s->pem = sign_for(http_tls(rq->http), wish->csr, &s->def);
 	if (!s->pem) {
 		signing_free(s);

@@ -498,7 +498,7 @@ bool registry_init(struct registry *reg, const struct config *cfg,
 	TAILQ_INIT(&reg->forgotten);
 	TAILQ_INIT(&reg->turns);
 	TAILQ_INIT(&reg->late);
-	incarnation_make(reg->incarnation);
+	id64_make(reg->incarnation);
 	pool_init(&reg->pool, &cfg->mesh.service4);
 	/* An index of 0 would look like none at all to careless clients. */
 	reg->rev = 1;

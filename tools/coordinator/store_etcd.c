@@ -239,7 +239,7 @@ static json_t *transaction(struct etcd_store *st)
 	const char *key;
 	json_t *op;
 
-	incarnation_make(name);
+	id64_make(name);
 	snprintf(st->next, sizeof(st->next), "%s%s%.*s", name,
 		 *st->head ? " " : "", HEAD_NAME, st->head);
 	etcd_put(&st->base, "head", st->next);

@@ -259,7 +259,7 @@ static void on_lease(void *data, json_t *answer, bool unknown,
 
 void store_etcd_live_begin(struct etcd_store *st)
 {
-	incarnation_make(st->live.id);
+	id64_make(st->live.id);
 	st->live.known = mem_checked(json_object());
 	st->live.untold = mem_checked(json_object());
 	st->live.asked = mem_checked(json_object());

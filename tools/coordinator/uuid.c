@@ -42,7 +42,7 @@ void uuid_make(char text[37])
 	}
 }
 
-void incarnation_make(char text[17])
+void id64_make(char text[17])
 {
 	uint8_t b[8];
 

@@ -7,6 +7,6 @@
 void uuid_make(char text[37]);
 
 /* 64 random bits as hexadecimal digits. */
-void incarnation_make(char text[17]);
+void id64_make(char text[17]);
 
 #endif
