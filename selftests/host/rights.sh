@@ -520,6 +520,8 @@ check_match "... which is said" 'node 2 "host2": its certificate was signed afte
 is "who joined since is not" '403 certificate' late GET /v1/status
 check_match "... and told what may be" 'joined after a backup' cat "$body"
 cp -a "$work/host2" "$work/host2.lost"
+# Of a later second than what the later backup has.
+nap 1.1
 is "it is renewed by that" 200 host2 POST /v1/nodes/2/certificate "$csr"
 j .certificate >"$work/host2/node.pem"
 is "... to a good one" 200 host2 GET /v1/status
