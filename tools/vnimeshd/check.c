@@ -41,6 +41,7 @@ struct check {
 	bool doubtful;		/* the last attempt failed, perhaps by those */
 	enum check_role role;
 	bool role_told;		/* since it began: by a role, a pass or its end */
+	uint32_t roleless;	/* results before that */
 	struct sub *subs;
 	char password[SECRET_MAX + 1];
 	char output[OUTPUT_MAX + 1];
@@ -132,12 +133,14 @@ static void again(struct check *c)
 
 /* After health_feed(). Who does not say it - too busy, too late, gone in the midst -
  * has not changed it, as long as that does not count as down: one lost answer of a
- * primary must not cost all sessions with it.
+ * primary must not cost all sessions with it. What an earlier run knew holds no longer
+ * than failures would need.
  */
 static void learn_role(struct check *c, enum health_result result,
 		       enum check_role role)
 {
-	if (!role && result != HEALTH_PASS && c->health->raw)
+	if (!role && result != HEALTH_PASS && c->health->raw &&
+	    (c->role_told || ++c->roleless < c->conf->health.fall))
 		return;
 	c->role = role;
 	c->role_told = true;
@@ -359,7 +362,7 @@ static void run_alias(struct check *c)
 		snprintf(text, sizeof(text), "%s on VNI %u is not declared here",
 			 c->conf->alias_tag, vni);
 	} else if (!other.known || (other.up && !other.role_told &&
-				    c->conf->alias_primary)) {
+				    c->conf->alias_primary && c->health->known)) {
 		/* After a restart, what an earlier run said holds here, too. */
 		return;
 	} else if (!other.up) {
@@ -541,6 +544,7 @@ void check_stop(struct check *c)
 	c->running = false;
 	c->role = CHECK_ROLE_NONE;
 	c->role_told = false;
+	c->roleless = 0;
 	source_timer_stop(c->timer);
 	if (c->probe)
 		c->env->probes--;

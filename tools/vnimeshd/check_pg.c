@@ -78,8 +78,7 @@ static void answered(struct pg *g, const PGresult *res)
 	}
 	recovers = PQgetvalue(res, 0, 0)[0] == 't';
 	fixed = !strcmp(PQgetvalue(res, 0, 1), "on");
-	r.role = recovers ? CHECK_ROLE_REPLICA :
-		 fixed ? CHECK_ROLE_NONE : CHECK_ROLE_PRIMARY;
+	r.role = recovers || fixed ? CHECK_ROLE_REPLICA : CHECK_ROLE_PRIMARY;
 	if (c->writable && (recovers || fixed))
 		r.result = HEALTH_FAIL;
 	snprintf(g->p.text, sizeof(g->p.text), "%s%s in %u.%03u ms",

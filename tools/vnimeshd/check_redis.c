@@ -98,13 +98,14 @@ static enum talk_state role(struct talk *t, const char *word)
 		t->role = CHECK_ROLE_PRIMARY;
 		return talk_done(t, HEALTH_PASS, "up, primary");
 	}
+	/* A sentinel takes no writes either. */
+	t->role = CHECK_ROLE_REPLICA;
 	if (strcmp(word, "slave")) {
 		if (t->conf->writable)
 			return talk_done(t, HEALTH_FAIL, "read-only: role %s",
 					 word);
 		return talk_done(t, HEALTH_PASS, "up, role %.32s", word);
 	}
-	t->role = CHECK_ROLE_REPLICA;
 	if (t->conf->writable)
 		return talk_done(t, HEALTH_FAIL, "read-only: a replica");
 	return talk_done(t, HEALTH_PASS, "up, replica");

@@ -130,8 +130,8 @@ static const struct {
 	{ "+PONG\r\n*5\r\n$5\r\nslave\r\n", CHECK_ROLE_REPLICA, true,
 	  "role: not once it says so" },
 	{ REDIS_IS("master"), CHECK_ROLE_PRIMARY, true, "role: the primary again" },
-	{ "+PONG\r\n*1\r\n$8\r\nsentinel\r\n", CHECK_ROLE_NONE, true,
-	  "role: one that has none" },
+	{ "+PONG\r\n*1\r\n$8\r\nsentinel\r\n", CHECK_ROLE_REPLICA, true,
+	  "role: a sentinel takes no writes" },
 	{ REDIS_IS("master"), CHECK_ROLE_PRIMARY, true, "role: once more" },
 	{ "", CHECK_ROLE_PRIMARY, true, "role: it fails, once" },
 	{ "", CHECK_ROLE_PRIMARY, true, "role: ... twice" },
@@ -142,6 +142,7 @@ static const struct {
 
 struct role_test {
 	struct watch leader, follower;
+	struct check_conf *conf[2];
 	struct server s;
 	unsigned int n, good_follower;
 };
@@ -186,48 +187,98 @@ static void on_role(void *data, const char *output)
 		role_says(t);
 }
 
-/* One lost answer of a primary is none of a lost primary. */
-void test_role(void)
+#define ROLE_REDIS							\
+	"{\"type\":\"redis\",\"port\":%u,\"rise\":1,\"fall\":3,"	\
+	"\"damping\":false,\"interval_ms\":50,\"primary_tag\":\"p\"}"
+#define ROLE_POSTGRES							\
+	"{\"type\":\"postgres\",\"port\":%u,\"rise\":1,\"fall\":3,"	\
+	"\"damping\":false,\"interval_ms\":50}"
+
+/* Up, and of no role. */
+static const char pg_full[] = "E\0\0\0\31SFATAL\0C53300\0Mfull\0";
+
+/* The leader, whose results @answers gets, is up, of an unknown role, as after a
+ * restart. Who follows it is as @known.
+ */
+static void role_begin(struct role_test *t, const char *leader,
+		       check_fn answers, bool known)
 {
 	struct check_conf *c, *alias;
-	struct role_test t = { 0 };
 	struct ip_addr addr;
 	char def[256];
 
 	make_env();
 	env.other = on_leader;
-	env.data = &t;
-	serve(&t.s, SOCK_STREAM);
-	t.s.close = true;
-	role_says(&t);
-	snprintf(def, sizeof(def), "{\"type\":\"redis\",\"port\":%u,\"rise\":1,"
-		 "\"fall\":3,\"damping\":false,\"interval_ms\":50,"
-		 "\"primary_tag\":\"p\"}", t.s.port);
+	env.data = t;
+	serve(&t->s, SOCK_STREAM);
+	t->s.close = true;
+	snprintf(def, sizeof(def), leader, t->s.port);
 	c = conf(def);
 	alias = conf("{\"type\":\"alias\",\"tag\":\"t\",\"primary\":true,"
 		     "\"interval_ms\":60000}");
 	ip_parse(LOCAL, &addr);
-	health_init(&t.leader.health);
-	/* As after a restart: up, of an unknown role. */
-	health_resume(&t.leader.health, true, HEALTH_MAX, 0);
-	health_resume(&t.follower.health, true, HEALTH_MAX, 0);
-	t.leader.check = check_new(&env, c, "t", 1, &t.leader.health, on_role, &t);
-	t.follower.check = check_new(&env, alias, "p", 1, &t.follower.health,
-				     on_result, &t.follower);
-	if (!t.leader.check || !t.follower.check)
+	health_init(&t->leader.health);
+	health_resume(&t->leader.health, true, HEALTH_MAX, 0);
+	health_init(&t->follower.health);
+	if (known)
+		health_resume(&t->follower.health, true, HEALTH_MAX, 0);
+	t->leader.check = check_new(&env, c, "t", 1, &t->leader.health, answers,
+				    t);
+	t->follower.check = check_new(&env, alias, "p", 1, &t->follower.health,
+				      on_result, &t->follower);
+	if (!t->leader.check || !t->follower.check)
 		exit(1);
-	check_start(t.leader.check, &addr, NULL);
-	check_start(t.follower.check, &addr, NULL);
+	check_start(t->leader.check, &addr, NULL);
+	check_start(t->follower.check, &addr, NULL);
+	t->conf[0] = c;
+	t->conf[1] = alias;
+}
+
+static void role_end(struct role_test *t)
+{
+	check_free(t->leader.check);
+	check_free(t->follower.check);
+	conf_end(t->conf[0]);
+	conf_end(t->conf[1]);
+	serve_end(&t->s);
+	free_env();
+}
+
+static void on_warned(void *data, const char *output)
+{
+	struct role_test *t = data;
+
+	snprintf(t->leader.text, sizeof(t->leader.text), "%s", output);
+	check_follow(t->follower.check, "t", 1);
+	t->good_follower += t->follower.health.up;
+	if (++t->n == 3)
+		loop_exit(loop, 0);
+}
+
+/* One lost answer of a primary is none of a lost primary. */
+void test_role(void)
+{
+	struct role_test t = { 0 }, busy = { 0 }, fresh = { 0 };
+
+	role_begin(&t, ROLE_REDIS, on_role, true);
+	role_says(&t);
 	ok(t.follower.health.up && !t.follower.results,
 	   "role: unknown after a restart, as before it");
 	loop_run(loop);
 	ok(t.good_follower == ROLE_RUNS, "role: the tag of the primary is as that");
-	check_free(t.leader.check);
-	check_free(t.follower.check);
-	conf_end(c);
-	conf_end(alias);
-	serve_end(&t.s);
-	free_env();
+	role_end(&t);
+
+	role_begin(&busy, ROLE_POSTGRES, on_warned, true);
+	busy.s.say = pg_full;
+	busy.s.len = sizeof(pg_full);
+	loop_run(loop);
+	ok(busy.leader.health.up && busy.good_follower == 2 && !busy.follower.health.up,
+	   "role: one that nobody says is none after as many as make it down");
+	role_end(&busy);
+	role_begin(&fresh, ROLE_POSTGRES, on_warned, false);
+	ok(fresh.follower.health.known && !fresh.follower.health.up,
+	   "role: who never had it does not wait to be told");
+	role_end(&fresh);
 }
 
 /* A writer that is always faster than who reads, on any machine: if there will
