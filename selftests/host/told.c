@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -665,6 +666,24 @@ static bool write_short(void)
 	return !err && all && whole;
 }
 
+static bool read_blind(void)
+{
+	char error[1024], state[128];
+	struct rlimit was, none;
+	struct durable d;
+	int err;
+
+	snprintf(state, sizeof(state), "%s/state", dir);
+	getrlimit(RLIMIT_NOFILE, &was);
+	none = was;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	err = durable_load(&d, state, error, sizeof(error));
+	setrlimit(RLIMIT_NOFILE, &was);
+	durable_free(&d);
+	return err == -ENOMEM;
+}
+
 static void test_memory(void)
 {
 	int n;
@@ -677,6 +696,7 @@ static void test_memory(void)
 	ok(write_short(), "memory: a file is written as a whole, or not at all");
 	json_set_alloc_funcs(malloc, free);
 	ok(n >= 0, "memory: none of it is used that the library did not read");
+	ok(read_blind(), "memory: nor is a file damaged for want of a descriptor");
 	mesh_free(mesh);
 	loop_free(loop);
 	no_size = sizeof(struct intent);

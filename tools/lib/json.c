@@ -147,12 +147,18 @@ static char *slurp(FILE *f, size_t *len)
 	return buf;
 }
 
+/* It says nothing of the file, which is there in a moment. */
+static bool no_room(int err)
+{
+	return err == ENOMEM || err == ENFILE || err == EMFILE;
+}
+
 bool jread_file(struct jread *rd, const char *file, enum jread_mode mode)
 {
 	json_error_t error;
 	struct stat st;
 	FILE *f = NULL;
-	int fd;
+	int fd, err;
 
 	start(rd, file, mode);
 	/* A FIFO has nobody who writes. */
@@ -165,6 +171,7 @@ bool jread_file(struct jread *rd, const char *file, enum jread_mode mode)
 	}
 	if (!f) {
 		rd->failed = true;
+		rd->no_memory = no_room(errno);
 		snprintf(rd->text, sizeof(rd->text), "%s",
 			 fd >= 0 && errno == EINVAL ? "not a regular file" :
 						      strerror(errno));
@@ -172,10 +179,17 @@ bool jread_file(struct jread *rd, const char *file, enum jread_mode mode)
 			close(fd);
 		return false;
 	}
+	errno = 0;
 	rd->src = slurp(f, &rd->src_len);
+	err = ferror(f) ? errno : 0;
 	fclose(f);
 	if (!rd->src)
 		return no_memory(rd);
+	if (err) {
+		rd->failed = true;
+		snprintf(rd->text, sizeof(rd->text), "%s", strerror(err));
+		return false;
+	}
 	rd->root = json_loadb(rd->src, rd->src_len, JSON_REJECT_DUPLICATES,
 			      &error);
 	return started(rd, &error);

@@ -63,7 +63,9 @@ struct jread {
 	enum jread_mode mode;
 	json_t *root;
 	bool failed;
-	bool no_memory;		/* failed for that, as far as the library says */
+	bool no_memory;		/* failed for that, as far as the library says, or
+				 * for want of a descriptor
+				 */
 	int line;		/* of an error in a file, else 0 */
 	int column;		/* of a syntax error, else 0 */
 	char *src;		/* of a file, owned */

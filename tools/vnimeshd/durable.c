@@ -265,12 +265,11 @@ static int put_aside(struct durable *d, const char *file)
 			break;
 		snprintf(suffix, sizeof(suffix), ".bad.%u", i);
 	}
-	if (!rename(file, bad))
-		log_warn("%s, which could not be read, is kept as %s%s", file,
-			 bad, i > BAD_MAX ? ", in place of another" : "");
-	else if (errno != ENOENT)
-		return -errno;
-	d->unread = false;
+	/* Under both names, so that there is one to complain of until it is replaced. */
+	if ((i > BAD_MAX || link(file, bad)) && rename(file, bad))
+		return errno == ENOENT ? 0 : -errno;
+	log_warn("%s, which could not be read, is kept as %s%s", file, bad,
+		 i > BAD_MAX ? ", in place of another" : "");
 	return 0;
 }
 
@@ -292,6 +291,8 @@ static int replace(struct durable *d, const char *text)
 		err = put_aside(d, file);
 	if (!err)
 		err = set_name(d, tmp, file, old);
+	if (!err)
+		d->unread = false;
 	unlink(old);
 	return err;
 }
