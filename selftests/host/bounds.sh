@@ -160,8 +160,9 @@ row "entries of it that wait for the store, stored at once" "" NOTES_MAX NOTES_A
 row "... attempts at the end, while others change the store" "" NOTES_END_TRIES
 row "tags per watch, their bytes" "" WATCH_TAGS_MAX WATCH_TAGS_BYTES
 row "connections, watchers" "" CONNECTIONS_MAX WATCHERS_MAX
-row "connections of one client" "" CONNECTIONS_PER_CLIENT 1 CONNECTIONS_MAX
-row "... of one address, that wait for changes" "" "CLIENT_WAITING(CONNECTIONS_PER_CLIENT)"
+row "connections of one client" "" CONNECTIONS_PER_CLIENT CLIENT_MIN CONNECTIONS_MAX
+row "... of one address, that wait for changes; event streams" "" "CLIENT_WAITING(CONNECTIONS_PER_CLIENT)" \
+	"CLIENT_STREAMS(CONNECTIONS_PER_CLIENT)"
 row "observations, evidence in one request" "" OBSERVATIONS_MAX
 row "checks and looks that wait for one node; for how long" ms CHECKS_PER_NODE CHECK_KEEP_MS
 row "checks for agents of other coordinators: that wait, passed on at once" "" ETCD_ASKED_MAX ETCD_ASKED_AT_ONCE

@@ -132,6 +132,9 @@ elif what == 'waiting':
 	c = connect(old)
 	c.request('GET', '/v1/events?tag=a')
 	print(c.getresponse().status, ask(connect(old), path=long)[0], ask(connect(new), path=path + '1')[0])
+	streams = [connect(new) for i in range(3)]
+	for s in streams: s.request('GET', '/v1/events?tag=a')
+	print([s.getresponse().status for s in streams], ask(connect(new), path=path + '1')[0])
 PY
 # client WHAT: what it says, in ${out[@]}.
 client() {
@@ -139,7 +142,7 @@ client() {
 	[ -z "$ca" ] || with=("$ca" "$(cat "$tls/admin.token")")
 	timeout $((300 * VNIMESH_SLOW)) python3 "$work/client.py" "$port" "$1" "${with[@]}" >"$work/out" 2>&1 || diag "$(cat "$work/out")"
 	mapfile -t out <"$work/out"
-	out+=("" "" "" "" "" "")
+	out+=("" "" "" "" "" "" "")
 }
 
 start https connections_per_client 4 || exit 1
@@ -167,6 +170,7 @@ check_is "nor may an event stream" '503 3 requests of this address wait for chan
 check_is "which is counted" '1 1' "${out[3]}"
 check_is "so a newcomer has its place, and none of those goes for it" '200 gone 3' "${out[4]}"
 check_is "who goes makes room for an event stream, not for one more that waits, but another address may" '200 503 200' "${out[5]}"
+check_is "half are event streams at most, so that somebody can wait" '[200, 200, 503] 200' "${out[6]}"
 stop
 start https requests_per_second 1
 client rate

@@ -263,7 +263,7 @@ static bool make_room(unsigned int n)
 static int check_room(struct request *rq)
 {
 	unsigned int n = http_origin(rq)->streams;
-	int status = http_check_wait(rq);
+	int status = http_check_wait(rq, true);
 
 	if (status) {
 		stats.refused++;

@@ -180,8 +180,8 @@ static void read_root(struct jobj *root, struct config *cfg)
 		strcpy(cfg->tls_dir, dir);
 	read_addresses(root, cfg);
 	jget_u32(root, "requests_per_second", JOPT, 1, RATE_MAX, &cfg->rate);
-	jget_u32(root, "connections_per_client", JOPT, 1, CONNECTIONS_MAX,
-		 &cfg->connections);
+	jget_u32(root, "connections_per_client", JOPT, CLIENT_MIN,
+		 CONNECTIONS_MAX, &cfg->connections);
 	jget_u32(root, "lease_ms", JOPT, LEASE_MIN_MS, LEASE_MAX_MS,
 		 &cfg->lease_ms);
 	read_mesh(root, &cfg->mesh);

@@ -134,10 +134,10 @@ bool http_peer(const struct request *rq, struct tls_name *who);
 const char *http_header(const struct request *rq, const char *name);
 /* Whom the request's connection counts for. */
 struct origin *http_origin(const struct request *rq);
-/* Whether it may be one more that waits for changes of whom it counts for: 0, or the
- * status of a problem.
+/* Whether it may be one more that waits for changes of whom it counts for, as a @stream
+ * or once: 0, or the status of a problem.
  */
-int http_check_wait(struct request *rq);
+int http_check_wait(struct request *rq, bool stream);
 
 /* A query argument, or NULL. */
 const char *http_arg(const struct request *rq, const char *name);

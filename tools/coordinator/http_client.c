@@ -52,14 +52,22 @@ struct origin *http_origin(const struct request *rq)
 	return rq->client->origin;
 }
 
-/* Those that wait do not go for a newcomer: of an address others go for it then. */
-int http_check_wait(struct request *rq)
+/* Those that wait do not go for a newcomer: of an address others go for it then. A
+ * stream stays for good, and leaves some to those that wait once.
+ */
+int http_check_wait(struct request *rq, bool stream)
 {
 	const struct origin *who = rq->client->origin;
-	unsigned int most = CLIENT_WAITING(rq->http->per_client);
+	unsigned int max = rq->http->per_client;
 	unsigned int n = who->watchers + who->streams;
 
-	if (who->node || n < (most ? most : 1))
+	if (who->node)
+		return 0;
+	if (stream && who->streams >= CLIENT_STREAMS(max))
+		return problem(rq, 503, NULL,
+			       "%u event streams of this address are open, its other connections are for who else is there",
+			       who->streams);
+	if (n < CLIENT_WAITING(max))
 		return 0;
 	return problem(rq, 503, NULL,
 		       "%u requests of this address wait for changes, its other connections are for who else is there",

@@ -74,11 +74,14 @@
  * showed a certificate count for its node; all others for their address, and so
  * does who has not come that far. Of an address one more takes the place of one
  * that asked before: it may be a node's. Those that wait for changes stay, so they
- * are not all; of two connections of an agent one waits.
+ * are not all; of two connections of an agent one waits. Streams are half at most,
+ * as they never end. Fewer than the minimum would leave nothing of this.
  */
 #define CONNECTIONS_MAX		4096
 #define CONNECTIONS_PER_CLIENT	1024
+#define CLIENT_MIN		4
 #define CLIENT_WAITING(max)	((max) * 3 / 4)
+#define CLIENT_STREAMS(max)	((max) / 2)
 #define CONNECTION_IDLE_S	90
 /* Above the maximum the one that was not heard of for longest has to go, and
  * until it is gone the new one is there, too.

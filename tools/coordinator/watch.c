@@ -338,7 +338,7 @@ static int check_room(struct watches *w, struct request *rq)
 			       w->nr);
 	if (w->nr < CLIENT_TIGHT(WATCHERS_MAX) ||
 	    n < CLIENT_SHARE(WATCHERS_MAX))
-		return http_check_wait(rq);
+		return http_check_wait(rq, false);
 	return problem(rq, 503, NULL,
 		       "%u watchers are waiting, and %u of them are this client's",
 		       w->nr, n);
