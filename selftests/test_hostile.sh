@@ -133,7 +133,11 @@ check "it has all of its share of one tag" grep -q "^parked 256 " "$work/first"
 check "it takes the device elsewhere" ip -n c121 link set vni121 netns away
 start second in_ns away nlpark vni121 256 =same
 waitfor 10 says second parked
-check "... there is no more for it there" grep -q "^parked 0 refused 256 by EBUSY" "$work/second"
+if grep -q answered "$work/first"; then
+	tap_skip "... there is no more for it there" "the first ones had their answers before"
+else
+	check "... there is no more for it there" grep -q "^parked 0 refused 256 by EBUSY" "$work/second"
+fi
 stop first
 stop second
 ip netns del away
