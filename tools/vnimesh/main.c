@@ -172,9 +172,13 @@ int tool_rtnl(struct tool *t)
 {
 	struct vnm_error e;
 
-	if (t->rtnl || !vnm_rtnl_open(&t->rtnl, &e))
+	if (t->rtnl)
 		return EXIT_OK;
-	return tool_fail(&e);
+	if (vnm_rtnl_open(&t->rtnl, &e))
+		return tool_fail(&e);
+	if (t->timeout_ms)
+		vnm_nl_set_timeout(t->rtnl, t->timeout_ms);
+	return EXIT_OK;
 }
 
 int tool_request(struct tool *t, struct nl_msg *msg)
