@@ -118,9 +118,11 @@ new_reach redis_who "${addr4[a]}"
 [ -z "$maria" ] || new_reach shop_who a
 
 # Sessions, each with a log that ends with it: "wait" says nothing while the server
-# does not, "use" does all the time.
+# does not, "use" does all the time. One that is late may write after FIN and RST
+# both: SIGPIPE would have the trap write to the socket, whose printf it is in.
 # shellcheck disable=SC2016 # expanded by the inner shell
 redis_session='trap "echo over" EXIT
+	trap "" PIPE
 	exec 3<>"/dev/tcp/$1/6379" || exit
 	while printf "PING\r\n" >&3 && read -r -u 3 line; do
 		echo "$line"
