@@ -91,6 +91,7 @@ static const struct {
 	COUNTER(NEGATIVE_FULL, "negative-full"),
 	COUNTER(FLOW_REUSED, "flow-reused"),
 	COUNTER(FLOW_LEFT, "flow-left"),
+	COUNTER(KEPT_LIMIT, "kept-limit"),
 #undef COUNTER
 #undef DROP
 };

@@ -149,22 +149,27 @@ static bool crowded(struct rb_root *gone, const struct vnimesh_addr_key *key)
 }
 
 /* It keeps its flows to @entry, unless somebody has that already. */
-static bool leave(struct vnimesh_vni *vni, struct vnimesh_addr_entry *entry)
+static bool leave(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
+		  struct vnimesh_addr_entry *entry)
 {
 	struct vnimesh_node *node = vni->node;
+	bool taken;
 
 	if (!entry->key.family)
 		return false;
-	if (first(&node->holders, &entry->key) ||
-	    crowded(&node->gone_holders, &entry->key)) {
-		mark(vni, entry->key.family);
-		return true;
+	taken = first(&node->holders, &entry->key);
+	if (!taken && crowded(&node->gone_holders, &entry->key)) {
+		vnimesh_count(mesh, VNIMESH_A_STATS_KEPT_LIMIT);
+		taken = true;
 	}
-	add(&node->gone_holders, entry);
-	return false;
+	if (taken)
+		mark(vni, entry->key.family);
+	else
+		add(&node->gone_holders, entry);
+	return taken;
 }
 
-bool vnimesh_holder_leave(struct vnimesh_vni *vni,
+bool vnimesh_holder_leave(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 			  struct vnimesh_vni_addrs *addrs)
 {
 	struct vnimesh_node *node = vni->node;
@@ -177,7 +182,8 @@ bool vnimesh_holder_leave(struct vnimesh_vni *vni,
 		del(&node->holders, &addrs->e4);
 		del(&node->holders, &addrs->e6);
 		if (kept)
-			found = leave(vni, &addrs->e4) | leave(vni, &addrs->e6);
+			found = leave(mesh, vni, &addrs->e4) |
+				leave(mesh, vni, &addrs->e6);
 	} else if (kept) {
 		mark(vni, AF_INET);
 		mark(vni, AF_INET6);

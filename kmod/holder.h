@@ -20,6 +20,7 @@
 
 #include <linux/types.h>
 
+struct vnimesh_mesh;
 struct vnimesh_vni;
 struct vnimesh_vni_addrs;
 
@@ -30,7 +31,7 @@ bool vnimesh_holder_change(struct vnimesh_vni *vni,
 			   struct vnimesh_vni_addrs *old,
 			   struct vnimesh_vni_addrs *new);
 /* mesh->lock. @vni, which is dead now, had @addrs. True likewise. */
-bool vnimesh_holder_leave(struct vnimesh_vni *vni,
+bool vnimesh_holder_leave(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni,
 			  struct vnimesh_vni_addrs *addrs);
 /* BH or process. Its last reference is gone. */
 void vnimesh_holder_forget(struct vnimesh_vni *vni);

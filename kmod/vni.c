@@ -283,7 +283,7 @@ void vnimesh_vni_unlink(struct vnimesh_mesh *mesh, struct vnimesh_vni *vni)
 	mesh->n_vnis--;
 	vni->node->n_vnis--;
 	list_del(&vni->node_link);
-	if (vnimesh_holder_leave(vni, addrs))
+	if (vnimesh_holder_leave(mesh, vni, addrs))
 		vnimesh_liveness_moved(mesh);
 	vnimesh_vni_put(vni);
 }

@@ -291,6 +291,8 @@ static void bind_back_often(struct kunit *test)
 		taken += !!vnis[i]->taken;
 	}
 	KUNIT_EXPECT_EQ(test, taken, ARRAY_SIZE(vnis) - 63);
+	KUNIT_EXPECT_EQ(test, taken,
+			vnimesh_stats_read(k.mesh, VNIMESH_A_STATS_KEPT_LIMIT));
 	KUNIT_EXPECT_EQ(test, count_gone(k.vni->node), 64);
 	KUNIT_EXPECT_FALSE(test, kept_left(&k));
 	remote_vni(test, k.mesh, 301);

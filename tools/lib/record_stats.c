@@ -87,6 +87,7 @@ static const struct vnm_field stats_fields[] = {
 	STAT(NEGATIVE_FULL, "negative-full"),
 	STAT(FLOW_REUSED, "flow-reused"),
 	STAT(FLOW_LEFT, "flow-left"),
+	STAT(KEPT_LIMIT, "kept-limit"),
 };
 
 const struct vnm_type vnm_stats_type = {

@@ -298,6 +298,7 @@ enum {
 	VNIMESH_A_STATS_NEGATIVE_FULL,	/* negative entries gone before their time: no room */
 	VNIMESH_A_STATS_FLOW_REUSED,	/* flow ended by another SYN from its port */
 	VNIMESH_A_STATS_FLOW_LEFT,	/* flow forgotten: its client, or its address, went */
+	VNIMESH_A_STATS_KEPT_LIMIT,	/* addresses that went, no flow to them kept: too many */
 	__VNIMESH_A_STATS_MAX,
 };
 
