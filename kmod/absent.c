@@ -155,6 +155,17 @@ void vnimesh_absent_del(struct vnimesh_mesh *mesh,
 	spin_unlock_bh(&a->lock);
 }
 
+void vnimesh_absent_flush(struct vnimesh_mesh *mesh)
+{
+	struct vnimesh_absent *a = mesh->absent;
+	struct entry *e, *tmp;
+
+	spin_lock_bh(&a->lock);
+	list_for_each_entry_safe(e, tmp, &a->order, order)
+		forget(a, e);
+	spin_unlock_bh(&a->lock);
+}
+
 int vnimesh_absent_init(struct vnimesh_mesh *mesh)
 {
 	struct vnimesh_absent *a = kzalloc(sizeof(*a), GFP_KERNEL_ACCOUNT);
@@ -172,12 +183,10 @@ int vnimesh_absent_init(struct vnimesh_mesh *mesh)
 void vnimesh_absent_exit(struct vnimesh_mesh *mesh)
 {
 	struct vnimesh_absent *a = mesh->absent;
-	struct entry *e, *tmp;
 
 	if (!a)
 		return;
-	list_for_each_entry_safe(e, tmp, &a->order, order)
-		forget(a, e);
+	vnimesh_absent_flush(mesh);
 	kfree(a);
 	mesh->absent = NULL;
 }

@@ -37,5 +37,7 @@ int vnimesh_absent_add(struct vnimesh_mesh *mesh,
 		       u32 ttl_ms, u32 vni_id);
 void vnimesh_absent_del(struct vnimesh_mesh *mesh,
 			const struct vnimesh_absent_key *key);
+/* Process context. An agent begins: nothing that a former one said holds. */
+void vnimesh_absent_flush(struct vnimesh_mesh *mesh);
 
 #endif /* _VNIMESH_ABSENT_H */

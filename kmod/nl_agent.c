@@ -173,6 +173,8 @@ int vnimesh_nl_agent_bind(struct sk_buff *skb, struct genl_info *info)
 		err = refuse_bind(info, holder);
 		goto unlock;
 	}
+	/* It cannot take back what it does not know to have been said. */
+	vnimesh_absent_flush(mesh);
 	mesh->generation++;
 	vnimesh_netlink_event(mesh, VNIMESH_EVENT_AGENT_BOUND, 0, NULL);
 unlock:

@@ -179,6 +179,19 @@ check_match "... and reachable at once" "^0 210 " in_ns c110 peer talk 10.96.0.5
 check_is "... without an upcall" 1 "$(misses)"
 stop agent
 
+# It is that agent's word: the next one is asked anew, for addresses and for tags.
+agent -a no-service -t 60000
+in_ns c110 peer talk 10.96.0.11 7000 >"$work/out"
+in_ns c110 vnimesh resolve anew >"$work/out" 2>&1
+check_is "an address and a tag that are unknown" "1 1" "$(misses 10.96.0.11) $(misses anew)"
+stop agent
+check_match "the agent goes, what it said stays" "ECONNREFUSED" \
+	bash -c 'nsenter --net=/run/netns/c110 peer talk 10.96.0.11 7000; true'
+agent -t 60000 later,10.96.0.11,fd77:96::b,210 anew,10.96.0.12,fd77:96::c,210
+check_match "another agent knows the address" "^0 210 " in_ns c110 peer talk 10.96.0.11 7000
+check_match "... and the tag" "10\.96\.0\.12" in_ns c110 vnimesh resolve anew family inet
+stop agent
+
 # A short one ends by itself.
 agent -a no-service -t 100
 in_ns c110 peer talk 10.96.0.6 7000 >"$work/out"

@@ -526,7 +526,8 @@ enum {
 
 #define VNIMESH_A_TIER_MAX	(__VNIMESH_A_TIER_MAX - 1)
 
-/* agent-bind: IFINDEX, and RELEASE to give the claim back.
+/* agent-bind: IFINDEX, and RELEASE to give the claim back. A new claim ends the
+ * negative entries.
  * miss (kernel to agent, unicast): IFINDEX ADDR VNI_ID or, for a parked
  * resolve, TAG. miss-answer: IFINDEX, ADDR or TAG, VERDICT, TTL; a service
  * that exists is answered by service-set instead.
