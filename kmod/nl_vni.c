@@ -49,7 +49,9 @@ static int put_dev(struct sk_buff *skb, struct vnimesh_mesh *mesh,
 	/* A rename may run beside us. */
 	strscpy(name, dev->name, sizeof(name));
 	if (nla_put_u32(skb, VNIMESH_A_VNI_DEV_IFINDEX, dev->ifindex) ||
-	    nla_put_string(skb, VNIMESH_A_VNI_DEV_NAME, name))
+	    nla_put_string(skb, VNIMESH_A_VNI_DEV_NAME, name) ||
+	    nla_put_u64_64bit(skb, VNIMESH_A_VNI_DEV_MADE, vni->made,
+			      VNIMESH_A_VNI_PAD))
 		return -EMSGSIZE;
 	nsid = net_eq(net, dev_net(dev)) ? -1 : peernet2id(net, dev_net(dev));
 	if (nsid < 0)

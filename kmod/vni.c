@@ -357,6 +357,8 @@ struct vnimesh_vni *vnimesh_vni_attach(struct vnimesh_mesh *mesh, u32 id,
 	}
 	if (!IS_ERR(vni)) {
 		refcount_inc(&vni->refs);
+		vni->made = max_t(u64, vni->made + 1,
+				  ktime_to_us(ktime_get_boottime()));
 		rcu_assign_pointer(vni->dev, dev);
 		mesh->generation++;
 		vnimesh_nl_vni_notify(mesh, NULL, VNIMESH_CMD_VNI_NTF, vni);

@@ -47,6 +47,7 @@ struct vnimesh_vni {
 	bool dev_up;		/* local: device is there and up; READ_ONCE */
 	bool dead;		/* unlinked; READ_ONCE */
 	u8 taken;		/* ... and no flow to these goes on, VNIMESH_TAKEN_*; holder.h */
+	u64 made;		/* us of boottime, of dev, the last one if gone; mesh->lock */
 	u32 n_members;		/* rows that name it, under mesh->lock */
 	struct list_head members;	/* those rows, under mesh->lock */
 	struct list_head transit;	/* liveness.c */

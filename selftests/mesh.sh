@@ -456,7 +456,7 @@ mesh_tables() {
 	jq -rn 'foreach inputs as $x ({}; if ($x | type) == "string" then { name: $x }
 			else .rows = $x end; select(.rows)) |
 		.name as $name | .rows[] | del(.dev, .ifindex, .age_ms, .gen, .epoch, .seq, .latency_us,
-			.health, .stale, .used_ms, .link_ifindex, .source, .stats, .loading) |
+			.health, .stale, .used_ms, .link_ifindex, .link_made_us, .source, .stats, .loading) |
 		$name + " " + tojson' "$work/tables" | sort
 }
 

@@ -59,7 +59,7 @@ check "rows made by hand" by_hand
 static_rows() {
 	local what
 	for what in node vni service member; do
-		mesh_jq host1 '.[] | select(.origin == "static") | del(.age_ms, .stats, .used_ms, .ifindex, .link_ifindex)' \
+		mesh_jq host1 '.[] | select(.origin == "static") | del(.age_ms, .stats, .used_ms, .ifindex, .link_ifindex, .link_made_us)' \
 			-d "$what" show || return
 	done
 }

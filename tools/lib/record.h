@@ -132,6 +132,7 @@ struct vnm_vni {
 	uint32_t	latency_us;
 	bool		local;
 	uint32_t	dev_ifindex;
+	uint64_t	dev_made_us;
 	int32_t		dev_netnsid;
 	uint8_t		dev_up;
 	char		dev_name[VNIMESH_NAME_MAX + 1];

@@ -166,6 +166,9 @@ static const struct vnm_field vni_fields[] = {
 		STR(vni, dev_name), .json = "link", .word = "link" },
 	META(VNIMESH_A_VNI, vni),
 	[VNIMESH_A_VNI_PAD] = { .name = "pad" },
+	[VNIMESH_A_VNI_DEV_MADE] = { "dev-made", VNM_K_U64,
+		OFF(vni, dev_made_us), .flags = VNM_F_DETAIL,
+		.json = "link_made_us", .word = "link-made" },
 };
 
 static const struct vnm_field service_fields[] = {

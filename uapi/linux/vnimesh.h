@@ -350,6 +350,10 @@ enum {
 	VNIMESH_A_VNI_GEN,
 	VNIMESH_A_VNI_AGE,		/* u32 ms since the last set, read only */
 	VNIMESH_A_VNI_PAD,
+	/* u64, read only, local: us since boot when its device was made. No two
+	 * devices of a VNI have the same, other than their index.
+	 */
+	VNIMESH_A_VNI_DEV_MADE,
 	__VNIMESH_A_VNI_MAX,
 };
 
