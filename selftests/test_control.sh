@@ -47,4 +47,35 @@ check "the registration goes with it" waitfor 10 none
 unregistered() { ! mesh_registered app srv; }
 check "from the coordinator, too" waitfor 10 unregistered
 check_fails "what is not there cannot be registered" agent service register app vni "${vni[srv]}" check none
+
+# A new namespace numbers its devices from the start: another container may have
+# the same VNI on a device of the same index.
+ns_index() { ip -n srv -j link show type vnimesh | jq .[0].ifindex; }
+made() { mesh_jq host1 '.[].link_made_us // empty' -d vni show "${vni[srv]}"; }
+anew() {
+	mesh_used[host1]=$((${mesh_used[host1]} - 1))
+	ns_del srv && waitfor 10 no_device && ip netns add srv && mesh_vni host1 srv
+}
+no_device() { [ -z "$(made 2>/dev/null)" ]; }
+registers() { waitfor 10 agent service register app vni "${vni[srv]}" port tcp/7000 check none; }
+check "a container anew" anew
+index=$(ns_index)
+first=$(made)
+for how in "while the agent is away" "while it does not look"; do
+	check "registered there" registers
+	check "the other host knows" waitfor 10 mesh_member_is host2 app srv state up
+	case $how in
+	*away) mesh_kill host1 ;;
+	*) kill -STOP "${pid[host1]}" ;;
+	esac
+	check "$how, the container is made anew" anew
+	case $how in
+	*away) mesh_agent_start host1 ;;
+	*) kill -CONT "${pid[host1]}" ;;
+	esac
+	check_is "... with a device of the same index" "$index" "$(ns_index)"
+	check "... that is another" test "$(made)" -gt "$first"
+	check "... and not registered" waitfor 15 none
+	check "... nor at the coordinator" waitfor 10 unregistered
+done
 check "all daemons run" mesh_all_run

@@ -75,6 +75,9 @@ void *__wrap_realloc(void *p, size_t size)
 	return may_have(size) ? __real_realloc(p, size) : NULL;
 }
 
+/* When the devices were made, as the kernel says; 0: it does not. */
+static uint64_t made_us;
+
 /* VNI and VNI + 1 have devices, from @ifindex on. */
 static void devices(uint32_t ifindex)
 {
@@ -87,7 +90,8 @@ static void devices(uint32_t ifindex)
 	l->known = true;
 	for (i = 0; i < 2; i++) {
 		l->vnis[i].vni = VNI + i;
-		l->vnis[i].ifindex = ifindex + i;
+		l->vnis[i].dev.ifindex = ifindex + i;
+		l->vnis[i].dev.made_us = made_us;
 		l->vnis[i].up = true;
 		ip_parse("10.0.0.1", &l->vnis[i].address4);
 	}
@@ -709,6 +713,37 @@ static void test_memory(void)
 	ok(is_here("its2") && is_drained("its2"), "memory: for who has some");
 }
 
+/* Of a new namespace, whose first device has the index of the former's. */
+static void test_made(void)
+{
+	made_us = 1000;
+	devices(10);
+	ok(!*regist(0, "born", 1) && is_here("born"), "made: registered");
+	restart();
+	ok(is_here("born"), "made: it is of the device that is there still");
+	devices(11);
+	ok(is_here("born"), "made: also in another namespace");
+	made_us = 1001;
+	devices(11);
+	ok(!is_here("born"), "made: not of one that has its index");
+	ok(!*regist(0, "born", 1), "made: registered anew");
+	made_us = 1002;
+	restart();
+	ok(!is_here("born"), "made: nor when that was made while the agent was away");
+	made_us = 0;
+	devices(10);
+	ok(!*regist(0, "born", 1), "made: an older module does not say it");
+	restart();
+	ok(is_here("born"), "made: then the index counts");
+	made_us = 1003;
+	devices(10);
+	ok(is_here("born"), "made: also when a newer one does");
+	devices(11);
+	ok(!is_here("born"), "made: ... and only that");
+	made_us = 0;
+	devices(10);
+}
+
 int main(int argc, char **argv)
 {
 	char path[128];
@@ -737,6 +772,7 @@ int main(int argc, char **argv)
 	test_damaged_again();
 	test_memory();
 	test_shares();
+	test_made();
 	mesh_free(mesh);
 	loop_free(loop);
 	printf("1..%u\n", tests);

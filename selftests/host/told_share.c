@@ -130,6 +130,7 @@ static void test_size(void)
 static unsigned int fill(struct shares *s, struct durable *d, uid_t uid,
 			 const char *check)
 {
+	struct vni_device dev = { .ifindex = 10 };
 	unsigned int n = 0;
 	json_t *def;
 	char tag[32];
@@ -141,7 +142,7 @@ static unsigned int fill(struct shares *s, struct durable *d, uid_t uid,
 			json_decref(def);
 			return n;
 		}
-		if (durable_add(d, tag, VNI, 10, uid, def))
+		if (durable_add(d, tag, VNI, dev, uid, def))
 			exit(1);
 		json_decref(def);
 		n++;

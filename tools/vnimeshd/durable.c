@@ -72,11 +72,14 @@ static int load_intent(struct durable *d, struct jobj *o)
 
 static int load_registered(struct durable *d, struct jobj *o)
 {
-	uint32_t vni = 0, ifindex = 0, uid = 0;
+	struct vni_device dev = { 0 };
+	uint32_t vni = 0, uid = 0;
+	int64_t made_us = 0;
 	char tag[TAG_MAX + 1] = "";
 	struct jobj def;
 
-	jget_u32(o, "ifindex", JOPT, 0, UINT32_MAX, &ifindex);
+	jget_u32(o, "ifindex", JOPT, 0, UINT32_MAX, &dev.ifindex);
+	jget_int(o, "made_us", JOPT, 0, JINT_MAX, &made_us);
 	jget_u32(o, "uid", JOPT, 0, UINT32_MAX, &uid);
 	if (!jget_obj(o, "service", JREQ, &def))
 		return -EINVAL;
@@ -84,7 +87,8 @@ static int load_registered(struct durable *d, struct jobj *o)
 	jget_u32(&def, "vni", JREQ, 1, UINT32_MAX, &vni);
 	if (!jobj_end(o))
 		return -EINVAL;
-	return durable_add(d, tag, vni, ifindex, uid, def.json);
+	dev.made_us = made_us;
+	return durable_add(d, tag, vni, dev, uid, def.json);
 }
 
 static int load(struct durable *d, struct jobj *root)
@@ -172,8 +176,9 @@ static json_t *pack_intent(const struct intent *in)
 
 static json_t *pack_reg(const struct registered *reg)
 {
-	return json_pack("{s:I, s:I, s:O}",
-			 "ifindex", (json_int_t)reg->ifindex,
+	return json_pack("{s:I, s:I, s:I, s:O}",
+			 "ifindex", (json_int_t)reg->dev.ifindex,
+			 "made_us", (json_int_t)reg->dev.made_us,
 			 "uid", (json_int_t)reg->uid,
 			 "service", reg->def);
 }
@@ -414,7 +419,7 @@ struct check_size durable_size(const json_t *def)
 }
 
 int durable_add(struct durable *d, const char *tag, uint32_t vni,
-		uint32_t ifindex, uid_t uid, json_t *def)
+		struct vni_device dev, uid_t uid, json_t *def)
 {
 	struct registered *r = durable_find(d, tag, vni);
 
@@ -434,7 +439,7 @@ int durable_add(struct durable *d, const char *tag, uint32_t vni,
 	json_decref(r->def);
 	r->def = def;
 	r->size = durable_size(def);
-	r->ifindex = ifindex;
+	r->dev = dev;
 	r->uid = uid;
 	return 0;
 }

@@ -41,12 +41,20 @@ struct check_size {
 	size_t bytes;		/* of its text */
 };
 
+/* The device of a VNI, and no other that it has later: the index alone is of the
+ * namespace, and each new container may have the same.
+ */
+struct vni_device {
+	uint32_t ifindex;	/* 0: there is none */
+	uint64_t made_us;	/* since boot, 0: the module does not say it yet */
+};
+
 struct registered {
 	json_t *def;		/* owned, as it was given */
 	struct check_size size;	/* of its check */
 	char tag[TAG_MAX + 1];
 	uint32_t vni;
-	uint32_t ifindex;	/* of the VNI's device, 0: not seen yet */
+	struct vni_device dev;	/* whose life it shares */
 	uid_t uid;
 };
 
@@ -87,7 +95,7 @@ struct registered *durable_find(struct durable *d, const char *tag,
 struct check_size durable_size(const json_t *def);
 /* Takes a reference of @def. */
 int durable_add(struct durable *d, const char *tag, uint32_t vni,
-		uint32_t ifindex, uid_t uid, json_t *def);
+		struct vni_device dev, uid_t uid, json_t *def);
 /* False: there was none. */
 bool durable_del(struct durable *d, const char *tag, uint32_t vni);
 

@@ -66,7 +66,7 @@ struct past {
 struct local_vni {
 	uint32_t vni;
 	bool up;
-	uint32_t ifindex;	/* of its device, 0: it has none */
+	struct vni_device dev;
 	struct ip_addr address4, address6;
 	char name[JNAME_MAX + 1];
 };

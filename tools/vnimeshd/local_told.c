@@ -99,7 +99,7 @@ static struct registered keep(struct local *l, const char *tag, uint32_t vni)
 static void put_back(struct local *l, const struct registered *was)
 {
 	if (was->def)
-		durable_add(&l->durable, was->tag, was->vni, was->ifindex,
+		durable_add(&l->durable, was->tag, was->vni, was->dev,
 			    was->uid, was->def);
 	else
 		durable_del(&l->durable, was->tag, was->vni);
@@ -113,7 +113,7 @@ static const char *unfit(struct local *l, const struct service_conf *conf,
 	const struct local_vni *v = local_vni(l, conf->vni);
 	const char *why;
 
-	if (!v || !v->ifindex)
+	if (!v || !v->dev.ifindex)
 		return "there is no device with this VNI on this host";
 	if (old && !old->runtime)
 		return "a file of services_dir declares this member";
@@ -149,7 +149,7 @@ const char *local_register(struct local *l, struct service_conf *conf,
 		return why;
 	strcpy(tag, conf->tag);
 	was = keep(l, tag, v->vni);
-	if (durable_add(&l->durable, tag, v->vni, v->ifindex, uid, def))
+	if (durable_add(&l->durable, tag, v->vni, v->dev, uid, def))
 		why = "no memory";
 	else
 		why = local_save(l);
@@ -217,6 +217,14 @@ const char *local_deregister(struct local *l, const char *tag, uint32_t vni,
 	return NULL;
 }
 
+/* Moved to another namespace it is still the same, with another index or not. */
+static bool same_device(const struct vni_device *a, const struct vni_device *b)
+{
+	if (a->made_us && b->made_us)
+		return a->ifindex && a->made_us == b->made_us;
+	return a->ifindex == b->ifindex;
+}
+
 static bool lives(void *elem, void *data)
 {
 	struct own *o = elem;
@@ -228,7 +236,7 @@ static bool lives(void *elem, void *data)
 	if (!o->runtime)
 		return true;
 	r = durable_find(&l->durable, o->conf.tag, o->conf.vni);
-	if (r && v && v->ifindex == r->ifindex)
+	if (r && v && same_device(&v->dev, &r->dev))
 		return true;
 	in = forget(l, o->conf.tag, o->conf.vni);
 	local_intent_gone(l, &in);

@@ -49,7 +49,9 @@ static int on_vni(const struct vnm_genl_msg *msg, void *data)
 	/* No device: the record outlived it. */
 	v->up = VNM_HAS(&vni, VNIMESH_A_VNI_DEV_UP) && vni.dev_up;
 	if (VNM_HAS(&vni, VNIMESH_A_VNI_DEV_IFINDEX))
-		v->ifindex = vni.dev_ifindex;
+		v->dev.ifindex = vni.dev_ifindex;
+	if (VNM_HAS(&vni, VNIMESH_A_VNI_DEV_MADE))
+		v->dev.made_us = vni.dev_made_us;
 	v->address4 = vni.address4;
 	v->address6 = vni.address6;
 	snprintf(v->name, sizeof(v->name), "%s",
@@ -102,10 +104,10 @@ bool local_find_device(void *data, uint32_t vni, struct inside_device *ret)
 	const struct local *l = data;
 	const struct local_vni *v = local_vni(l, vni);
 
-	if (!v || !v->ifindex)
+	if (!v || !v->dev.ifindex)
 		return false;
 	*ret = (struct inside_device) {
-		.mesh = l->m->facts.mesh.id, .vni = vni, .ifindex = v->ifindex,
+		.mesh = l->m->facts.mesh.id, .vni = vni, .ifindex = v->dev.ifindex,
 	};
 	return true;
 }
