@@ -271,6 +271,26 @@ report host2 2 2 "$(member db 513)"
 check_is "what it was granted before is not any more" '403 members[0].tag' "$status $(j .field)"
 report host2 2 2 "$(member payment 513)"
 check_is "but what it is now" 200 "$status"
+three="$(member payment 513),$(member payment 514),$(member payment 515)"
+delta() { req host2 POST /v1/nodes/2/report "{\"epoch\": 5, \"seq\": $1, $2}"; }
+report host2 2 3 "$three"
+check_is "three of it" 200 "$status"
+check "it is granted two" vnimesh grant set host2 tag payment members-max 2
+report host2 2 4 "$three,$(member payment 516)"
+check_is "with more than that it gets no new one" '507 members[3]' "$status $(j .field)"
+report host2 2 4 "$(member payment 513),$(member payment 517),$(member payment 514),$(member payment 516)"
+check_is "... the first of which is told" '507 members[1]' "$status $(j .field)"
+report host2 2 4 "$three"
+check_is "what it has is taken" 200 "$status"
+delta 5 '"members": []'
+check_is "and keeps its lease" 200 "$status"
+delta 6 "\"members\": [$(member payment 514)]"
+check_is "as do news of one" 200 "$status"
+delta 7 '"removed": [{"tag": "payment", "vni": 513}]'
+check_is "as does one that goes" 200 "$status"
+delta 8 "\"members\": [$(member payment 513)]"
+check_is "which then is a new one" '507 members[0]' "$status $(j .field)"
+check "the grant is as it was" vnimesh grant set host2 tag payment
 stop KILL
 start
 VNIMESH_COORDINATOR=$url

@@ -355,23 +355,31 @@ static void apply(struct work *work)
 }
 
 /* The first of the new members for which there is no room, in the order of
- * the report. A full one has no more than fit.
+ * the report. What there was before stays, also above a quota that was lowered:
+ * it can only become less.
  */
-static int too_many(struct work *work, unsigned int max)
+static int check_room(struct work *work)
 {
-	unsigned int over = work->after - max;
+	const struct grant *grant = auth_grant(work->rq);
+	const struct report_member *first = NULL;
+	unsigned int max = NODE_MEMBERS_MAX;
 	unsigned int i = work->nr_steps;
+	unsigned int over;
 	char field[32];
 
-	while (over && i--)
-		if (!work->steps[i].m)
-			over--;
-	/* A quota may be below what was there before. */
-	if (over)
-		return problem(work->rq, 507, NULL,
-			       "a quota of %u members is exceeded", max);
+	if (grant && grant->members_max < max)
+		max = grant->members_max;
+	over = work->after > max ? work->after - max : 0;
+	while (over && i--) {
+		if (work->steps[i].m)
+			continue;
+		first = work->steps[i].said;
+		over--;
+	}
+	if (!first)
+		return 0;
 	snprintf(field, sizeof(field), "members[%td]",
-		 work->steps[i].said - work->rep.members);
+		 first - work->rep.members);
 	return problem(work->rq, 507, field, "%s: a node has at most %u",
 		       field, max);
 }
@@ -379,8 +387,6 @@ static int too_many(struct work *work, unsigned int max)
 /* After the form: what the report means for what is known. */
 static int plan(struct work *work)
 {
-	const struct grant *grant = auth_grant(work->rq);
-	unsigned int max = NODE_MEMBERS_MAX;
 	char field[64];
 	char text[128];
 	int status;
@@ -393,10 +399,9 @@ static int plan(struct work *work)
 	if (status)
 		return status;
 	plan_members(work);
-	if (grant && grant->members_max < max)
-		max = grant->members_max;
-	if (work->after > max)
-		return too_many(work, max);
+	status = check_room(work);
+	if (status)
+		return status;
 	/* Only figures are taken while something else is about to change. */
 	if (work->rep.full || work->rep.nr_services || changes_store(work)) {
 		status = change_turn(work->rq);
