@@ -269,6 +269,8 @@ is "a node sees its own grant" 200 host2 GET /v1/nodes/2/grant
 is "and no other's" '403 node' host2 GET /v1/nodes/1/grant
 report host2 2 2 "$(member db 513)"
 check_is "what it was granted before is not any more" '403 members[0].tag' "$status $(j .field)"
+report host2 2 2 "$(member db 513),$(member payment 513),$(member db 514)"
+check_is "all of which is told at once" '["members[0].tag","members[2].tag"]' "$(j '.fields | tojson')"
 report host2 2 2 "$(member payment 513)"
 check_is "but what it is now" 200 "$status"
 three="$(member payment 513),$(member payment 514),$(member payment 515)"
@@ -280,6 +282,7 @@ report host2 2 4 "$three,$(member payment 516)"
 check_is "with more than that it gets no new one" '507 members[3]' "$status $(j .field)"
 report host2 2 4 "$(member payment 513),$(member payment 517),$(member payment 514),$(member payment 516)"
 check_is "... the first of which is told" '507 members[1]' "$status $(j .field)"
+check_is "... and the others" '["members[1]","members[3]"]' "$(j '.fields | tojson')"
 report host2 2 4 "$three"
 check_is "what it has is taken" 200 "$status"
 delta 5 '"members": []'

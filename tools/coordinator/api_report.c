@@ -46,29 +46,55 @@ static unsigned int created_by(struct registry *reg, uint32_t node)
 	return n;
 }
 
-/* Each tag that it registers must be granted, also when it was before. */
+/* One more of those that the problem, if there is one already, is about. */
+static void also(struct work *work, int status, const char *field)
+{
+	json_t *reply = work->rq->reply;
+	json_t *all = json_object_get(reply, "fields");
+
+	if (!status)
+		return;
+	if (!all) {
+		all = mem_checked(json_array());
+		record_set(reply, "fields", all);
+	}
+	json_array_append_new(all, mem_checked(json_string(field)));
+}
+
+/* The first one that is refused makes the problem. */
+static int check_tag(struct work *work, int status, const char *tag,
+		     const char *field)
+{
+	if (!status)
+		status = auth_tag(work->rq, tag, field);
+	else if (grant_allows(auth_grant(work->rq), tag))
+		return status;
+	also(work, status, field);
+	return status;
+}
+
+/* Each tag that it registers must be granted, also when it was before. All that
+ * are not are told at once.
+ */
 static int check_grant(struct work *work)
 {
 	const struct report *rep = &work->rep;
+	int status = 0;
 	char field[48];
 	unsigned int i;
-	int status;
 
 	if (!auth_grant(work->rq))
 		return 0;
 	for (i = 0; i < rep->nr_members; i++) {
 		snprintf(field, sizeof(field), "members[%u].tag", i);
-		status = auth_tag(work->rq, rep->members[i].def.tag, field);
-		if (status)
-			return status;
+		status = check_tag(work, status, rep->members[i].def.tag,
+				   field);
 	}
 	for (i = 0; i < rep->nr_services; i++) {
 		snprintf(field, sizeof(field), "services[%u].tag", i);
-		status = auth_tag(work->rq, rep->services[i].tag, field);
-		if (status)
-			return status;
+		status = check_tag(work, status, rep->services[i].tag, field);
 	}
-	return 0;
+	return status;
 }
 
 /* The first service that is one too many is told by its @item. */
@@ -354,34 +380,45 @@ static void apply(struct work *work)
 	lease_renew(reg, work->node);
 }
 
-/* The first of the new members for which there is no room, in the order of
- * the report. What there was before stays, also above a quota that was lowered:
- * it can only become less.
+/* The last @over of the new members, in the order of the report. */
+static int refuse_last(struct work *work, unsigned int over, unsigned int max)
+{
+	const struct report_member *said;
+	unsigned int i = work->nr_steps;
+	int status = 0;
+	char field[32];
+
+	while (i--)
+		if (!work->steps[i].m && !over--)
+			break;
+	/* The others are before that one. */
+	while (++i < work->nr_steps) {
+		said = work->steps[i].said;
+		if (work->steps[i].m)
+			continue;
+		snprintf(field, sizeof(field), "members[%td]",
+			 said - work->rep.members);
+		if (!status)
+			status = problem(work->rq, 507, field,
+					 "%s: a node has at most %u", field,
+					 max);
+		also(work, status, field);
+	}
+	return status;
+}
+
+/* What there was before stays, also above a quota that was lowered: it can only
+ * become less.
  */
 static int check_room(struct work *work)
 {
 	const struct grant *grant = auth_grant(work->rq);
-	const struct report_member *first = NULL;
 	unsigned int max = NODE_MEMBERS_MAX;
-	unsigned int i = work->nr_steps;
-	unsigned int over;
-	char field[32];
 
 	if (grant && grant->members_max < max)
 		max = grant->members_max;
-	over = work->after > max ? work->after - max : 0;
-	while (over && i--) {
-		if (work->steps[i].m)
-			continue;
-		first = work->steps[i].said;
-		over--;
-	}
-	if (!first)
-		return 0;
-	snprintf(field, sizeof(field), "members[%td]",
-		 first - work->rep.members);
-	return problem(work->rq, 507, field, "%s: a node has at most %u",
-		       field, max);
+	return work->after > max ?
+	       refuse_last(work, work->after - max, max) : 0;
 }
 
 /* After the form: what the report means for what is known. */
