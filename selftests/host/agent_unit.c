@@ -48,6 +48,10 @@ static void test_sequence(void)
 	sequence_answer(&s, SEQUENCE_RESYNC, now + 60 * MS, 0);
 	ok(sequence_due(&s) > now + 60 * MS, "but not in a loop");
 	sequence_send(&s, &full);
+	sequence_answer(&s, SEQUENCE_REFUSED, now + 65 * MS, 0);
+	ok(sequence_due(&s) == now + 65 * MS &&
+	   sequence_send(&s, &full) && full,
+	   "without what was refused a full one at once, each time");
 	sequence_answer(&s, SEQUENCE_OK, now + 70 * MS, 0);
 	sequence_send(&s, &full);
 	sequence_full(&s, now + 80 * MS);

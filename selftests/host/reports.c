@@ -52,6 +52,48 @@ void __wrap_report_joined(struct report *r)
 	__real_report_joined(r);
 }
 
+/* A report that has this in it does not go out; answer() is what comes back. */
+static const char *held;
+static http_done_fn held_fn;
+static void *held_data;
+
+int __real_http_start(struct http *http, struct http_req **ret,
+		      const struct http_want *want, http_done_fn fn,
+		      void *data);
+int __wrap_http_start(struct http *http, struct http_req **ret,
+		      const struct http_want *want, http_done_fn fn,
+		      void *data);
+int __wrap_http_start(struct http *http, struct http_req **ret,
+		      const struct http_want *want, http_done_fn fn,
+		      void *data)
+{
+	if (!held || !want->body || !strstr(want->url, "/report") ||
+	    !strstr(want->body, held))
+		return __real_http_start(http, ret, want, fn, data);
+	held_fn = fn;
+	held_data = data;
+	return 0;
+}
+
+static bool is_held(void)
+{
+	return held_fn;
+}
+
+static void answer(int status, const char *body)
+{
+	const struct http_reply reply = {
+		.status = status,
+		.error = "",
+		.body = body,
+		.len = strlen(body),
+	};
+	http_done_fn fn = held_fn;
+
+	held_fn = NULL;
+	fn(held_data, &reply);
+}
+
 /* Members TAG0 to TAGn-1, and then the words, each on our first VNI. */
 static void declare(const char *tag, unsigned int n, const char *word,
 		    const char *refused)
@@ -132,8 +174,94 @@ static bool is_second(void)
 	return granted("second");
 }
 
+/* Each is refused, and that must not take longer for more of them. */
+#define MANY_ASTRAY	40
+#define SOON_US		(5 * LOOP_USEC_PER_SEC)
+
+static void come_astray(void)
+{
+	char path[192];
+	unsigned int i;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/d/b.json", dir);
+	f = fopen(path, "we");
+	if (!f)
+		exit(1);
+	for (i = 0; i < MANY_ASTRAY; i++)
+		fprintf(f, "%c{\"tag\":\"astray%u\",\"vni\":%u}",
+			i ? ',' : '[', i, ASTRAY);
+	fputc(']', f);
+	if (fclose(f))
+		exit(1);
+	declare("", 0, "third", "");
+}
+
+static bool is_third(void)
+{
+	const struct own *o = local_find(mesh->local, "astray39", ASTRAY);
+
+	return granted("third") && *o->refusal &&
+	       loop_now() < since_us + SOON_US;
+}
+
+/* One of them says something new all the time: */
+static void push_astray(bool up)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line),
+		 "{\"op\":\"ttl\",\"tag\":\"restless\",\"vni\":%u,\"status\":\"%s\"}",
+		 ASTRAY, up ? "pass" : "fail");
+	json_decref(control_answer(mesh, 0, line, strlen(line)));
+}
+
+static void come_restless(void)
+{
+	char path[192];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/d/b.json", dir);
+	f = fopen(path, "we");
+	if (!f)
+		exit(1);
+	fprintf(f, "[{\"tag\":\"restless\",\"vni\":%u,\"check\":{\"type\":\"ttl\","
+		"\"ttl_ms\":3600000,\"damping\":false}}]", ASTRAY);
+	if (fclose(f))
+		exit(1);
+	mesh_reload(mesh);
+}
+
+static bool has_been_restless(void)
+{
+	const struct own *o = local_find(mesh->local, "restless", ASTRAY);
+	static unsigned int n;
+
+	/* 10 Hz */
+	if (++n % 5 == 0)
+		push_astray(n % 10);
+	return o && *o->refusal && loop_now() > since_us + 3 * LOOP_USEC_PER_SEC;
+}
+
+static void come_fourth(void)
+{
+	declare("", 0, "fourth", "");
+}
+
+static bool is_fourth(void)
+{
+	has_been_restless();
+	return granted("fourth") &&
+	       loop_now() < since_us + 2 * LOOP_USEC_PER_SEC;
+}
+
 static void come_many(void)
 {
+	char path[192];
+
+	snprintf(path, sizeof(path), "%s/d/b.json", dir);
+	unlink(path);
+
 	declare("m", SERVICES_MAX, "", "");
 }
 
@@ -165,6 +293,55 @@ static void go_more(void)
 static bool is_last(void)
 {
 	return granted("last") && !mesh->local->n_gone;
+}
+
+/* One goes while the report that has it is under way. */
+static void come_three(void)
+{
+	held = "\"s1\"";
+	declare("s", 2, "a", "");
+}
+
+static void refuse_second(void)
+{
+	held = NULL;
+	declare("s", 2, "", "");
+	answer(507, "{\"field\":\"services[1].tag\",\"detail\":\"none left\"}");
+}
+
+static bool is_second_refused(void)
+{
+	const struct own *o;
+
+	o = local_find(mesh->local, "s0", mesh->local->vnis[0].vni);
+	return *o->refusal && !o->granted && granted("s1");
+}
+
+/* Another server, whose answer to anything is 200. */
+static bool wrongly;
+
+static void come_wrong(void)
+{
+	held = "\"wrong\"";
+	declare("", 0, "wrong", "");
+}
+
+static void answer_text(void)
+{
+	answer(200, "hello");
+	wrongly |= granted("wrong") || !mesh->away;
+}
+
+static void answer_object(void)
+{
+	held = NULL;
+	answer(200, "{\"lease_ms\":1}");
+	wrongly |= granted("wrong") || !mesh->away || mesh->lease_ms == 1;
+}
+
+static bool is_right(void)
+{
+	return !wrongly && granted("wrong");
 }
 
 /* Flaps as its checks say, and is damped as agents do; or not. */
@@ -363,12 +540,23 @@ static const struct step {
 	{ "an agent joins, and its reports learn of it once", is_joined, begin },
 	{ "a member is taken, one out of the node's block is refused",
 	  is_refused, go_refused },
-	{ "that one goes, and another is taken", is_second, come_many },
+	{ "that one goes, and another is taken", is_second, come_astray },
+	{ "of many all but one are refused, soon", is_third, come_restless },
+	{ "a refused one has much to say", has_been_restless, come_fourth },
+	{ "which keeps nobody back", is_fourth, come_many },
 	{ "as many as there may be are taken", are_many, go_many },
 	{ "they go, others are told to a coordinator that is silent", are_sent,
 	  go_more },
 	{ "those go, too, and once it answers another is taken", is_last,
-	  come_flapping },
+	  come_three },
+	{ "three are told, of which one goes", is_held, refuse_second },
+	{ "what is refused then is what was meant", is_second_refused,
+	  come_wrong },
+	{ "one is told to another server, which says that all is well",
+	  is_held, answer_text },
+	{ "... and is told again, which has no effect either", is_held,
+	  answer_object },
+	{ "the coordinator takes it", is_right, come_flapping },
 	{ "two come whose applications say that they are well", are_well,
 	  nothing },
 	{ "and are not, and are, at 1 Hz for 60 s", have_flapped, count_told },

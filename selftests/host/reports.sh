@@ -14,7 +14,7 @@ for tool in curl jq; do
 done
 mapfile -t objects < <(san_agent)
 { san_build vnimeshd && san_link "$work/reports" selftests/host/reports.c selftests/preload/clock.c \
-	-Wl,--wrap=report_joined "${objects[@]}"; } >"$work/build" 2>&1 ||
+	-Wl,--wrap=report_joined,--wrap=http_start "${objects[@]}"; } >"$work/build" 2>&1 ||
 	{ diag "$(cat "$work/build")"; exit 1; }
 
 jq -n --arg db "$work/state.db" '{listen: "127.0.0.1:0", store: $db, mesh: {id: 77, prefix4: "10.0.0.0/8",
@@ -41,8 +41,8 @@ while IFS=' ' read -r word name; do
 	esac
 done < <(CLOCK_FILE=$work/clock "$work/reports" "$work/agent" "$url" "$pid" 2>"$work/log")
 members() { curl -sf "$url/v1/services/$1" | jq -r '[.members[].tag] | join(" ")'; }
-check_is "the coordinator has the last one" last "$(members last)"
-for tag in m0 m1000 m2047 x0 x9 refused; do
+check_is "the coordinator has the last one" wrong "$(members wrong)"
+for tag in last s0 m0 m1000 m2047 x0 x9 refused astray0 restless; do
 	check_is "... and not $tag" '' "$(members $tag)"
 done
 

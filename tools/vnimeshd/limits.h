@@ -61,4 +61,9 @@
 #define CONTROL_TURN		16
 #define CONTROL_TURN_US		2000
 
+/* What the coordinator refused is asked again after this, or before if something
+ * may have ended the reason.
+ */
+#define REFUSED_MS		60000
+
 #endif

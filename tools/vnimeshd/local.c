@@ -329,7 +329,7 @@ static void own_change(struct local *l, struct own *o,
 	o->conf = *conf;
 	memset(&conf->ports, 0, sizeof(conf->ports));
 	/* What was refused may be granted by now. */
-	o->refused = 0;
+	o->again_us = 0;
 	if (same) {
 		o->conf.check = old;
 	} else {

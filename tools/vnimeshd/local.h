@@ -38,7 +38,8 @@ struct own {
 	uint64_t reported;	/* seq that the coordinator has */
 	uint64_t sent;		/* seq in the report that is in flight */
 	int place;		/* in that report, -1: not in it */
-	uint64_t refused;	/* seq that the coordinator does not take */
+	int svc_place;		/* ... of its tag's definition; if it is in it */
+	uint64_t again_us;	/* refused: when it is asked again, else 0 */
 	bool granted;		/* it took this member, and did not revoke it */
 	bool decided;		/* by it or by the cache, not by a kernel's row */
 	char refusal[REFUSAL_MAX + 1]; /* the last one, "" since it was taken */

@@ -90,6 +90,7 @@ static void grant(struct local *l, struct own *o)
 
 	o->decided = true;
 	o->refusal[0] = '\0';
+	o->again_us = 0;
 	if (o->granted)
 		return;
 	o->granted = true;
@@ -110,7 +111,7 @@ void local_refused(struct local *l, struct own *o, const char *why)
 		log_err("the coordinator refuses %s on VNI %u: %s",
 			o->conf.tag, o->conf.vni, why);
 	snprintf(o->refusal, sizeof(o->refusal), "%s", why);
-	o->refused = o->sent;
+	o->again_us = loop_now() + REFUSED_MS * LOOP_USEC_PER_MSEC;
 	o->decided = true;
 	if (!o->granted)
 		return;
@@ -133,7 +134,7 @@ void local_ask_again(struct local *l)
 
 	for (i = 0; i < l->own.n; i++) {
 		o = l->own.v[i];
-		o->refused = 0;
+		o->again_us = 0;
 	}
 }
 
@@ -152,5 +153,8 @@ void local_reported(struct local *l)
 	for (i = 0; i < l->n_gone; i++)
 		if (!l->gone[i].sent)
 			l->gone[n++] = l->gone[i];
+	/* There may be room where there was none. */
+	if (n < l->n_gone)
+		local_ask_again(l);
 	l->n_gone = n;
 }

@@ -59,11 +59,12 @@ static void pack_members(struct local *l, bool full, json_t *members,
 			 json_t *services)
 {
 	const struct own *first = NULL;
+	uint64_t now_us = loop_now();
 	const char *last = "";
 	struct member fact;
+	int n = 0, svc = -1;
 	struct own *o;
 	json_t *item;
-	int n = 0;
 	size_t i;
 
 	for (i = 0; i < l->own.n; i++) {
@@ -74,7 +75,7 @@ static void pack_members(struct local *l, bool full, json_t *members,
 		 */
 		if (!first || strcmp(first->conf.tag, o->conf.tag))
 			first = o;
-		if (!local_fact(l, o, &fact) || o->refused == o->seq ||
+		if (!local_fact(l, o, &fact) || now_us < o->again_us ||
 		    (!full && o->reported == o->seq))
 			continue;
 		o->place = n++;
@@ -82,10 +83,13 @@ static void pack_members(struct local *l, bool full, json_t *members,
 		item = wire_pack_member(o->conf.tag, &fact);
 		next_json(item);
 		json_array_append_new(members, item);
-		if (strcmp(last, o->conf.tag))
+		if (strcmp(last, o->conf.tag)) {
 			json_array_append_new(services,
 					      pack_definition(&l->m->facts,
 							      &first->conf));
+			svc++;
+		}
+		o->svc_place = svc;
 		last = o->conf.tag;
 	}
 }
@@ -142,11 +146,15 @@ static char *body(struct report *r, uint64_t seq, bool full)
 	return text;
 }
 
-static void accepted(struct report *r, json_t *json)
+/* False: no coordinator answers so. */
+static bool accepted(struct report *r, json_t *json)
 {
 	struct mesh *m = r->m;
 	const char *incarnation = wire_str(json, "incarnation", "");
 
+	/* Whatever it is that answers there. */
+	if (!*incarnation)
+		return false;
 	m->lease_ms = wire_u64(json, "lease_ms", m->lease_ms);
 	local_reported(m->local);
 	if (r->told)
@@ -155,64 +163,60 @@ static void accepted(struct report *r, json_t *json)
 	/* Another coordinator than the watch talks to: it will not learn that
 	 * by waiting.
 	 */
-	if (m->synced && *incarnation &&
-	    strcmp(incarnation, m->facts.incarnation))
+	if (m->synced && strcmp(incarnation, m->facts.incarnation))
 		watch_restart(m->watch, UINT64_MAX);
+	return true;
 }
 
-/* The tag of the @place-th definition in the report that was sent. */
-static const char *sent_tag(const struct local *l, int place)
+/* Those of the report for which @field stands: one, or all of a tag. */
+static unsigned int refuse_field(struct local *l, const char *field,
+				 const char *why)
 {
-	const char *last = "";
-	const struct own *o;
-	size_t i;
-
-	for (i = 0; i < l->own.n; i++) {
-		o = l->own.v[i];
-		if (o->place < 0 || !strcmp(last, o->conf.tag))
-			continue;
-		if (!place--)
-			return o->conf.tag;
-		last = o->conf.tag;
-	}
-	return NULL;
-}
-
-/* What is refused must not keep the rest back. */
-static bool refuse_named(struct report *r, json_t *json)
-{
-	const char *field = wire_str(json, "field", "");
-	struct local *l = r->m->local;
-	const char *tag = NULL;
-	bool any = false;
-	int place = -1;
+	int place = -1, svc_place = -1;
+	unsigned int n = 0;
 	struct own *o;
 	size_t i;
 
-	/* A full report, which comes next, names none that went. */
-	if (sscanf(field, "removed[%d]", &place) == 1)
-		return true;
-	if (sscanf(field, "services[%d]", &place) == 1) {
-		tag = sent_tag(l, place);
-		if (!tag)
-			return false;
-	} else if (sscanf(field, "members[%d]", &place) != 1) {
-		return false;
-	}
+	if (sscanf(field, "services[%d]", &svc_place) != 1 &&
+	    sscanf(field, "members[%d]", &place) != 1)
+		return 0;
 	for (i = 0; i < l->own.n; i++) {
 		o = l->own.v[i];
-		if (o->place < 0 || (tag ? strcmp(o->conf.tag, tag) :
-					   o->place != place))
+		/* That as well goes while the report is under way. */
+		if (o->place < 0 ||
+		    (o->place != place && o->svc_place != svc_place))
 			continue;
-		local_refused(l, o, wire_str(json, "detail", ""));
-		any = true;
+		local_refused(l, o, why);
+		n++;
 	}
-	return any;
+	return n;
+}
+
+/* What is refused must not keep the rest back: it is left out for a while. */
+static enum sequence_result refuse_named(struct report *r, json_t *json)
+{
+	const char *field = wire_str(json, "field", "");
+	const char *why = wire_str(json, "detail", "");
+	struct local *l = r->m->local;
+	unsigned int n = 0;
+	json_t *item;
+	size_t i;
+
+	/* A full report, which comes next, names none that went. */
+	if (!strncmp(field, "removed[", 8))
+		return SEQUENCE_RESYNC;
+	json_array_foreach(json_object_get(json, "fields"), i, item)
+		if (json_is_string(item))
+			n += refuse_field(l, json_string_value(item), why);
+	if (!n)
+		n = refuse_field(l, field, why);
+	return n ? SEQUENCE_REFUSED : SEQUENCE_FAILED;
 }
 
 static enum sequence_result refused(struct report *r, json_t *json,
 				    const struct http_reply *reply)
 {
+	enum sequence_result result = SEQUENCE_FAILED;
 	char text[512];
 
 	if (reply->status == 409 &&
@@ -221,9 +225,11 @@ static enum sequence_result refused(struct report *r, json_t *json,
 		local_ask_again(r->m->local);
 		return SEQUENCE_RESYNC;
 	}
-	if (((reply->status >= 400 && reply->status < 500) ||
-	     reply->status == 507) && refuse_named(r, json))
-		return SEQUENCE_RESYNC;
+	if ((reply->status >= 400 && reply->status < 500) ||
+	    reply->status == 507)
+		result = refuse_named(r, json);
+	if (result != SEQUENCE_FAILED)
+		return result;
 	if (!r->told)
 		log_warn("the coordinator takes no report: %s",
 			 problem_text(reply, text, sizeof(text)));
@@ -237,22 +243,23 @@ static enum sequence_result refused(struct report *r, json_t *json,
 static void on_answer(void *data, const struct http_reply *reply)
 {
 	struct report *r = data;
-	enum sequence_result result;
+	enum sequence_result result = SEQUENCE_OK;
+	bool reached = reply->status;
 	json_t *json = NULL;
 
 	r->req = NULL;
 	if (reply->status)
 		json = json_loadb(reply->body, reply->len, 0, NULL);
-	if (reply->status == 200) {
-		accepted(r, json);
-		result = SEQUENCE_OK;
-	} else {
+	if (reply->status != 200) {
 		result = refused(r, json, reply);
+	} else if (!accepted(r, json)) {
+		result = SEQUENCE_FAILED;
+		reached = false;
 	}
 	json_decref(json);
 	sequence_answer(&r->seq, result, loop_now(), mesh_random());
 	arm(r);
-	mesh_reached(r->m, reply->status);
+	mesh_reached(r->m, reached);
 }
 
 static void on_timer(void *data, uint64_t now_us)

@@ -75,7 +75,8 @@ void sequence_answer(struct sequence *s, enum sequence_result result,
 	 * full one is right in both cases.
 	 */
 	s->full = true;
-	if (result == SEQUENCE_RESYNC && !s->failures++) {
+	if (result == SEQUENCE_REFUSED ||
+	    (result == SEQUENCE_RESYNC && !s->failures++)) {
 		s->due_us = now_us;
 		return;
 	}

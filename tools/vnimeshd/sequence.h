@@ -19,6 +19,7 @@
 enum sequence_result {
 	SEQUENCE_OK,
 	SEQUENCE_RESYNC,	/* the other side lost the thread: report all */
+	SEQUENCE_REFUSED,	/* something that the next one leaves out: at once */
 	SEQUENCE_FAILED,	/* no answer, or none that helps */
 };
 
