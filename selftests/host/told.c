@@ -617,6 +617,33 @@ static void test_damaged_again(void)
 	   "damaged: one that somebody took away is not missed");
 }
 
+static const char *regist_check(const char *tag, const char *check)
+{
+	return ask(0, "{\"op\":\"register\",\"service\":{\"tag\":\"%s\",\"vni\":%u,\"check\":%s}}",
+		   tag, VNI, check);
+}
+
+/* The first report does not wait for what may never be said. */
+static void test_silent(void)
+{
+	ok(local_settled(mesh->local), "silent: nothing is to be waited for");
+	ok(!*regist_check("one", "{\"type\":\"ttl\",\"ttl_ms\":3600000}") &&
+	   local_settled(mesh->local), "silent: nor a ttl check");
+	ok(!*regist_check("two", "{\"type\":\"alias\",\"tag\":\"one\"}") &&
+	   local_settled(mesh->local), "silent: nor who follows it");
+	ok(!*regist_check("three", "{\"type\":\"all-of\",\"checks\":["
+			  "{\"type\":\"none\"},"
+			  "{\"type\":\"ttl\",\"ttl_ms\":60000}]}") &&
+	   local_settled(mesh->local), "silent: nor several with one");
+	ok(!*regist_check("four", "{\"type\":\"all-of\",\"checks\":["
+			  "{\"type\":\"tcp\",\"port\":9},"
+			  "{\"type\":\"ttl\",\"ttl_ms\":60000}]}") &&
+	   !local_settled(mesh->local), "silent: but what is under way");
+	ok(!*deregister(0, "one") && !*deregister(0, "two") &&
+	   !*deregister(0, "three") && !*deregister(0, "four") &&
+	   local_settled(mesh->local), "silent: until it went");
+}
+
 static void *some_memory(size_t size)
 {
 	return may_have(size) ? __real_malloc(size) : NULL;
@@ -768,6 +795,7 @@ int main(int argc, char **argv)
 	test_room();
 	test_room_is_kept();
 	test_taken_over();
+	test_silent();
 	test_damaged();
 	test_damaged_again();
 	test_memory();

@@ -573,6 +573,34 @@ bool check_push(struct check *c, enum health_result result, const char *text)
 	return true;
 }
 
+bool check_awaited(const struct check *c)
+{
+	const struct check_conf *conf = c->conf;
+	struct check_other other;
+	unsigned int i;
+
+	if (!c->running || c->health->known)
+		return false;
+	switch (conf->type) {
+	case CHECK_TTL:
+		return false;
+	case CHECK_ALIAS:
+		/* Its result follows at once on one that is awaited itself. */
+		return !c->env->other ||
+		       !c->env->other(c->env->data, conf->alias_tag,
+				      conf->alias_vni ? conf->alias_vni : c->vni,
+				      &other) || other.known;
+	case CHECK_ALL_OF:
+	case CHECK_ANY_OF:
+		for (i = 0; c->subs && i < conf->n_subs; i++)
+			if (check_awaited(c->subs[i].check))
+				return true;
+		return false;
+	default:
+		return true;
+	}
+}
+
 void check_follow(struct check *c, const char *tag, uint32_t vni)
 {
 	const struct check_conf *conf = c->conf;

@@ -89,6 +89,11 @@ void check_now(struct check *c);
  */
 bool check_push(struct check *c, enum health_result result, const char *text);
 
+/* It has no result yet, but one is under way: within its own time, not when
+ * somebody else says something.
+ */
+bool check_awaited(const struct check *c);
+
 /* Look at @tag on @vni now if that is what it follows. */
 void check_follow(struct check *c, const char *tag, uint32_t vni);
 

@@ -202,13 +202,19 @@ void local_apply_all(struct local *l)
 		local_apply(l, l->own.v[i]);
 }
 
+/* One whose application is yet to say something was never told: the first
+ * report takes nothing away by leaving it out.
+ */
 bool local_settled(const struct local *l)
 {
+	const struct own *o;
 	size_t i;
 
-	for (i = 0; i < l->own.n; i++)
-		if (waits_result(l, l->own.v[i]))
+	for (i = 0; i < l->own.n; i++) {
+		o = l->own.v[i];
+		if (waits_result(l, o) && check_awaited(o->check))
 			return false;
+	}
 	return true;
 }
 

@@ -104,7 +104,7 @@ void local_refresh(struct local *l);
 void local_retry(struct local *l);
 bool local_has_vni(const struct local *l, uint32_t vni);
 
-/* Every member can be told about: none waits for its first result. */
+/* Every member can be told about: of none is the first result under way. */
 bool local_settled(const struct local *l);
 
 /* What was told to an earlier run, before the first configuration: 0, or -ENOMEM

@@ -30,7 +30,7 @@
 #define TICK_US		LOOP_USEC_PER_SEC
 #define EXPIRE_TICKS	60
 /* A new member's first result is waited for before the first report, which
- * would leave it out. This is above the longest check.
+ * would leave it out, if it is under way. This is above the longest check.
  */
 #define SETTLE_US	(65 * LOOP_USEC_PER_SEC)
 /* Misses, netlink, the coordinator. */
