@@ -6,7 +6,7 @@
 #include "../evidence.c"
 #include "fixture.h"
 
-#define MAX	60000	/* ms: cap of a penalty */
+#define MAX_MS	60000	/* ms: cap of a penalty */
 #define MIDDLE	0x80000000	/* random: the penalty as it stands */
 
 static bool refused(struct vnimesh_evidence *e, u64 now)
@@ -88,20 +88,20 @@ static void evidence_penalty(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 100; i++) {
-		want = min_t(u64, 1000ULL << min(i, 16), MAX);
+		want = min_t(u64, 1000ULL << min(i, 16), MAX_MS);
 		e.n = min(i, 16);
-		ms = vnimesh_evidence_eject(&e, 5000, MAX, 0);
+		ms = vnimesh_evidence_eject(&e, 5000, MAX_MS, 0);
 		KUNIT_ASSERT_EQ(test, ms, want / 2);
 		KUNIT_ASSERT_EQ(test, e.n, min(i + 1, 16));
 		e.n = min(i, 16);
-		ms = vnimesh_evidence_eject(&e, 5000, MAX, ~0U);
+		ms = vnimesh_evidence_eject(&e, 5000, MAX_MS, ~0U);
 		KUNIT_ASSERT_EQ(test, ms, want / 2 + want - 1);
 		KUNIT_ASSERT_EQ(test, e.until, 5000 + ms);
 	}
 	for (i = 0; i < 10000; i++) {
 		e.n = 3;
 		draw = test_random(&random);
-		ms = vnimesh_evidence_eject(&e, 0, MAX, draw);
+		ms = vnimesh_evidence_eject(&e, 0, MAX_MS, draw);
 		KUNIT_ASSERT_GE(test, ms, 4000);
 		KUNIT_ASSERT_LT(test, ms, 12000);
 		sum += ms;
@@ -119,7 +119,7 @@ static void evidence_growth(struct kunit *test)
 
 	KUNIT_ASSERT_TRUE(test, refused(&e, now));
 	for (i = 0; i < 10; i++) {
-		KUNIT_ASSERT_EQ(test, vnimesh_evidence_eject(&e, now, MAX,
+		KUNIT_ASSERT_EQ(test, vnimesh_evidence_eject(&e, now, MAX_MS,
 							     MIDDLE), want);
 		now = e.until;
 		KUNIT_ASSERT_EQ(test, vnimesh_evidence_ask(&e, now),
@@ -128,9 +128,9 @@ static void evidence_growth(struct kunit *test)
 		/* Any failure of a trial ends it. */
 		now += 10;
 		KUNIT_ASSERT_TRUE(test, weigh(&e, VNIMESH_EVIDENCE_RESET, now));
-		want = min_t(u64, want * 2, MAX);
+		want = min_t(u64, want * 2, MAX_MS);
 	}
-	vnimesh_evidence_eject(&e, now, MAX, MIDDLE);
+	vnimesh_evidence_eject(&e, now, MAX_MS, MIDDLE);
 	KUNIT_ASSERT_EQ(test, e.n, 11);
 	now = e.until + 3 * VNIMESH_EVIDENCE_DECAY + 5;
 	KUNIT_ASSERT_FALSE(test, vnimesh_evidence_clean(&e, now));
@@ -140,7 +140,7 @@ static void evidence_growth(struct kunit *test)
 	now += 8 * VNIMESH_EVIDENCE_DECAY;
 	KUNIT_EXPECT_TRUE(test, vnimesh_evidence_clean(&e, now));
 	KUNIT_ASSERT_TRUE(test, refused(&e, now));
-	KUNIT_EXPECT_EQ(test, vnimesh_evidence_eject(&e, now, MAX, MIDDLE),
+	KUNIT_EXPECT_EQ(test, vnimesh_evidence_eject(&e, now, MAX_MS, MIDDLE),
 			1000);
 }
 
@@ -150,7 +150,7 @@ static void evidence_trial(struct kunit *test)
 	u64 until;
 
 	KUNIT_ASSERT_TRUE(test, refused(&e, 1000));
-	vnimesh_evidence_eject(&e, 1000, MAX, MIDDLE);
+	vnimesh_evidence_eject(&e, 1000, MAX_MS, MIDDLE);
 	until = e.until;
 	KUNIT_EXPECT_EQ(test, vnimesh_evidence_ask(&e, until - 1),
 			VNIMESH_STANDING_OUT);
@@ -177,7 +177,7 @@ static void evidence_late_trial(struct kunit *test)
 	u64 now = 3600000;
 
 	KUNIT_ASSERT_TRUE(test, refused(&e, 1000));
-	vnimesh_evidence_eject(&e, 1000, MAX, MIDDLE);
+	vnimesh_evidence_eject(&e, 1000, MAX_MS, MIDDLE);
 	KUNIT_EXPECT_TRUE(test, vnimesh_evidence_clean(&e, now));
 	vnimesh_evidence_claim(&e, now);
 	KUNIT_EXPECT_FALSE(test, vnimesh_evidence_clean(&e, now));
@@ -193,7 +193,7 @@ static void evidence_late_failures(struct kunit *test)
 	u32 i;
 
 	KUNIT_ASSERT_TRUE(test, refused(&e, 1000));
-	vnimesh_evidence_eject(&e, 1000, MAX, MIDDLE);
+	vnimesh_evidence_eject(&e, 1000, MAX_MS, MIDDLE);
 	until = e.until;
 	for (i = 0; i < 1000; i++)
 		KUNIT_ASSERT_FALSE(test,
@@ -213,7 +213,7 @@ static void evidence_panic(struct kunit *test)
 	u32 i;
 
 	KUNIT_ASSERT_TRUE(test, refused(&e, 1000));
-	vnimesh_evidence_eject(&e, 1000, MAX, MIDDLE);
+	vnimesh_evidence_eject(&e, 1000, MAX_MS, MIDDLE);
 	for (i = 1; i < 1000; i++)
 		KUNIT_ASSERT_FALSE(test, refused(&e, 1000 + i));
 	KUNIT_EXPECT_EQ(test, e.until, 2000);
@@ -285,7 +285,7 @@ static void evidence_walk(struct kunit *test)
 		now += test_below(&random, 8) ? test_below(&random, 500) :
 						test_below(&random, 100000);
 		sent = now - min_t(u64, now, test_below(&random, 5000));
-		max = 1 + test_below(&random, MAX);
+		max = 1 + test_below(&random, MAX_MS);
 		switch (test_below(&random, 3)) {
 		case 0:
 			if (vnimesh_evidence_bad(&e, 1 + test_below(&random, 3),
@@ -302,7 +302,7 @@ static void evidence_walk(struct kunit *test)
 				vnimesh_evidence_claim(&e, now);
 		}
 		if (e.standing != VNIMESH_STANDING_IN)
-			KUNIT_ASSERT_LE(test, e.until, now + MAX / 2 * 3);
+			KUNIT_ASSERT_LE(test, e.until, now + MAX_MS / 2 * 3);
 		KUNIT_ASSERT_LE(test, e.n, SHIFT_MAX);
 		KUNIT_ASSERT_LE(test, e.connect, 2 + 3);
 		KUNIT_ASSERT_LE(test, e.early, VNIMESH_EVIDENCE_LIMIT);
@@ -311,7 +311,7 @@ static void evidence_walk(struct kunit *test)
 					vnimesh_evidence_ask(&e, now),
 					VNIMESH_STANDING_OUT);
 	}
-	now += MAX * 2 + (SHIFT_MAX + 1) * VNIMESH_EVIDENCE_DECAY;
+	now += MAX_MS * 2 + (SHIFT_MAX + 1) * VNIMESH_EVIDENCE_DECAY;
 	KUNIT_EXPECT_TRUE(test, vnimesh_evidence_clean(&e, now));
 }
 

@@ -180,8 +180,7 @@ static void service_swap(struct kunit *test)
 		task[i] = kthread_run(reader, s, "vnimesh-reader");
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task[i]);
 	}
-	hrtimer_init(&s->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
-	s->timer.function = interrupt;
+	hrtimer_setup(&s->timer, interrupt, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	hrtimer_start(&s->timer, ns_to_ktime(NSEC_PER_USEC), HRTIMER_MODE_REL);
 
 	churn(test, s, &random);
