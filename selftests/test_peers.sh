@@ -155,6 +155,8 @@ mesh_kill host1
 rm "$work/host1/state/state.json.lock" 2>/dev/null
 mesh_agent_start host1
 check "a listener starts anew, the owner is frozen" waitfor 10 mesh_agent_ready host1
+hears() { in_ns host1 ss -Hlun sport = 7901 | grep -q .; }
+check "... and hears" waitfor 10 hears
 play "what was recorded is said to it" again unproven
 check_is "... nobody answers for it" 0 "$(peers host1 answering)"
 kill -CONT "${pid[host2]}"
