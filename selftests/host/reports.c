@@ -255,6 +255,36 @@ static bool is_fourth(void)
 	       loop_now() < since_us + 2 * LOOP_USEC_PER_SEC;
 }
 
+static struct ip_addr home;
+
+static void move_away(void)
+{
+	struct local *l = mesh->local;
+
+	home = l->vnis[0].address4;
+	ip_parse("192.0.2.99", &l->vnis[0].address4);
+	local_apply_all(l);
+}
+
+static bool is_away(void)
+{
+	const struct own *o;
+
+	o = local_find(mesh->local, "fourth", mesh->local->vnis[0].vni);
+	return *o->refusal && !o->granted;
+}
+
+static void move_back(void)
+{
+	mesh->local->vnis[0].address4 = home;
+	local_apply_all(mesh->local);
+}
+
+static bool is_home(void)
+{
+	return granted("fourth") && loop_now() < since_us + SOON_US;
+}
+
 static void come_many(void)
 {
 	char path[192];
@@ -543,7 +573,10 @@ static const struct step {
 	{ "that one goes, and another is taken", is_second, come_astray },
 	{ "of many all but one are refused, soon", is_third, come_restless },
 	{ "a refused one has much to say", has_been_restless, come_fourth },
-	{ "which keeps nobody back", is_fourth, come_many },
+	{ "which keeps nobody back", is_fourth, move_away },
+	{ "one moves to an address that is not the node's", is_away,
+	  move_back },
+	{ "and back, and is taken", is_home, come_many },
 	{ "as many as there may be are taken", are_many, go_many },
 	{ "they go, others are told to a coordinator that is silent", are_sent,
 	  go_more },

@@ -189,6 +189,9 @@ void local_apply(struct local *l, struct own *o)
 	addr = v->address4.family ? &v->address4 : &v->address6;
 	if (addr->family)
 		check_start(o->check, addr, device);
+	/* What was refused may have been that address. */
+	if (moved)
+		o->again_us = 0;
 	if (moved && o->seq)
 		local_tell(l, o);
 	tell_news(l, o);
@@ -403,6 +406,7 @@ void local_configure(struct local *l, struct services_conf *s)
 		taken |= durable_del(&l->durable, o->conf.tag, o->conf.vni);
 	}
 	local_restore(l, taken);
+	local_ask_again(l);
 	local_mark_served(l);
 	services_free(s);
 	/* Once only: later members are new ones. */
