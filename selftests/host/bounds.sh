@@ -120,6 +120,7 @@ row "... of one user but root" "" CONTROL_UID
 row "... a line, time without a whole one" ms CONTROL_LINE_MAX CONTROL_IDLE_MS
 row "... wait for a descriptor for one" ms CONTROL_PAUSE_MS
 row "... answers in a turn, its time" us CONTROL_TURN CONTROL_TURN_US
+row "a member that the coordinator refused is asked for again after" ms REFUSED_MS
 check "a user has a registration and an intent for each grant" \
 	test "$(value SHARE_REGISTERED)" -ge "$(value GRANTS_MAX)" -a "$(value SHARE_INTENTS)" -ge "$(value GRANTS_MAX)"
 all_documented
