@@ -67,7 +67,7 @@ refused "with offload, IPv4" 3 3 10.96.0.1 9000
 check "tcpdump reads them" tcpdump -vvv -n -r "$work/c.pcap"
 cp "$work/.output" "$work/c.txt"
 check_is "every checksum is right, outside and inside" "" \
-	"$(grep -E 'bad|wrong|incorrect' "$work/c.txt" | head -n 3)"
+	"$(grep -wE 'bad|wrong|incorrect' "$work/c.txt" | head -n 3)"
 check "... and they were shown" grep -q "UDP, length 5" "$work/c.txt"
 
 # A router on the way keeps its own name. From the host's VNI, by hand.
