@@ -59,6 +59,11 @@ check "its status says so" waitfor 10 grant_is granted
 
 # --- the coordinator is away --------------------------------------------------------
 
+# It is written within a second.
+cached() {
+	jq -e '[.. | objects | select(.tag? == "db" and has("granted")) | .granted] | any' "$work/host2/state/state.json"
+}
+check "its agent's cache has it" waitfor 5 cached
 mesh_kill coord
 mesh_kill host2
 check "a row that is lost while neither is there" mesh host2 member del db vni "${vni[srv2]}"
